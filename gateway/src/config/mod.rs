@@ -1,0 +1,491 @@
+//! The configuration: one TOML file. The types here are the single source of its documentation: the commented
+//! example `config/tillgate.toml` and the JSON Schema are generated from them.
+//!
+//! Never: secrets. A secret is named by the path of its file; tokens stand here as hashes.
+
+pub mod size;
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub use size::ByteSize;
+
+/// Everything that an operator can set.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Which gateway this is, and where it keeps its data.
+    pub gateway: Gateway,
+    /// The broker of the CRM.
+    pub mqtt: Mqtt,
+    /// The listener for terminals, partners, pages and metrics.
+    #[serde(default)]
+    pub http: Http,
+    /// The TCP stream for terminals. Off unless `listen` is set.
+    #[serde(default, rename = "terminals")]
+    pub terminal_stream: TerminalStream,
+    /// How much disk the gateway may use.
+    #[serde(default)]
+    pub disk: Disk,
+    /// What is kept how long.
+    #[serde(default)]
+    pub retention: Retention,
+    /// Card tokens.
+    #[serde(default)]
+    pub cards: Cards,
+    /// EDI partners' folders.
+    #[serde(default)]
+    pub edi: Edi,
+    /// What a single source may do.
+    #[serde(default)]
+    pub limits: Limits,
+    /// What is logged and how.
+    #[serde(default)]
+    pub log: Log,
+    /// Checkout positions.
+    #[serde(default, rename = "lane")]
+    pub lanes: Vec<Lane>,
+    /// POS terminals.
+    #[serde(default, rename = "terminal")]
+    pub terminals: Vec<Terminal>,
+    /// Scanners and readers.
+    #[serde(default, rename = "device")]
+    pub devices: Vec<Device>,
+    /// EDI partners.
+    #[serde(default, rename = "partner")]
+    pub partners: Vec<Partner>,
+    /// People and machines that may see pages, status and metrics.
+    #[serde(default, rename = "viewer")]
+    pub viewers: Vec<Viewer>,
+}
+
+/// `[gateway]`
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Gateway {
+    /// Your organisation, in MQTT topics and record keys. Letters, digits, `-`, `_`.
+    #[schemars(example = &"acme")]
+    pub org: String,
+    /// The store's number.
+    #[schemars(example = &"0042")]
+    pub store: String,
+    /// This gateway's name within the store; also its MQTT client id, together with org and store.
+    #[schemars(example = &"gw-1")]
+    pub id: String,
+    /// Where the journal lives. Owned by the daemon alone.
+    #[schemars(example = &"/var/lib/tillgate")]
+    pub data_dir: PathBuf,
+    /// The store's time zone, by its IANA name.
+    #[serde(default = "default_timezone")]
+    pub timezone: String,
+    /// The store's currency, ISO 4217.
+    #[schemars(example = &"CNY")]
+    pub currency: String,
+}
+
+fn default_timezone() -> String {
+    "UTC".to_owned()
+}
+
+/// `[mqtt]`
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Mqtt {
+    /// `mqtts://host:8883`, or `mqtt://host:1883` without TLS.
+    #[schemars(example = &"mqtts://broker.example:8883")]
+    pub url: String,
+    /// MQTT version: 5, or 3 for 3.1.1.
+    #[serde(default = "default_mqtt_version")]
+    pub version: u8,
+    /// When a record counts as delivered: "puback".
+    #[serde(default)]
+    pub confirm: Confirm,
+    /// User name at the broker.
+    #[serde(default)]
+    #[schemars(example = &"gw-1")]
+    pub username: Option<String>,
+    /// File with the password. Readable by the daemon only.
+    #[serde(default)]
+    #[schemars(example = &"/etc/tillgate/mqtt.password")]
+    pub password_file: Option<PathBuf>,
+    /// The authority that signed the broker's certificate (PEM). Needed for mqtts.
+    #[serde(default)]
+    #[schemars(example = &"/etc/tillgate/ca.pem")]
+    pub ca_file: Option<PathBuf>,
+    /// This gateway's certificate for the broker (PEM).
+    #[serde(default)]
+    #[schemars(example = &"/etc/tillgate/gateway.pem")]
+    pub client_cert_file: Option<PathBuf>,
+    /// The certificate's private key (PEM). Readable by the daemon only.
+    #[serde(default)]
+    #[schemars(example = &"/etc/tillgate/gateway.key")]
+    pub client_key_file: Option<PathBuf>,
+    /// What to do when an MQTT 5 broker says that nobody receives our records (reason code 0x10): "hold" keeps
+    /// them and tries again, "deliver" counts them as delivered.
+    #[serde(default)]
+    pub no_subscriber: NoSubscriber,
+    /// Most records under way at once.
+    #[serde(default = "default_window_records")]
+    pub window_records: u16,
+    /// Largest message that the broker takes.
+    #[serde(default = "default_message_max")]
+    pub message_max: ByteSize,
+    /// Seconds between signs of life on an idle connection.
+    #[serde(default = "default_keep_alive_seconds")]
+    pub keep_alive_seconds: u16,
+    /// Longest wait between two attempts to connect. For fleets of many thousand gateways set 300.
+    #[serde(default = "default_reconnect_cap_seconds")]
+    pub reconnect_cap_seconds: u16,
+}
+
+fn default_mqtt_version() -> u8 {
+    5
+}
+fn default_window_records() -> u16 {
+    200
+}
+fn default_message_max() -> ByteSize {
+    ByteSize::mebibytes(1)
+}
+fn default_keep_alive_seconds() -> u16 {
+    30
+}
+fn default_reconnect_cap_seconds() -> u16 {
+    60
+}
+
+/// When a record counts as delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Confirm {
+    /// When the broker acknowledged it.
+    #[default]
+    Puback,
+}
+
+/// What to do when nobody subscribes to the records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum NoSubscriber {
+    /// Keep the records and try again.
+    #[default]
+    Hold,
+    /// Count them as delivered.
+    Deliver,
+}
+
+/// `[http]`
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Http {
+    /// Address and port.
+    pub listen: String,
+    /// Certificate chain (PEM), with `tls_key_file`. Needed when `listen` is no loopback address.
+    #[schemars(example = &"/etc/tillgate/http.pem")]
+    pub tls_cert_file: Option<PathBuf>,
+    /// Private key (PEM). Readable by the daemon only.
+    #[schemars(example = &"/etc/tillgate/http.key")]
+    pub tls_key_file: Option<PathBuf>,
+    /// Accept connections without TLS from other machines. For networks that are protected otherwise.
+    pub allow_plaintext: bool,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8420".to_owned(),
+            tls_cert_file: None,
+            tls_key_file: None,
+            allow_plaintext: false,
+        }
+    }
+}
+
+/// `[terminals]`
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TerminalStream {
+    /// Address and port of the TCP stream. Uses the certificate of `[http]`.
+    #[schemars(example = &"127.0.0.1:8421")]
+    pub listen: Option<String>,
+}
+
+/// `[disk]`
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Disk {
+    /// Most that the journal may use. At the limit new inputs are refused (HTTP 507) until records were delivered.
+    pub budget: ByteSize,
+}
+
+impl Default for Disk {
+    fn default() -> Self {
+        Self { budget: ByteSize::gibibytes(2) }
+    }
+}
+
+/// `[retention]`: nothing is removed before it was delivered.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Retention {
+    /// Raw inputs are kept so long, for replay and proof.
+    pub capture_days: u16,
+    /// Delivered records are kept so long, for reconciliation with the CRM.
+    pub record_days: u16,
+    /// Keys of records are kept so long: a repeat that comes later would count twice.
+    pub key_days: u16,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { capture_days: 30, record_days: 30, key_days: 400 }
+    }
+}
+
+/// `[cards]`
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Cards {
+    /// File with the key of card tokens: 64 hex digits, the same for all gateways of an organisation. Readable by
+    /// the daemon only. Without it each gateway makes a key of its own in `data_dir`.
+    #[schemars(example = &"/etc/tillgate/token.key")]
+    pub token_key_file: Option<PathBuf>,
+}
+
+/// `[edi]`
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Edi {
+    /// A file that was written in place, not moved, is taken when it has not changed for so long.
+    pub settle_seconds: u32,
+    /// A file that ends within an interchange waits so long for its rest, then goes to quarantine.
+    pub stale_seconds: u32,
+    /// Who we are in interchanges (X12 ISA07 and ISA08).
+    #[schemars(example = example_identity())]
+    pub x12: Option<TradingIdentity>,
+}
+
+fn example_identity() -> serde_json::Value {
+    serde_json::json!({ "qualifier": "ZZ", "id": "ACME" })
+}
+
+impl Default for Edi {
+    fn default() -> Self {
+        Self { settle_seconds: 5, stale_seconds: 3600, x12: None }
+    }
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Largest request body and TCP batch.
+    pub body: ByteSize,
+    /// Largest single sale.
+    pub sale: ByteSize,
+    /// Largest EDI file.
+    pub edi_file: ByteSize,
+    /// Connections at once, all listeners together.
+    pub connections: u32,
+    /// Requests a second of one source; short bursts of ten times as many are allowed.
+    pub requests_per_second: u32,
+    /// A request must be whole within so long.
+    pub request_seconds: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body: ByteSize::mebibytes(8),
+            sale: ByteSize::mebibytes(1),
+            edi_file: ByteSize::mebibytes(64),
+            connections: 512,
+            requests_per_second: 2000,
+            request_seconds: 30,
+        }
+    }
+}
+
+/// `[log]`
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// "error", "warn", "info", "debug" or "trace"; or a filter such as "info,tillgate::forward=debug".
+    pub level: String,
+    /// "logfmt" for people and journald, "json" for machines.
+    pub format: LogFormat,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: "info".to_owned(), format: LogFormat::Logfmt }
+    }
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// `ts=… level=… msg=…`
+    Logfmt,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `[[lane]]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Lane {
+    /// The lane's number.
+    #[schemars(example = &"3")]
+    pub id: String,
+}
+
+/// `[[terminal]]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Terminal {
+    /// The terminal's number, as in its sales.
+    #[schemars(example = &"03")]
+    pub id: String,
+    /// The lane where it stands.
+    #[serde(default)]
+    #[schemars(example = &"3")]
+    pub lane: Option<String>,
+    /// SHA-256 of its token, in hex: `tillgate token` makes a token and this line.
+    pub token_sha256: TokenHash,
+}
+
+/// `[[device]]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Device {
+    /// A name of your choice, unique among all sources.
+    #[schemars(example = &"scanner-3")]
+    pub id: String,
+    /// The lane where it is used.
+    #[schemars(example = &"3")]
+    pub lane: String,
+    /// What it is: "serial-scanner" or "serial-magstripe".
+    #[schemars(example = &"serial-scanner")]
+    pub driver: Driver,
+    /// The serial port; best a link below /dev/serial/by-id, which stays with the device.
+    #[schemars(example = &"/dev/serial/by-id/usb-Honeywell_Scanning_HH660_12345-if00")]
+    pub port: PathBuf,
+    /// Speed. Without meaning for USB devices that are serial by nature.
+    #[serde(default = "default_baud")]
+    pub baud: u32,
+    /// Data bits, parity, stop bits.
+    #[serde(default = "default_line")]
+    pub line: String,
+    /// What ends a reading: "cr", "lf", "crlf", "tab" or "any" of CR and LF.
+    #[serde(default = "default_suffix")]
+    pub suffix: Suffix,
+    /// Characters that the device sends before each reading.
+    #[serde(default)]
+    pub prefix: String,
+}
+
+fn default_baud() -> u32 {
+    9600
+}
+fn default_line() -> String {
+    "8N1".to_owned()
+}
+fn default_suffix() -> Suffix {
+    Suffix::Any
+}
+
+/// What a device is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Driver {
+    /// A barcode scanner that sends lines.
+    SerialScanner,
+    /// A magnetic-stripe reader that sends tracks as lines.
+    SerialMagstripe,
+}
+
+/// What ends a reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Suffix {
+    /// CR.
+    Cr,
+    /// LF.
+    Lf,
+    /// CR LF.
+    Crlf,
+    /// Tab.
+    Tab,
+    /// CR, LF or CR LF.
+    Any,
+}
+
+/// `[[partner]]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Partner {
+    /// A name of your choice; also the name of its folder.
+    #[schemars(example = &"bigbox")]
+    pub id: String,
+    /// Who the partner is in X12 interchanges.
+    #[serde(default)]
+    #[schemars(example = example_partner())]
+    pub x12: Option<TradingIdentity>,
+    /// The folder that holds in, out, done and rejected. Without it: data_dir/edi/ID.
+    #[serde(default)]
+    #[schemars(example = &"/srv/edi/bigbox")]
+    pub folder: Option<PathBuf>,
+    /// SHA-256 of its token for `POST /v1/edi`, in hex.
+    #[serde(default)]
+    pub token_sha256: Option<TokenHash>,
+}
+
+fn example_partner() -> serde_json::Value {
+    serde_json::json!({ "qualifier": "ZZ", "id": "BIGBOX" })
+}
+
+/// A party in interchange headers.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TradingIdentity {
+    /// X12 I05: `01` D-U-N-S, `08` UCC, `12` telephone, `14` D-U-N-S with suffix, `ZZ` mutually defined.
+    pub qualifier: String,
+    /// At most 15 characters.
+    pub id: String,
+}
+
+/// `[[viewer]]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Viewer {
+    /// A person's or machine's name: the user name in the browser's dialog.
+    #[schemars(example = &"prometheus")]
+    pub id: String,
+    /// SHA-256 of the token, in hex. The token is the password in the browser's dialog.
+    pub token_sha256: TokenHash,
+}
+
+/// SHA-256 of a token of high entropy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(
+    with = "String",
+    example = &"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+)]
+pub struct TokenHash(pub [u8; 32]);
+
+impl TryFrom<String> for TokenHash {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let mut hash = [0; 32];
+        hex::decode_to_slice(text.as_bytes(), &mut hash).map_err(
+            |_| "expected the SHA-256 of a token: 64 hex digits, as `tillgate token` prints them",
+        )?;
+        Ok(Self(hash))
+    }
+}

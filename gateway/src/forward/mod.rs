@@ -1,0 +1,70 @@
+//! The way out: MQTT. The only module that knows the MQTT client crate, which serves as a transport only; the
+//! outbox is the truth.
+
+use std::future::Future;
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+/// A record that is ready for the wire.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    /// Its number in the outbox: from 1, without gaps.
+    pub sequence: u64,
+    /// When its input was received, microseconds since 1970: for the latency metric.
+    pub received_us: i64,
+    /// The whole event.
+    pub payload: Bytes,
+}
+
+/// A notice about a quarantined capture.
+#[derive(Debug, Clone)]
+pub struct Notice {
+    /// The quarantine entry.
+    pub id: String,
+    /// JSON: ids, codes, counts; no content.
+    pub payload: Bytes,
+}
+
+/// Why the outbox could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read the outbox")]
+pub struct OutboxError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
+
+/// What the forwarder needs of the store. Narrow, so that a simulation can stand in for it.
+pub trait Outbox: Send + Sync + 'static {
+    /// Records above a sequence number, in order, without holes, at most `limit` of them.
+    fn after(
+        &self,
+        sequence: u64,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Outgoing>, OutboxError>> + Send;
+
+    /// The highest sequence number committed; changes wake the forwarder.
+    fn newest(&self) -> watch::Receiver<u64>;
+
+    /// The highest sequence number through which the store knows all records to be acknowledged.
+    fn acknowledged(&self) -> u64;
+
+    /// All records through this number were acknowledged. Written lazily, never a commit of its own: a crash
+    /// repeats at most what was acknowledged in the last 200 ms.
+    fn acknowledge(&self, through: u64);
+
+    /// A record that the broker will never take (too large, payload or topic refused) is parked as a finding; the
+    /// forwarder goes on behind it.
+    fn park(
+        &self,
+        sequence: u64,
+        reason: &str,
+    ) -> impl Future<Output = Result<(), OutboxError>> + Send;
+
+    /// Notices that were not acknowledged yet, at most `limit`, oldest first.
+    fn notices(
+        &self,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Notice>, OutboxError>> + Send;
+
+    /// A notice was acknowledged.
+    fn notice_acknowledged(&self, id: &str)
+    -> impl Future<Output = Result<(), OutboxError>> + Send;
+}

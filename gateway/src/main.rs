@@ -1,0 +1,3 @@
+//! The program `tillgate`.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Sales of terminals: JSON to a sale with findings.

@@ -1,0 +1,1 @@
+//! The daemon: builds everything, starts it, reloads it, drains it.

@@ -1,0 +1,1 @@
+//! EDI partners: watched folders and `POST /v1/edi`.

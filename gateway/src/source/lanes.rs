@@ -1,0 +1,1 @@
+//! Lanes: the readings of their devices go into the pipeline.

@@ -1,0 +1,1 @@
+//! Terminals: `POST /v1/sales` and the TCP stream.

@@ -1,0 +1,155 @@
+//! The journal, the outbox, quarantine, the directory and the catalog: one SQLite file, one writer.
+//!
+//! In: jobs over a bounded channel. Out: an answer once the job is committed and synced. Never: a write outside the
+//! writer, an answer before the sync, a read that is open while something waits for the network.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tillgate_record::{Channel, EventType, IdempotencyKey, Quality};
+use ulid::Ulid;
+
+use crate::normalize::Reply;
+use crate::source::{FileStamp, Media};
+
+/// An input and what it became, to be committed as one.
+#[derive(Debug)]
+pub struct NewCapture {
+    /// Begins with the time, so that captures sort by arrival.
+    pub id: Ulid,
+    /// The configured source.
+    pub source: String,
+    /// The kind of way in.
+    pub channel: Channel,
+    /// How `raw` is to be read.
+    pub media: Media,
+    /// When the input was whole.
+    pub received_at: Timestamp,
+    /// SHA-256 of `raw`.
+    pub sha256: [u8; 32],
+    /// The input, free of card data, compressed with zstd.
+    pub raw_zstd: Vec<u8>,
+    /// Size of `raw` before compression.
+    pub raw_bytes: u64,
+    /// The configuration that interpreted it.
+    pub config_version: String,
+    /// What became of each item of the input, in input order.
+    pub items: Vec<NewItem>,
+    /// The file it was.
+    pub file: Option<FileStamp>,
+    /// Acknowledgements to hand out, committed with it.
+    pub replies: Vec<Reply>,
+}
+
+/// One item of an input.
+#[derive(Debug)]
+pub enum NewItem {
+    /// A record, unless its key is known.
+    Record(NewRecord),
+    /// It cannot become a record.
+    Quarantine(Vec<Quality>),
+    /// It needs none.
+    Noted,
+}
+
+/// A record before it has its sequence number.
+#[derive(Debug)]
+pub struct NewRecord {
+    /// The event's type.
+    pub event_type: EventType,
+    /// The same event has the same key.
+    pub key: IdempotencyKey,
+    /// First 16 bytes of the SHA-256 of the content without what the gateway added: tells a duplicate from a conflict.
+    pub content: [u8; 16],
+    /// The event's `time` attribute.
+    pub time: String,
+    /// The event's `data`: JSON.
+    pub data: Vec<u8>,
+}
+
+/// What was committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// The capture's id.
+    pub capture: Ulid,
+    /// One for each item, in input order.
+    pub outcomes: Vec<Outcome>,
+}
+
+/// What became of an item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// A new record.
+    Accepted {
+        /// Its number in the outbox.
+        sequence: u64,
+    },
+    /// The same key with the same content was accepted before.
+    Duplicate {
+        /// The number it had then.
+        sequence: u64,
+    },
+    /// The same key with other content was accepted before; this one is in quarantine.
+    Conflict {
+        /// The quarantine entry.
+        entry: String,
+    },
+    /// In quarantine.
+    Quarantined {
+        /// The quarantine entry.
+        entry: String,
+    },
+    /// Nothing to record.
+    Noted,
+}
+
+/// Why the store did not take a job. In each case nothing of it was committed, but for `Unknown`.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The disk budget is spent.
+    #[error(
+        "the disk budget of {budget} bytes is spent ({used} bytes used): waiting for the broker to take records"
+    )]
+    BudgetSpent {
+        /// Bytes in use.
+        used: u64,
+        /// Bytes allowed.
+        budget: u64,
+    },
+    /// The writer has too much to do.
+    #[error("the store is overloaded: try again in a moment")]
+    Overloaded,
+    /// The daemon is stopping.
+    #[error("the gateway is stopping")]
+    Stopping,
+    /// The commit failed.
+    #[error("the store failed to {operation}")]
+    Failed {
+        /// What was attempted.
+        operation: &'static str,
+        /// The database's answer.
+        #[source]
+        source: sqlx::Error,
+    },
+}
+
+/// A customer of the directory, as imported.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustomerEntry {
+    /// The CRM's id.
+    pub id: String,
+    /// Name, for conflict checks and masked display.
+    pub name: Option<String>,
+    /// Keys that identify the customer: kind (`loyalty`, `card_token`, `phone`, `email`) and keyed hash of the normalised value.
+    pub keys: Vec<(String, [u8; 16])>,
+}
+
+/// A product of the catalog, as imported.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Product {
+    /// 14 digits.
+    pub gtin: String,
+    /// The store's own number.
+    pub sku: Option<String>,
+    /// What it is called.
+    pub description: String,
+}

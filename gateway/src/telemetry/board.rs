@@ -1,0 +1,126 @@
+//! The live state that the status page, `tillgate status` and `/readyz` show: what each source and the broker
+//! connection are doing. Bounded by the configuration: one entry a source.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What a source is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SourceKind {
+    /// A scanner or reader.
+    Device,
+    /// A POS terminal.
+    Terminal,
+    /// An EDI partner.
+    Partner,
+}
+
+/// One source as people see it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SourceState {
+    /// The configured id.
+    pub id: String,
+    /// Device, terminal, partner.
+    pub kind: SourceKind,
+    /// The lane it belongs to.
+    pub lane: Option<String>,
+    /// Whether it is there. Terminals that post over HTTP count as there.
+    pub connected: bool,
+    /// In words: the port that is open, or what is wrong and what to do.
+    pub detail: String,
+    /// Inputs taken since the start.
+    pub captures: u64,
+    /// Inputs that ended in quarantine since the start.
+    pub quarantined: u64,
+    /// When the last input came.
+    pub last_at: Option<Timestamp>,
+}
+
+/// The connection to the broker as people see it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct BrokerState {
+    /// Whether CONNACK was received on the connection that is open now.
+    pub connected: bool,
+    /// Where it connects to, without user and password.
+    pub url: String,
+    /// What is wrong and what to do, while it is not connected.
+    pub problem: Option<String>,
+    /// When the state last changed.
+    pub since: Option<Timestamp>,
+    /// When the next attempt is made, while waiting.
+    pub next_attempt: Option<Timestamp>,
+    /// Connections lost since the start.
+    pub reconnects: u64,
+}
+
+/// The board. Cheap to update, read by copying.
+#[derive(Debug, Default)]
+pub struct Board {
+    sources: Mutex<BTreeMap<String, SourceState>>,
+    broker: Mutex<BrokerState>,
+}
+
+impl Board {
+    /// A source is configured.
+    pub fn add_source(&self, id: &str, kind: SourceKind, lane: Option<&str>, detail: &str) {
+        let state = SourceState {
+            id: id.to_owned(),
+            kind,
+            lane: lane.map(str::to_owned),
+            connected: false,
+            detail: detail.to_owned(),
+            captures: 0,
+            quarantined: 0,
+            last_at: None,
+        };
+        held(&self.sources).entry(id.to_owned()).or_insert(state);
+    }
+
+    /// A source is configured no more.
+    pub fn remove_source(&self, id: &str) {
+        held(&self.sources).remove(id);
+    }
+
+    /// A source came or went.
+    pub fn source_connected(&self, id: &str, connected: bool, detail: &str) {
+        if let Some(state) = held(&self.sources).get_mut(id) {
+            state.connected = connected;
+            state.detail = detail.to_owned();
+        }
+    }
+
+    /// An input of a source was committed.
+    pub fn source_captured(&self, id: &str, quarantined: u64, at: Timestamp) {
+        if let Some(state) = held(&self.sources).get_mut(id) {
+            state.captures += 1;
+            state.quarantined += quarantined;
+            state.last_at = Some(at);
+        }
+    }
+
+    /// Changes the state of the broker connection.
+    pub fn update_broker(&self, change: impl FnOnce(&mut BrokerState)) {
+        change(&mut held(&self.broker));
+    }
+
+    /// All sources, by id.
+    #[must_use]
+    pub fn sources(&self) -> Vec<SourceState> {
+        held(&self.sources).values().cloned().collect()
+    }
+
+    /// The broker connection.
+    #[must_use]
+    pub fn broker(&self) -> BrokerState {
+        held(&self.broker).clone()
+    }
+}
+
+/// A poisoned lock only says that another thread panicked; the board holds no invariant that it could have broken.
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,1 @@
+//! Logs: logfmt or JSON, repeats counted instead of repeated.

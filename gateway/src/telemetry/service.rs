@@ -1,0 +1,1 @@
+//! The service manager: ready, status, watchdog, stopping.

@@ -1,0 +1,1 @@
+//! Barcodes: AIM symbology identifiers, GTINs, GS1 element strings.

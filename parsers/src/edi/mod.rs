@@ -1,0 +1,1 @@
+//! EDI: interchanges to documents, findings and acknowledgements.
