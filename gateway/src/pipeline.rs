@@ -1,19 +1,92 @@
 //! The way of the data, on one screen.
+//!
+//! ```text
+//! source ─▶ capture ─▶ interpret ─▶ link ─▶ commit ─▶ answer
+//!           card data   parse and    whose    one        only now does the
+//!           ends here   normalize    sale     sync       sender hear "accepted"
+//! ```
+//!
+//! In: an [`Input`] of a source. Out: a [`Taken`] once everything that the input became is committed and synced
+//! together: the capture, its records, its quarantine entries, its acknowledgements. The forwarder takes the records
+//! from there. Never: an input that is dropped, whatever it holds; a card number that gets past `capture`.
+
+mod capture;
+mod compose;
+mod linking;
+mod replay;
 
 use std::future::Future;
+use std::sync::Arc;
 
 use tillgate_record::Quality;
+use tokio::sync::watch;
 use ulid::Ulid;
 use uuid::Uuid;
 
-use crate::normalize::Reply;
-use crate::source::Input;
-use crate::store::StoreError;
+use crate::clock::Clock;
+use crate::config::Loaded;
+use crate::customer::CustomerKeys;
+use crate::normalize::{Context, Interpretation, Reply};
+use crate::source::{Input, Media};
+use crate::store::{Store, StoreError};
+use capture::Capture;
 
 /// Where sources hand over their inputs. The daemon has one, the [`Pipeline`]; a test of a source brings its own.
 pub trait Intake: Send + Sync + 'static {
     /// Takes an input. The answer comes after the commit and the sync: whoever has it may tell the sender.
     fn take(&self, input: Input) -> impl Future<Output = Result<Taken, StoreError>> + Send;
+}
+
+/// The daemon's intake.
+pub struct Pipeline {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    keys: CustomerKeys,
+    config: watch::Receiver<Arc<Loaded>>,
+}
+
+impl Intake for Pipeline {
+    async fn take(&self, input: Input) -> Result<Taken, StoreError> {
+        self.store.accepting()?;
+        let loaded = self.config.borrow().clone();
+        let control_number = self.control_number(&input).await?;
+
+        let capture = Capture::without_card_data(input, self.clock.now());
+        let context = capture.context(&loaded.config, control_number);
+        let interpretation = interpret(&capture, &context);
+        let linked = linking::link(interpretation, &self.store, &self.keys).await?;
+        let (new_capture, items) = compose::compose(capture, linked, &loaded)?;
+        let replies = new_capture.replies.clone();
+        let receipt = self.store.commit(new_capture).await?;
+
+        Ok(compose::answer(receipt, items, replies))
+    }
+}
+
+impl Pipeline {
+    /// A pipeline into a store. `config` may change while it runs: each input is interpreted by one configuration.
+    #[must_use]
+    pub fn new(store: Store, clock: Arc<dyn Clock>, keys: CustomerKeys, config: watch::Receiver<Arc<Loaded>>) -> Self {
+        Self { store, clock, keys, config }
+    }
+
+    /// Only EDI earns acknowledgements, and each needs a control number that was never used before.
+    async fn control_number(&self, input: &Input) -> Result<Option<u32>, StoreError> {
+        match input.media {
+            Media::Edi => self.store.reserve_control_number(&input.source).await.map(Some),
+            Media::SaleJson | Media::SaleNdjson | Media::Reading => Ok(None),
+        }
+    }
+}
+
+/// Parses and normalizes. A panic in a parser is a bug of ours and costs this input only: it goes to quarantine, where
+/// it waits for a version that understands it.
+fn interpret(capture: &Capture, context: &Context<'_>) -> Interpretation {
+    let attempt = || crate::normalize::interpret(capture.raw(), capture.media, context);
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(attempt)).unwrap_or_else(|_| {
+        tracing::error!(capture = %capture.id, source = capture.source, "a parser failed on an input: please report it");
+        Interpretation::rejected("none", Quality::internal_error())
+    })
 }
 
 /// An input that is durable now.

@@ -137,7 +137,7 @@ pub struct Adjustment {
 }
 
 /// Control numbers, and where in the capture the document stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Control {
     /// `x12` or `edifact`.
     pub standard: String,

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use tillgate_record::{Document, Quality, ReadingKind, Sale};
 
 use crate::config::Config;
+use crate::source::Media;
 
 /// What normalizing may know besides the capture.
 #[derive(Debug, Clone, Copy)]
@@ -82,4 +83,14 @@ pub struct Reply {
     pub file_name: String,
     /// The acknowledgement.
     pub content: Vec<u8>,
+}
+
+/// Parses and normalizes a capture by its media.
+#[must_use]
+pub fn interpret(raw: &[u8], media: Media, context: &Context<'_>) -> Interpretation {
+    match media {
+        Media::SaleJson | Media::SaleNdjson => sale::interpret(raw, media, context),
+        Media::Reading => reading::interpret(raw, context),
+        Media::Edi => edi::interpret(raw, context),
+    }
 }

@@ -1,0 +1,65 @@
+//! An input becomes a capture: card data is cut out, what is left gets an id and a hash. From here on nothing in the
+//! gateway has seen a card number.
+
+use jiff::Timestamp;
+use rand::Rng;
+use sha2::{Digest, Sha256};
+use tillgate_parsers::redact::{self, Place, Redacted};
+use tillgate_record::Channel;
+use ulid::Ulid;
+
+use crate::config::Config;
+use crate::normalize::Context;
+use crate::source::{FileStamp, Input, Media};
+
+/// One input as received, less card data.
+pub(super) struct Capture {
+    pub(super) id: Ulid,
+    pub(super) source: String,
+    pub(super) channel: Channel,
+    pub(super) media: Media,
+    pub(super) received_at: Timestamp,
+    pub(super) sha256: [u8; 32],
+    /// Where card data was, for a finding to the sender.
+    pub(super) card_data: Vec<Place>,
+    pub(super) file: Option<FileStamp>,
+    raw: Vec<u8>,
+}
+
+impl Capture {
+    /// Cuts card data out and forgets the input, whose buffer is zeroized when it is dropped here.
+    pub(super) fn without_card_data(input: Input, now: Timestamp) -> Self {
+        let Redacted { bytes, found } = match input.media {
+            Media::SaleJson | Media::SaleNdjson | Media::Reading => redact::json(&input.bytes),
+            Media::Edi => redact::edi(&input.bytes),
+        };
+        let raw = bytes.into_owned();
+        Self {
+            id: new_id(now),
+            sha256: Sha256::digest(&raw).into(),
+            card_data: found,
+            raw,
+            source: input.source,
+            channel: input.channel,
+            media: input.media,
+            received_at: input.received_at,
+            file: input.file,
+        }
+    }
+
+    /// The input, less card data.
+    pub(super) fn raw(&self) -> &[u8] {
+        &self.raw
+    }
+
+    /// What normalizing may know besides the bytes.
+    pub(super) fn context<'a>(&'a self, config: &'a Config, control_number: Option<u32>) -> Context<'a> {
+        Context { config, source: &self.source, received_at: self.received_at, control_number }
+    }
+}
+
+/// Captures sort by the time of their arrival; 80 random bits keep two of the same millisecond apart.
+fn new_id(now: Timestamp) -> Ulid {
+    let milliseconds = u64::try_from(now.as_millisecond()).unwrap_or(0);
+    Ulid::from_parts(milliseconds, rand::rng().random())
+}

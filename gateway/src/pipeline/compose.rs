@@ -1,0 +1,191 @@
+//! What an input became, in the shape that the store commits and the sender hears.
+
+use tillgate_record::{
+    DocumentRecord, EventType, IdempotencyKey, Link, Provenance, Quality, ReadingRecord, SaleRecord, Severity,
+};
+use tillgate_record::document::DocumentKind;
+
+use super::capture::Capture;
+use super::linking::{Linked, LinkedItem, LinkedRecord};
+use super::{ItemStatus, Taken, TakenItem};
+use crate::config::{Config, Loaded};
+use crate::normalize::{Body, Candidate, Reply};
+use crate::store::{NewCapture, NewItem, NewRecord, Outcome, Receipt, StoreError};
+
+/// zstd's fastest ordinary level: sales compress five to ten times at it, and the writer waits for the disk, not for us.
+const COMPRESSION_LEVEL: i32 = 1;
+
+/// The rows of an input, and what its sender will hear of each item once they are committed.
+pub(super) fn compose(
+    capture: Capture,
+    linked: Linked,
+    loaded: &Loaded,
+) -> Result<(NewCapture, Vec<TakenItem>), StoreError> {
+    let origin = Origin { capture: &capture, parser: linked.parser, loaded };
+    let (rows, answers) =
+        linked.items.into_iter().zip(0..).map(|(item, position)| origin.item(item, position)).collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+    let raw = capture.raw();
+    let new_capture = NewCapture {
+        raw_zstd: zstd::bulk::compress(raw, COMPRESSION_LEVEL).map_err(StoreError::compress)?,
+        raw_bytes: raw.len() as u64,
+        id: capture.id,
+        channel: capture.channel,
+        media: capture.media,
+        received_at: capture.received_at,
+        sha256: capture.sha256,
+        config_version: loaded.version.clone(),
+        items: rows,
+        replies: linked.replies,
+        source: capture.source,
+        file: capture.file,
+    };
+    Ok((new_capture, answers))
+}
+
+/// What the sender hears, now that the commit has decided between new and known.
+pub(super) fn answer(receipt: Receipt, mut items: Vec<TakenItem>, replies: Vec<Reply>) -> Taken {
+    for (item, outcome) in items.iter_mut().zip(&receipt.outcomes) {
+        item.status = match outcome {
+            Outcome::Accepted { .. } => ItemStatus::Accepted,
+            Outcome::Duplicate { .. } => ItemStatus::Duplicate,
+            Outcome::Conflict { .. } => ItemStatus::Conflict,
+            Outcome::Quarantined { .. } => ItemStatus::Quarantined,
+            Outcome::Noted => ItemStatus::Noted,
+        };
+        if item.status == ItemStatus::Conflict {
+            item.findings.push(conflict_finding());
+        }
+    }
+    Taken { capture: receipt.capture, items, replies }
+}
+
+fn conflict_finding() -> Quality {
+    Quality {
+        rule: "conflict".to_owned(),
+        severity: Severity::Error,
+        path: String::new(),
+        message: "a record with the same key but other content was accepted before; this one is kept in quarantine: \
+                  check whether the number was used twice, or release it as a correction"
+            .to_owned(),
+        expected: None,
+        found: None,
+    }
+}
+
+/// What the records of one capture have in common.
+struct Origin<'a> {
+    capture: &'a Capture,
+    parser: &'static str,
+    loaded: &'a Loaded,
+}
+
+impl Origin<'_> {
+    fn item(&self, item: LinkedItem, position: u32) -> Result<(NewItem, TakenItem), StoreError> {
+        match item {
+            LinkedItem::Record(linked) => self.record(*linked, position),
+            LinkedItem::Rejected(findings) => {
+                Ok((NewItem::Quarantine(findings.clone()), pending(ItemStatus::Quarantined, None, findings)))
+            }
+            LinkedItem::Noted(findings) => Ok((NewItem::Noted, pending(ItemStatus::Noted, None, findings))),
+        }
+    }
+
+    fn record(&self, linked: LinkedRecord, position: u32) -> Result<(NewItem, TakenItem), StoreError> {
+        let LinkedRecord { candidate: Candidate { body, quality }, link, content } = linked;
+        let identity = Identity::of(&body, self);
+        let findings = quality.clone();
+        let data = self.data(body, link, quality, position).map_err(StoreError::serialize)?;
+        let answer = pending(ItemStatus::Accepted, Some(identity.key.event_id(1)), findings);
+        let record = NewRecord {
+            event_type: identity.event_type,
+            key: identity.key,
+            content,
+            time: identity.time,
+            data,
+        };
+        Ok((NewItem::Record(record), answer))
+    }
+
+    fn data(&self, body: Body, link: Link, quality: Vec<Quality>, position: u32) -> serde_json::Result<Vec<u8>> {
+        let provenance = self.provenance(position);
+        match body {
+            Body::Sale(sale) => serde_json::to_vec(&SaleRecord { sale, link, provenance, quality }),
+            Body::Document(document) => {
+                serde_json::to_vec(&DocumentRecord { document, link, provenance, quality })
+            }
+            Body::Reading { reading, lane } => serde_json::to_vec(&ReadingRecord {
+                reading,
+                store: self.config().gateway.store.clone(),
+                lane,
+                device: self.capture.source.clone(),
+                read_at: self.capture.received_at.to_string(),
+                link,
+                provenance,
+                quality,
+            }),
+        }
+    }
+
+    fn provenance(&self, item: u32) -> Provenance {
+        Provenance {
+            capture: self.capture.id.to_string(),
+            item,
+            source: self.capture.source.clone(),
+            channel: self.capture.channel,
+            received_at: self.capture.received_at.to_string(),
+            sha256: hex::encode(self.capture.sha256),
+            parser: self.parser.to_owned(),
+            config_version: self.loaded.version.clone(),
+        }
+    }
+
+    fn config(&self) -> &Config {
+        &self.loaded.config
+    }
+}
+
+/// What makes a record the same record when it is sent again.
+struct Identity {
+    event_type: EventType,
+    key: IdempotencyKey,
+    time: String,
+}
+
+impl Identity {
+    fn of(body: &Body, origin: &Origin<'_>) -> Self {
+        let gateway = &origin.config().gateway;
+        let received = origin.capture.received_at.to_string();
+        match body {
+            Body::Sale(sale) => Self {
+                event_type: EventType::Sale,
+                key: IdempotencyKey::of_sale(&gateway.org, sale),
+                time: sale.ended_at.as_ref().or(sale.started_at.as_ref()).map_or(received, |at| at.as_str().to_owned()),
+            },
+            Body::Document(document) => Self {
+                event_type: match document.kind {
+                    DocumentKind::Order => EventType::Order,
+                    DocumentKind::Invoice | DocumentKind::CreditNote => EventType::Invoice,
+                },
+                key: IdempotencyKey::of_document(
+                    &gateway.org,
+                    (&document.sender, &document.receiver),
+                    document.kind,
+                    &document.number,
+                    document.date,
+                ),
+                time: received,
+            },
+            Body::Reading { .. } => {
+                let capture = origin.capture.id.to_string();
+                let key =
+                    IdempotencyKey::of_reading(&gateway.org, &gateway.store, &origin.capture.source, &capture);
+                Self { event_type: EventType::Reading, key, time: received }
+            }
+        }
+    }
+}
+
+/// An answer that waits for the commit.
+fn pending(status: ItemStatus, event_id: Option<uuid::Uuid>, findings: Vec<Quality>) -> TakenItem {
+    TakenItem { status, event_id, findings }
+}

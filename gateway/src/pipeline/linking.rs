@@ -1,0 +1,166 @@
+//! Whose record it is, and what the catalog calls its lines: two look-ups for a whole input, not two a record.
+
+use std::collections::{HashMap, HashSet};
+use std::io::{self, Write};
+
+use sha2::{Digest, Sha256};
+use tillgate_record::document::Control;
+use tillgate_record::{Customer, Document, Link, Quality, ReadingKind};
+
+use crate::customer::{self, CustomerKeys, KeyHit};
+use crate::normalize::{Body, Candidate, Interpretation, Item, Reply};
+use crate::store::{Product, Store, StoreError};
+
+/// An interpretation whose records know their customers.
+pub(super) struct Linked {
+    pub(super) parser: &'static str,
+    pub(super) items: Vec<LinkedItem>,
+    pub(super) replies: Vec<Reply>,
+}
+
+/// One item of an input.
+pub(super) enum LinkedItem {
+    /// It can become a record.
+    Record(Box<LinkedRecord>),
+    /// It cannot.
+    Rejected(Vec<Quality>),
+    /// It needs none.
+    Noted(Vec<Quality>),
+}
+
+/// A record that knows its customer.
+pub(super) struct LinkedRecord {
+    pub(super) candidate: Candidate,
+    pub(super) link: Link,
+    /// First half of the SHA-256 of what the source said: tells a repeat from a conflict.
+    pub(super) content: [u8; 16],
+}
+
+/// Links each candidate to its customer and names its lines from the catalog.
+pub(super) async fn link(
+    interpretation: Interpretation,
+    store: &Store,
+    keys: &CustomerKeys,
+) -> Result<Linked, StoreError> {
+    let Interpretation { parser, items, replies } = interpretation;
+    let hits = directory_hits(&items, store, keys).await?;
+    let products = catalog_entries(&items, store).await?;
+    let version = store.directory_version();
+    let items = items.into_iter().map(|item| match item {
+        Item::Candidate(mut candidate) => {
+            let content = content_digest(&candidate.body);
+            let link = customer_of(&candidate.body)
+                .map_or_else(|| Link::anonymous(version), |who| customer::link(&who, keys, &hits, version));
+            name_lines(&mut candidate.body, &products);
+            LinkedItem::Record(Box::new(LinkedRecord { candidate: *candidate, link, content }))
+        }
+        Item::Rejected(findings) => LinkedItem::Rejected(findings),
+        Item::Noted(findings) => LinkedItem::Noted(findings),
+    });
+    Ok(Linked { parser, items: items.collect(), replies })
+}
+
+async fn directory_hits(items: &[Item], store: &Store, keys: &CustomerKeys) -> Result<Vec<KeyHit>, StoreError> {
+    if store.directory_is_empty() {
+        return Ok(Vec::new());
+    }
+    let wanted: HashSet<_> =
+        candidates(items).filter_map(|body| customer_of(body)).flat_map(|who| keys.of(&who)).collect();
+    store.customers_by_keys(&wanted.into_iter().collect::<Vec<_>>()).await
+}
+
+async fn catalog_entries(items: &[Item], store: &Store) -> Result<HashMap<String, Product>, StoreError> {
+    if store.catalog_is_empty() {
+        return Ok(HashMap::new());
+    }
+    let wanted: HashSet<&str> = candidates(items).flat_map(unnamed_gtins).collect();
+    store.products(&wanted.into_iter().collect::<Vec<_>>()).await
+}
+
+fn candidates(items: &[Item]) -> impl Iterator<Item = &Body> {
+    items.iter().filter_map(|item| match item {
+        Item::Candidate(candidate) => Some(&candidate.body),
+        Item::Rejected(_) | Item::Noted(_) => None,
+    })
+}
+
+/// What a record says of its buyer. The card that paid identifies the buyer where nothing else does.
+fn customer_of(body: &Body) -> Option<Customer> {
+    match body {
+        Body::Sale(sale) => {
+            let mut customer = sale.customer.clone().unwrap_or_default();
+            if customer.card_token.is_none() {
+                customer.card_token = sale.tenders.iter().find_map(|tender| tender.card_token.clone());
+            }
+            Some(customer)
+        }
+        Body::Reading { reading: ReadingKind::Card { loyalty, card_token, .. }, .. } => {
+            Some(Customer { loyalty: loyalty.clone(), card_token: card_token.clone(), ..Customer::default() })
+        }
+        Body::Reading { .. } | Body::Document(_) => None,
+    }
+}
+
+fn unnamed_gtins(body: &Body) -> Vec<&str> {
+    match body {
+        Body::Sale(sale) => {
+            sale.lines.iter().filter(|line| line.description.is_none()).filter_map(|line| line.gtin.as_deref()).collect()
+        }
+        Body::Document(document) => document
+            .lines
+            .iter()
+            .filter(|line| line.description.is_none())
+            .filter_map(|line| line.gtin.as_deref())
+            .collect(),
+        Body::Reading { reading: ReadingKind::Barcode { gtin, .. }, .. } => gtin.as_deref().into_iter().collect(),
+        Body::Reading { .. } => Vec::new(),
+    }
+}
+
+fn name_lines(body: &mut Body, products: &HashMap<String, Product>) {
+    let name = |gtin: &Option<String>, description: &mut Option<String>| {
+        if description.is_none() {
+            *description =
+                gtin.as_ref().and_then(|gtin| products.get(gtin)).map(|product| product.description.clone());
+        }
+    };
+    match body {
+        Body::Sale(sale) => sale.lines.iter_mut().for_each(|line| name(&line.gtin, &mut line.description)),
+        Body::Document(document) => {
+            document.lines.iter_mut().for_each(|line| name(&line.gtin, &mut line.description));
+        }
+        Body::Reading { reading: ReadingKind::Barcode { gtin, description, .. }, .. } => name(gtin, description),
+        Body::Reading { .. } => {}
+    }
+}
+
+/// The digest of what the source said, taken before the gateway adds names. The control numbers of a document stay out:
+/// the same order in a new interchange is the same order.
+fn content_digest(body: &Body) -> [u8; 16] {
+    let mut hash = DigestWriter(Sha256::new());
+    // Writing into a hash cannot fail, and the types are plain data: a failure would only make the digest of a shorter
+    // text, which shows as a conflict and never as a silent loss.
+    let _ = match body {
+        Body::Sale(sale) => serde_json::to_writer(&mut hash, sale),
+        Body::Document(document) => {
+            serde_json::to_writer(&mut hash, &Document { control: Control::default(), ..document.clone() })
+        }
+        Body::Reading { reading, .. } => serde_json::to_writer(&mut hash, reading),
+    };
+    let digest = hash.0.finalize();
+    std::array::from_fn(|index| digest[index])
+}
+
+/// A writer into a hash, so that the text is never held.
+struct DigestWriter(Sha256);
+
+impl Write for DigestWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
