@@ -29,10 +29,10 @@ const CUSTOMERS: [(&str, &str, &str, &str, &str); 5] = [
 ];
 
 /// Track data of test cards, as a swipe sends it.
-const SWIPES: [&str; 3] = [
-    "%B4111111111111111^TEST/CARD^30121010000000000000?;4111111111111111=30121010000000000000?",
-    "%B5555555555554444^TEST/CARD^30121010000000000000?;5555555555554444=30121010000000000000?",
-    ";9156001122334=99120000000000?",
+const SWIPES: [&[&str]; 3] = [
+    &["%B4111111111111111^TEST/CARD^30121010000000000000?", ";4111111111111111=30121010000000000000?"],
+    &["%B5555555555554444^TEST/CARD^30121010000000000000?", ";5555555555554444=30121010000000000000?"],
+    &[";9156001122334=99120000000000?"],
 ];
 
 /// The customers as a CSV file for `tillgate customers import`.
@@ -77,7 +77,7 @@ impl Basket {
     }
 
     /// A card swipe to go with it.
-    pub(super) fn swipe(random: &mut SmallRng) -> &'static str {
+    pub(super) fn swipe(random: &mut SmallRng) -> &'static [&'static str] {
         SWIPES[random.random_range(0..SWIPES.len())]
     }
 
