@@ -1,5 +1,12 @@
 //! Serial drivers against real pseudo terminals: to a driver they behave as serial ports, unplugging included.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what drives the tests fails them in the same way"
+)]
+
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
