@@ -201,3 +201,6 @@ fn link_to(links: &[(PathBuf, PathBuf)], node: &Path) -> Option<PathBuf> {
 fn last(path: &Path) -> Option<String> {
     path.file_name()?.to_str().map(str::to_owned)
 }
+
+#[cfg(test)]
+mod tests;
