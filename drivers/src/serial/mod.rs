@@ -6,6 +6,8 @@
 mod open;
 mod session;
 
+use std::future::Future;
+use std::mem::{self, Discriminant};
 use std::time::Duration;
 
 use tillgate_parsers::framing::Frame;
@@ -57,7 +59,7 @@ pub(crate) async fn serve(assignment: Assignment, mut decoder: Box<dyn Decoder>)
             reason,
             hint: "plug it in again; tillgate takes it back by itself".to_owned(),
         };
-        if outlet.send(gone).await.is_err() || outlet.pause(RETRY).await.is_err() {
+        if outlet.send(gone).await.is_err() || outlet.unless_stopped(sleep(RETRY)).await.is_err() {
             return;
         }
     }
@@ -78,24 +80,45 @@ async fn wait_for_port(
     settings: &DeviceSettings,
     outlet: &Outlet,
 ) -> Result<SerialStream, Stopped> {
-    let mut told = None;
-    let mut denied_since: Option<Instant> = None;
+    let mut complaints = Complaints::default();
     loop {
-        let problem = match open::open(settings).await {
+        let problem = match outlet.unless_stopped(open::open(settings)).await? {
             Ok(port) => return Ok(port),
             Err(problem) => problem,
         };
-        let denied = matches!(problem, OpenError::Denied);
-        let first_denied = denied_since.filter(|_| denied).unwrap_or_else(Instant::now);
-        denied_since = denied.then_some(first_denied);
-        let in_grace = denied && first_denied.elapsed() < DENIED_GRACE;
-        let kind = std::mem::discriminant(&problem);
-        if !in_grace && told != Some(kind) {
-            told = Some(kind);
+        let news = complaints.is_news(&problem, Instant::now());
+        let retry = Complaints::retry(&problem);
+        if news {
             outlet.send(open::explain(settings, problem).await).await?;
         }
-        let soon = in_grace || kind == std::mem::discriminant(&OpenError::Missing);
-        outlet.pause(if soon { RETRY } else { RETRY_UNUSABLE }).await?;
+        outlet.unless_stopped(sleep(retry)).await?;
+    }
+}
+
+/// Which problem with a port is worth saying.
+#[derive(Default)]
+struct Complaints {
+    told: Option<Discriminant<OpenError>>,
+    denied_since: Option<Instant>,
+}
+
+impl Complaints {
+    fn is_news(&mut self, problem: &OpenError, now: Instant) -> bool {
+        if !matches!(problem, OpenError::Denied) {
+            self.denied_since = None;
+        } else if now - *self.denied_since.get_or_insert(now) < DENIED_GRACE {
+            return false;
+        }
+        let kind = mem::discriminant(problem);
+        self.told.replace(kind) != Some(kind)
+    }
+
+    /// A device may be plugged in, and udev may be done, at any moment.
+    fn retry(problem: &OpenError) -> Duration {
+        match problem {
+            OpenError::Missing | OpenError::Denied => RETRY,
+            _ => RETRY_UNUSABLE,
+        }
     }
 }
 
@@ -118,10 +141,38 @@ impl Outlet {
         }
     }
 
-    async fn pause(&self, wait: Duration) -> Result<(), Stopped> {
+    async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T, Stopped> {
         tokio::select! {
             () = self.stop.cancelled() => Err(Stopped),
-            () = sleep(wait) => Ok(()),
+            done = work => Ok(done),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_is_told_once_and_again_after_another() {
+        let now = Instant::now();
+        let mut complaints = Complaints::default();
+        assert!(complaints.is_news(&OpenError::Missing, now));
+        assert!(!complaints.is_news(&OpenError::Missing, now));
+        assert!(complaints.is_news(&OpenError::Busy, now));
+        assert!(complaints.is_news(&OpenError::Missing, now));
+    }
+
+    #[test]
+    fn a_port_that_udev_has_not_handed_over_yet_is_no_news() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut complaints = Complaints::default();
+        assert!(!complaints.is_news(&OpenError::Denied, at(0)));
+        assert!(!complaints.is_news(&OpenError::Denied, at(1999)));
+        assert!(complaints.is_news(&OpenError::Denied, at(2000)));
+        assert!(!complaints.is_news(&OpenError::Denied, at(9000)));
+        assert!(complaints.is_news(&OpenError::Missing, at(9250)));
+        assert!(!complaints.is_news(&OpenError::Denied, at(9500)), "a new node, a new grace");
     }
 }

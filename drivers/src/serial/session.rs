@@ -150,7 +150,9 @@ impl<'a> Session<'a> {
         }
         deliver(outlet, events).await?;
         match flood {
-            Some(flood) => outlet.pause(flood.pause).await.map_err(|_| End::Stopped),
+            Some(flood) => {
+                outlet.unless_stopped(sleep(flood.pause)).await.map_err(|_| End::Stopped)
+            }
             None => Ok(()),
         }
     }

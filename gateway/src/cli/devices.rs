@@ -62,9 +62,7 @@ fn described(port: &AttachedPort, number: usize) -> String {
         Access::Denied { hint } => text.push_str(&format!("# no permission: {hint}\n")),
     }
     if port.stable_name() == port.node && port.usb.is_some() {
-        text.push_str(
-            "# no link below /dev/serial leads here: this name may move at the next restart\n",
-        );
+        text.push_str("# no link below /dev/serial leads here: the name may move\n");
     }
     text.push_str(&configuration(port, number));
     text.push('\n');
