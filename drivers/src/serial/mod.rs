@@ -25,7 +25,7 @@ const RETRY: Duration = Duration::from_millis(250);
 
 /// A port that is there and cannot be used waits for a person: no need to try it as often as one that may be
 /// plugged in at any moment.
-const RETRY_UNUSABLE: Duration = Duration::from_secs(2);
+const RETRY_UNUSABLE: Duration = Duration::from_secs(1);
 
 /// The node of a device appears a moment before udev gives it its group and mode.
 const DENIED_GRACE: Duration = Duration::from_secs(2);

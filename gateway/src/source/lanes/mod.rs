@@ -2,7 +2,7 @@
 //!
 //! In: one configured device. Out: an input for each reading, in the order of the readings, until the pipeline says
 //! that it is durable; and in words on the board what the device is doing. While the store refuses, readings wait
-//! here, as many as [`READINGS_WAITING_MAX`]; what comes beyond that is counted and shown as dropped. Never: a
+//! here, as many as `READINGS_WAITING_MAX`; what comes beyond that is counted and shown as dropped. Never: a
 //! barcode's content in a log, or a reading that disappears unseen.
 
 mod reading;
