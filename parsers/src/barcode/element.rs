@@ -17,7 +17,7 @@ pub(super) struct Elements {
     gtin: Option<String>,
     pub(super) findings: Vec<Finding>,
     /// Where the values of company-internal elements, 90 to 99, begin and end.
-    internal: Vec<(usize, usize)>,
+    pub(super) internal: Vec<(usize, usize)>,
 }
 
 impl Elements {
@@ -27,10 +27,6 @@ impl Elements {
 
     pub(super) fn gtin(&self) -> Option<String> {
         self.gtin.clone()
-    }
-
-    pub(super) fn touch_internal(&self, start: usize, end: usize) -> bool {
-        self.internal.iter().any(|(low, high)| start < *high && *low < end)
     }
 
     /// Identifiers and values, in order.

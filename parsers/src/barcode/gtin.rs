@@ -57,7 +57,7 @@ pub(super) fn expected_check_digit(number: &[u8]) -> Option<u8> {
     u8::try_from((10 - sum % 10) % 10).ok()
 }
 
-/// Reads what stands under `]E0`, `]E3` and `]E4`.
+/// Reads what stands under `]E0` and `]E3`.
 pub(super) fn retail(content: &[u8]) -> Result<Retail, Problem> {
     if !content.iter().all(u8::is_ascii_digit) {
         return Err(Problem::Form { length: content.len() });
@@ -81,24 +81,31 @@ pub(super) fn retail(content: &[u8]) -> Result<Retail, Problem> {
 }
 
 fn linear_part(number: &[u8]) -> Result<(&'static str, String), Problem> {
-    let wrong = || Problem::CheckDigit {
-        expected: expected_check_digit(number),
-        found: number.last().copied().unwrap_or_default(),
-    };
     match plain(number) {
         Some(Plain { symbology: Some(symbology), gtin }) => Ok((symbology, gtin)),
-        _ => Err(wrong()),
+        _ => Err(wrong_check_digit(number)),
+    }
+}
+
+fn wrong_check_digit(number: &[u8]) -> Problem {
+    Problem::CheckDigit {
+        expected: expected_check_digit(number),
+        found: number.last().copied().unwrap_or_default(),
     }
 }
 
 /// 8, 12, 13 or 14 digits with a fitting check digit, or a UPC-E with its number system and check digit.
+///
+/// Eight digits that begin with 0 fit both UPC-E and EAN-8 more often than not. They are taken for UPC-E, since GS1
+/// gives EAN-8 numbers of that range to nobody (GS1 General Specifications 1.4.3: restricted circulation).
 pub(super) fn plain(number: &[u8]) -> Option<Plain> {
     let symbology = match number.len() {
-        8 if !check_digit_fits(number) => {
-            let expanded = expand_upc_e(number)?;
-            return Some(Plain { symbology: Some("upc-e"), gtin: padded(&expanded) });
+        8 => {
+            let found = |symbology, gtin| Plain { symbology: Some(symbology), gtin };
+            let upc_e = expand_upc_e(number).map(|long| found("upc-e", padded(&long)));
+            let ean_8 = check_digit_fits(number).then(|| found("ean-8", padded(number)));
+            return if number.first() == Some(&b'0') { upc_e.or(ean_8) } else { ean_8.or(upc_e) };
         }
-        8 => Some("ean-8"),
         12 => Some("upc-a"),
         // GTIN-12 in an EAN-13 symbol has a leading zero: scanners are set up to send UPC-A so.
         13 if number.first() == Some(&b'0') => Some("upc-a"),
@@ -107,6 +114,17 @@ pub(super) fn plain(number: &[u8]) -> Option<Plain> {
         _ => return None,
     };
     check_digit_fits(number).then(|| Plain { symbology, gtin: padded(number) })
+}
+
+/// What stands under `]E4`: EAN-8 and nothing else.
+pub(super) fn ean_8(content: &[u8]) -> Result<Retail, Problem> {
+    if content.len() != 8 || !content.iter().all(u8::is_ascii_digit) {
+        return Err(Problem::Form { length: content.len() });
+    }
+    if !check_digit_fits(content) {
+        return Err(wrong_check_digit(content));
+    }
+    Ok(Retail { symbology: "ean-8", gtin: padded(content), add_on: None })
 }
 
 /// UPC-E to UPC-A (GS1 General Specifications 5.2.2.4.2): the last of the six digits says where zeros were left out.

@@ -18,6 +18,7 @@ pub use gtin::check_digit_fits;
 use crate::finding::{Fault, Finding, Severity};
 use crate::redact::scan::{self, Alphabet, Cut};
 use element::{Elements, elements};
+use gtin::{Problem, Retail};
 use symbology::{Content, Symbology};
 
 /// FNC1 as scanners transmit it between elements (GS1 General Specifications 7.8.3).
@@ -54,7 +55,8 @@ pub fn read(aim: Option<&str>, data: &[u8]) -> Barcode {
         return barcode;
     }
     match symbology.content() {
-        Content::Retail => barcode.read_retail(&symbology, content),
+        Content::Retail => barcode.read_retail(&symbology, gtin::retail(content)),
+        Content::ShortRetail => barcode.read_retail(&symbology, gtin::ean_8(content)),
         Content::AddOn => barcode.read_add_on(content),
         Content::ItfCarton => barcode.read_carton(content),
         Content::Gs1 => barcode.read_elements(content, &[]),
@@ -82,6 +84,7 @@ pub(crate) fn cut(aim: &[u8], content: &[u8]) -> Option<Cut> {
     };
     let retail = match symbology.content() {
         Content::Retail => gtin::retail(content).is_ok(),
+        Content::ShortRetail => gtin::ean_8(content).is_ok(),
         Content::ItfCarton | Content::Unstated => gtin::plain(content).is_some(),
         Content::Gs1 | Content::AddOn | Content::Other => false,
     };
@@ -89,16 +92,30 @@ pub(crate) fn cut(aim: &[u8], content: &[u8]) -> Option<Cut> {
         return None;
     }
     let is_gs1 = symbology.content() == Content::Gs1 || content.first() == Some(&FNC1);
-    let parsed = is_gs1.then(|| elements(content)).filter(Elements::are_sound);
-    scan::cut(content, &Alphabet::TEXT, |hit| {
-        parsed.as_ref().is_some_and(|parsed| !parsed.touch_internal(hit.start, hit.end))
-    })
+    match is_gs1.then(|| elements(content)).filter(Elements::are_sound) {
+        Some(parsed) => cut_internal(&parsed, content),
+        None => scan::cut(content, &Alphabet::TEXT, |_| false),
+    }
+}
+
+/// Looks at each company-internal value by itself: the digits of its identifier are no part of it.
+fn cut_internal(parsed: &Elements, content: &[u8]) -> Option<Cut> {
+    let mut whole = Cut { text: content.to_vec(), hits: Vec::new() };
+    for (start, end) in &parsed.internal {
+        let value = content.get(*start..*end).unwrap_or_default();
+        let Some(cut) = scan::cut(value, &Alphabet::TEXT, |_| false) else { continue };
+        whole.hits.extend(cut.hits.iter().map(|hit| hit.moved(*start)));
+        if let Some(place) = whole.text.get_mut(*start..*end) {
+            place.copy_from_slice(&cut.text);
+        }
+    }
+    (!whole.hits.is_empty()).then_some(whole)
 }
 
 impl Barcode {
     /// EAN-13, UPC-A, UPC-E, EAN-8, with or without add-on.
-    fn read_retail(&mut self, symbology: &Symbology<'_>, content: &[u8]) {
-        match gtin::retail(content) {
+    fn read_retail(&mut self, symbology: &Symbology<'_>, number: Result<Retail, Problem>) {
+        match number {
             Ok(retail) => {
                 self.symbology = Some(retail.symbology);
                 self.gtin = Some(retail.gtin);

@@ -12,6 +12,8 @@ pub(super) struct Symbology<'a> {
 pub(super) enum Content {
     /// A number of the EAN/UPC family, perhaps with its add-on.
     Retail,
+    /// EAN-8.
+    ShortRetail,
     /// An add-on that came alone.
     AddOn,
     /// Digits that may be an ITF-14.
@@ -95,6 +97,7 @@ impl<'a> Symbology<'a> {
         match self.identifier {
             b"" => Content::Unstated,
             b"]E1" | b"]E2" => Content::AddOn,
+            b"]E4" => Content::ShortRetail,
             [b']', b'E', _] => Content::Retail,
             [b']', b'I', _] => Content::ItfCarton,
             b"]C1" | b"]e0" | b"]d2" | b"]Q3" | b"]J1" => Content::Gs1,

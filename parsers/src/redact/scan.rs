@@ -36,6 +36,14 @@ pub(crate) struct Hit {
     pub(crate) scheme: Option<Scheme>,
 }
 
+impl Hit {
+    /// The same number in a text that this one begins `offset` bytes into.
+    pub(crate) fn moved(self, offset: usize) -> Self {
+        let (start, end, tail) = (self.start + offset, self.end + offset, self.tail + offset);
+        Self { start, end, tail, scheme: self.scheme }
+    }
+}
+
 /// A text in which something was masked.
 pub(crate) struct Cut {
     pub(crate) text: Vec<u8>,
@@ -112,6 +120,7 @@ const ASCII: [Kind; 128] = {
 pub(crate) fn cut(text: &[u8], alphabet: &Alphabet, spare: impl Fn(&Hit) -> bool) -> Option<Cut> {
     let mut hits = Vec::new();
     find(text, alphabet, &mut hits);
+    hits.dedup();
     hits.retain(|hit| !spare(hit));
     if hits.is_empty() {
         return None;
@@ -324,45 +333,24 @@ fn begins_with_expiry(bytes: &[u8]) -> bool {
 
 /// Masks the middle of a number, or all of it, and the rest of its track. Separators stay, the length stays.
 fn mask(text: &mut [u8], alphabet: &Alphabet, hit: &Hit, keep_ends: bool) {
-    let count = digit_spans(text, alphabet, hit).count();
-    let shown = |place: usize| keep_ends && (place < SHOWN_FIRST || place + SHOWN_LAST >= count);
-    let mut place = 0;
+    let mut digits = Vec::with_capacity(2 * MAX_DIGITS);
     let mut at = hit.start;
     while at < hit.end {
         let (kind, length) = alphabet.read(text, at);
         if let Kind::Digit(_) = kind {
-            if !shown(place) {
-                text.iter_mut().skip(at).take(length).for_each(|byte| *byte = alphabet.mask);
-            }
-            place += 1;
+            digits.push(at..at + length);
         }
         at += length;
     }
-    text.iter_mut()
-        .take(hit.tail)
-        .skip(hit.end)
-        .filter(|byte| !byte.is_ascii_control())
-        .for_each(|byte| *byte = alphabet.mask);
-}
-
-/// The digits of a hit.
-fn digit_spans<'a>(
-    text: &'a [u8],
-    alphabet: &'a Alphabet,
-    hit: &Hit,
-) -> impl Iterator<Item = usize> + 'a {
-    let (mut at, end) = (hit.start, hit.end);
-    std::iter::from_fn(move || {
-        while at < end {
-            let (kind, length) = alphabet.read(text, at);
-            let here = at;
-            at += length;
-            if let Kind::Digit(_) = kind {
-                return Some(here);
-            }
-        }
-        None
-    })
+    let hidden = match keep_ends {
+        true => SHOWN_FIRST..digits.len().saturating_sub(SHOWN_LAST),
+        false => 0..digits.len(),
+    };
+    for digit in digits.get(hidden).unwrap_or_default() {
+        text.get_mut(digit.clone()).unwrap_or_default().fill(alphabet.mask);
+    }
+    let tail = text.get_mut(hit.end..hit.tail).unwrap_or_default();
+    tail.iter_mut().filter(|byte| !byte.is_ascii_control()).for_each(|byte| *byte = alphabet.mask);
 }
 
 /// A character of more than one byte.
