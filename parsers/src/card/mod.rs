@@ -13,6 +13,7 @@ mod track;
 use zeroize::Zeroize;
 
 use number::Number;
+pub(crate) use number::{SHOWN_FIRST, SHOWN_LAST};
 pub use scheme::{MAX_DIGITS, MIN_DIGITS, Scheme, luhn};
 pub use token::{TokenKey, TokenKeyError};
 use track::{Seen, Track};

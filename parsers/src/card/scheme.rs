@@ -89,7 +89,7 @@ impl Scheme {
     /// The scheme of a payment card number: range, length and check digit all fit.
     #[must_use]
     pub fn of_payment_card(number: &[u8]) -> Option<Self> {
-        Self::of(number).filter(|_| luhn(number))
+        if luhn(number) { Self::of(number) } else { None }
     }
 
     /// Whether a number could be a payment card's with one digit lost or doubled, as a keyboard wedge does it.
