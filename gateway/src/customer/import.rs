@@ -271,7 +271,7 @@ fn gtin14(text: &str) -> Result<String, String> {
     let padded = format!("{text:0>14}");
     let weights = [3, 1].into_iter().cycle();
     let sum: u32 = padded.bytes().zip(weights).map(|(digit, w)| u32::from(digit - b'0') * w).sum();
-    if sum % 10 != 0 {
+    if !sum.is_multiple_of(10) {
         let last = padded.bytes().last().map_or(0, |digit| u32::from(digit - b'0'));
         let expected = (last + 10 - sum % 10) % 10;
         return Err(format!("the check digit of GTIN {text} is {last}, expected {expected}"));

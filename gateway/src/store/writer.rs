@@ -297,7 +297,10 @@ impl Writer {
             Chore::Prune(answer) => {
                 let _ = answer.send(self.prune().await.map_err(StoreError::failed("prune")));
             }
-            Chore::Close(answer) => self.closing = Some(answer),
+            Chore::Close(answer) => {
+                self.shared.stopping.store(true, Ordering::Relaxed);
+                self.closing = Some(answer);
+            }
         }
     }
 
@@ -324,12 +327,33 @@ impl Writer {
     }
 
     async fn park(&mut self, sequence: i64, reason: &str) -> Result<(), StoreError> {
-        let failed = || StoreError::failed("park a record");
-        let connection = self.connected().await.map_err(failed())?;
-        let mut transaction = begin(connection).await.map_err(failed())?;
-        quarantine::park(&mut transaction, sequence, reason).await.map_err(failed())?;
-        transaction.commit().await.map_err(failed())?;
-        self.committed(self.counters, 1);
+        let after = self.current();
+        self.transact("park a record", after, 1, async |connection| {
+            quarantine::park(connection, sequence, reason).await
+        })
+        .await
+    }
+
+    /// A chore of several statements, committed with the counters. After a failure nobody knows what is on the disk:
+    /// the next job opens the file again.
+    async fn transact(
+        &mut self,
+        operation: &'static str,
+        after: Counters,
+        news: usize,
+        write: impl AsyncFnOnce(&mut SqliteConnection) -> Result<(), sqlx::Error>,
+    ) -> Result<(), StoreError> {
+        let done = async {
+            let mut transaction = begin(self.connected().await?).await?;
+            write(&mut transaction).await?;
+            after.write(&mut transaction).await?;
+            transaction.commit().await
+        };
+        if let Err(error) = done.await {
+            self.connection = None;
+            return Err(StoreError::failed(operation)(error));
+        }
+        self.committed(after, news);
         Ok(())
     }
 
@@ -363,37 +387,25 @@ impl Writer {
     }
 
     async fn customers(&mut self, customers: &[CustomerEntry]) -> Result<u64, StoreError> {
-        let failed = || StoreError::failed("import customers");
         let mut after = self.current();
         after.directory_version += 1;
-        let connection = self.connected().await.map_err(failed())?;
-        let written = async {
-            let mut transaction = begin(connection).await?;
-            let version = after.directory_version;
-            directory::write_customers(&mut transaction, customers, version).await?;
-            after.write(&mut transaction).await?;
-            transaction.commit().await
-        };
-        written.await.map_err(failed())?;
+        let version = after.directory_version;
+        self.transact("import customers", after, 0, async |connection| {
+            directory::write_customers(connection, customers, version).await
+        })
+        .await?;
         self.shared.has_customers.store(true, Ordering::Release);
-        self.committed(after, 0);
-        Ok(unsigned(after.directory_version))
+        Ok(unsigned(version))
     }
 
     async fn products(&mut self, products: &[Product]) -> Result<u64, StoreError> {
-        let failed = || StoreError::failed("import products");
         let mut after = self.current();
         after.catalog_version += 1;
-        let connection = self.connected().await.map_err(failed())?;
-        let written = async {
-            let mut transaction = begin(connection).await?;
-            directory::write_products(&mut transaction, products).await?;
-            after.write(&mut transaction).await?;
-            transaction.commit().await
-        };
-        written.await.map_err(failed())?;
+        self.transact("import products", after, 0, async |connection| {
+            directory::write_products(connection, products).await
+        })
+        .await?;
         self.shared.has_products.store(true, Ordering::Release);
-        self.committed(after, 0);
         Ok(unsigned(after.catalog_version))
     }
 
