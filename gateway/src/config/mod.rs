@@ -94,6 +94,11 @@ pub struct Gateway {
     /// The store's currency, ISO 4217.
     #[schemars(example = &"CNY")]
     pub currency: String,
+    /// The country whose phone numbers are written without a country code, ISO 3166. Without it only numbers with
+    /// `+` or `00` identify a customer.
+    #[serde(default)]
+    #[schemars(example = &"CN")]
+    pub phone_region: Option<String>,
 }
 
 fn default_timezone() -> String {
