@@ -3,6 +3,7 @@
 //!
 //! Never: secrets. A secret is named by the path of its file; tokens stand here as hashes.
 
+pub mod secret;
 pub mod size;
 
 use std::path::PathBuf;
