@@ -124,7 +124,7 @@ async fn connect<O>(context: &Context<O>) -> Result<(Transport, Capabilities), T
         password,
         will: Some(message::status(settings, "offline", context.clock.now(), true)),
         keep_alive: connection.keep_alive,
-        patience: settings.timing.silence,
+        patience: settings.timing.silence + limit,
         window: settings.window_records,
         incoming_max: INCOMING_BYTES,
         clean: true,

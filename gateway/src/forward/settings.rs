@@ -14,8 +14,9 @@ use super::tls;
 use crate::config::secret::{Files, SecretError};
 use crate::config::{Config, NoSubscriber};
 
-/// Records under way at once, at most: five times as many packet ids must fit into 16 bits.
-const WINDOW_RECORDS_MAX: u16 = 12_000;
+/// Records under way at once, at most. Five times as many packet ids must fit into 16 bits, and beyond some
+/// thousands the client only gets slower.
+const WINDOW_RECORDS_MAX: u16 = 2_000;
 
 /// What the configuration of the broker connection can get wrong.
 #[derive(Debug, thiserror::Error)]

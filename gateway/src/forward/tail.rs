@@ -115,7 +115,7 @@ async fn open(settings: &TailSettings) -> Result<Transport, Trouble> {
         password,
         will: None,
         keep_alive: connection.keep_alive,
-        patience: timing.silence,
+        patience: timing.silence + timing.connect,
         window: WINDOW,
         incoming_max: INCOMING_BYTES,
         clean: settings.clean,

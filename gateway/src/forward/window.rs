@@ -5,7 +5,7 @@
 //! them is settled. The window counts from the oldest unsettled item, so that a packet id is never used again
 //! while it is open. Never: an answer booked on a guess; what does not fit is a [`Doubt`], and the session ends.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
 /// What is under way.
@@ -30,7 +30,7 @@ enum State {
     /// With the client; not on the wire as far as we know.
     Queued,
     /// On the wire.
-    Flying { id: u16, since: Instant },
+    Flying { since: Instant },
     /// The broker took it, or it was parked.
     Settled,
     /// The broker did not take it: it stays in front until the window is cleared.
@@ -59,6 +59,10 @@ pub(super) enum Doubt {
 #[derive(Debug, Default)]
 pub(super) struct Window {
     entries: VecDeque<Entry>,
+    /// Where the entry of each open packet id is, counted from the first entry that ever was.
+    open: HashMap<u16, usize>,
+    /// Entries that were popped.
+    popped: usize,
     /// All entries before this one are bound or settled.
     first_unbound: usize,
     unanswered: usize,
@@ -96,24 +100,23 @@ impl Window {
     /// The client put its next publish on the wire. The client keeps the order in which it was given publishes,
     /// so this is the oldest queued item.
     pub(super) fn bind(&mut self, id: u16, now: Instant) -> Result<(), Doubt> {
-        if id == 0 || self.position(id).is_some() {
+        if id == 0 || self.open.contains_key(&id) {
             return Err(Doubt::OutOfTurn(id));
         }
-        let entries = self.entries.iter_mut().enumerate().skip(self.first_unbound);
-        let (index, entry) = entries
-            .into_iter()
-            .find(|(_, entry)| entry.state == State::Queued)
-            .ok_or(Doubt::OutOfTurn(id))?;
-        entry.state = State::Flying { id, since: now };
+        let mut unbound = self.entries.range_mut(self.first_unbound..).zip(self.first_unbound..);
+        let (entry, index) =
+            unbound.find(|(entry, _)| entry.state == State::Queued).ok_or(Doubt::OutOfTurn(id))?;
+        entry.state = State::Flying { since: now };
         self.first_unbound = index + 1;
+        self.open.insert(id, self.popped + index);
         Ok(())
     }
 
     /// What flies under an id, and since when.
     pub(super) fn flying(&self, id: u16) -> Result<(&Item, Instant), Doubt> {
-        let entry = self.position(id).and_then(|index| self.entries.get(index));
-        match entry {
-            Some(Entry { item, state: State::Flying { since, .. }, .. }) => Ok((item, *since)),
+        let index = self.open.get(&id).map(|place| place - self.popped);
+        match index.and_then(|index| self.entries.get(index)) {
+            Some(Entry { item, state: State::Flying { since }, .. }) => Ok((item, *since)),
             _ => Err(Doubt::NotOpen(id)),
         }
     }
@@ -134,6 +137,7 @@ impl Window {
             return None;
         }
         let entry = self.entries.pop_front()?;
+        self.popped += 1;
         self.first_unbound = self.first_unbound.saturating_sub(1);
         self.bytes -= entry.bytes;
         Some(entry.item)
@@ -145,19 +149,11 @@ impl Window {
     }
 
     fn answer(&mut self, id: u16, state: State) -> Result<(), Doubt> {
-        let index = self.position(id).ok_or(Doubt::NotOpen(id))?;
-        let entry = self.entries.get_mut(index).ok_or(Doubt::NotOpen(id))?;
+        let place = self.open.remove(&id).ok_or(Doubt::NotOpen(id))?;
+        let entry = self.entries.get_mut(place - self.popped).ok_or(Doubt::NotOpen(id))?;
         entry.state = state;
         self.unanswered -= 1;
         Ok(())
-    }
-
-    /// Answers come mostly in order, so that the search ends at the front.
-    fn position(&self, id: u16) -> Option<usize> {
-        self.entries
-            .iter()
-            .take(self.first_unbound)
-            .position(|entry| matches!(entry.state, State::Flying { id: open, .. } if open == id))
     }
 }
 
@@ -193,7 +189,7 @@ mod tests {
         }
         window.settle(2).unwrap();
         window.settle(3).unwrap();
-        assert_eq!(popped(&mut window), []);
+        assert!(popped(&mut window).is_empty());
         assert_eq!((window.len(), window.unanswered(), window.bytes()), (4, 2, 40));
         window.settle(1).unwrap();
         assert_eq!(popped(&mut window), [1, 2, 3]);
@@ -242,7 +238,7 @@ mod tests {
         window.bind(1, Instant::now()).unwrap();
         window.bind(2, Instant::now()).unwrap();
         window.settle(2).unwrap();
-        assert_eq!(popped(&mut window), []);
+        assert!(popped(&mut window).is_empty());
         window.settle(1).unwrap();
         assert_eq!(popped(&mut window), [1, 2, 3]);
     }
