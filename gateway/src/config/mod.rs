@@ -10,6 +10,7 @@ mod place;
 pub mod problem;
 pub mod schema;
 mod shape;
+pub mod secret;
 pub mod size;
 mod validate;
 
