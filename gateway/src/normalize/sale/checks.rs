@@ -227,7 +227,7 @@ fn trade_item(line: &mut Line, index: usize, findings: &mut Findings) {
             findings.add(compared(warning("gtin-check-digit", path(), message), expected, &sent));
             line.gtin = Some(gtin::in_14_digits(&sent));
         }
-        Gtin::NoGtin if line.sku.is_none() => {
+        Gtin::Other if line.sku.is_none() => {
             let message = "this is no GTIN; it was moved to sku, where the store's own article numbers belong";
             findings.add(compared(
                 warning("gtin-form", path(), message),
@@ -236,7 +236,7 @@ fn trade_item(line: &mut Line, index: usize, findings: &mut Findings) {
             ));
             line.sku = Some(sent);
         }
-        Gtin::NoGtin => findings.add(compared(
+        Gtin::Other => findings.add(compared(
             warning("gtin-form", path(), "this is no GTIN; it was left out of the record"),
             "8, 12, 13 or 14 digits",
             &sent,

@@ -8,17 +8,17 @@ pub(super) enum Gtin {
     /// The last digit should be another.
     WrongCheckDigit(char),
     /// Another length, or not digits only.
-    NoGtin,
+    Other,
 }
 
 /// Looks at a text.
 pub(super) fn examine(text: &str) -> Gtin {
     let digits = text.as_bytes();
     if !matches!(digits.len(), 8 | 12 | 13 | 14) || !digits.iter().all(u8::is_ascii_digit) {
-        return Gtin::NoGtin;
+        return Gtin::Other;
     }
     let Some((check, body)) = digits.split_last() else {
-        return Gtin::NoGtin;
+        return Gtin::Other;
     };
     // Weights 3 and 1 alternate from the right, so that padding with zeros changes nothing.
     let sum: u32 = body
@@ -48,7 +48,7 @@ mod tests {
         }
         assert_eq!(examine("4006381333932"), Gtin::WrongCheckDigit('1'));
         for text in ["", "123", "400638133393A", "４００６３８１３３３９３１"] {
-            assert_eq!(examine(text), Gtin::NoGtin, "{text}");
+            assert_eq!(examine(text), Gtin::Other, "{text}");
         }
     }
 }

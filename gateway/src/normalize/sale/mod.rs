@@ -107,9 +107,15 @@ fn explain(text: &[u8], failure: &serde_json::Error, findings: &mut Findings) {
     match serde_json::from_slice(text) {
         Ok(tree) => {
             shape::examine(&tree, findings);
-            if !findings.has_error() {
-                // The shape knows all rules of `Sale` but one: a field that is there twice is once in a tree.
-                let message = format!("the sale cannot be read: {}", without_values(failure));
+            let words = failure.to_string();
+            if words.starts_with("duplicate field") {
+                // In a tree the second value has replaced the first: which one is meant, only the sender knows.
+                findings.add(error("duplicate-field", String::new(), words));
+            } else if !findings.has_error() {
+                // Serde's words may hold a value of the input, so they are not repeated.
+                let place = format!("line {} column {}", failure.line(), failure.column());
+                let message =
+                    format!("the sale cannot be read at {place}: compare it with the schema");
                 findings.add(error("sale-form", String::new(), message));
             }
         }
@@ -125,15 +131,6 @@ fn no_json(failure: &serde_json::Error) -> Quality {
     };
     let message = format!("the sale is no valid JSON: {failure}; {help}");
     error("json", String::new(), message)
-}
-
-/// The words of serde, unless they may hold a value of the input.
-fn without_values(failure: &serde_json::Error) -> String {
-    let words = failure.to_string();
-    if words.starts_with("duplicate field") {
-        return words;
-    }
-    format!("it does not fit at line {} column {}", failure.line(), failure.column())
 }
 
 /// The JSON pointer (RFC 6901) of an ignored field's parent, and the field's name.

@@ -19,7 +19,7 @@ pub(super) enum Shape {
     Date,
     Time,
     OneOf(&'static [&'static str]),
-    List(&'static Shape),
+    List(&'static Self),
     Object(&'static [Field]),
 }
 
