@@ -98,10 +98,10 @@ pub(super) async fn accept<F, Fut>(
         let (tls, serve, overdue) = (tls.clone(), serve.clone(), overdue.clone());
         tasks.spawn(async move {
             let connection = async {
-                if let Some(io) = secured(socket, tls).await {
-                    if let Some(io) = serve(io, peer).await {
-                        linger(io).await;
-                    }
+                if let Some(io) = secured(socket, tls).await
+                    && let Some(io) = serve(io, peer).await
+                {
+                    linger(io).await;
                 }
             };
             tokio::select! {

@@ -66,20 +66,10 @@ pub struct Services<I, S> {
 }
 
 /// Listeners that are bound and not yet served.
-#[derive(Debug)]
 pub struct Listeners {
     http: TcpListener,
     stream: Option<TcpListener>,
-    tls: Option<TlsAcceptorDebug>,
-}
-
-/// `TlsAcceptor` has no `Debug`, and what it holds should have none.
-struct TlsAcceptorDebug(TlsAcceptor);
-
-impl std::fmt::Debug for TlsAcceptorDebug {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("TlsAcceptor")
-    }
+    tls: Option<TlsAcceptor>,
 }
 
 impl Listeners {
@@ -136,7 +126,7 @@ pub async fn bind(config: &Config) -> Result<Listeners, BindError> {
                 key_file: key_file.clone(),
                 source,
             })?;
-            Some(TlsAcceptorDebug(acceptor))
+            Some(acceptor)
         }
         _ => None,
     };
@@ -200,7 +190,7 @@ pub async fn serve<I: Intake, S: StatusSource>(
         pages: events::Pages::default(),
         stop: stop.clone(),
     });
-    let tls = listeners.tls.map(|tls| tls.0);
+    let tls = listeners.tls;
     let router = routes::router(Arc::clone(&interface));
     let http = listener::accept(listeners.http, tls.clone(), Arc::clone(&room), &stop, {
         let stop = stop.clone();

@@ -25,7 +25,7 @@ use super::{SaleResult, refusal, refusal_of, with_conflicts_named};
 use crate::admission::Admission;
 use crate::clock::Clock;
 use crate::config::Limits;
-use crate::pipeline::{Intake, Taken};
+use crate::pipeline::{Intake, ItemStatus, Taken};
 use crate::source::{Input, Media};
 use crate::telemetry::board::Board;
 
@@ -212,16 +212,22 @@ const LONG: &str = "send smaller sales, or raise [limits] sale";
 const SLOW_COMMIT: &str =
     "the store did not answer in time: send again, a sale that was kept counts once";
 
-/// One line for each sale, in order. Where the pipeline has one item for a whole input that it could not take
-/// apart, that item speaks for each of its lines.
+const UNCLEAR: &str = "lines and results cannot be matched: send these sales again, each after the result of the one before";
+
+/// One line for each sale, in order.
 fn results(taken: Taken, count: usize) -> Vec<u8> {
     let taken = with_conflicts_named(taken);
     let mut text = Vec::with_capacity(128 * count);
-    for index in 0..count {
-        match taken.items.get(index).or(taken.items.last()) {
-            Some(item) => push_line(&mut text, &SaleResult::of(item)),
-            None => text.extend(told("not-understood", "the line holds no sale")),
+    match taken.items.as_slice() {
+        items if items.len() == count => {
+            items.iter().for_each(|item| push_line(&mut text, &SaleResult::of(item)));
         }
+        // The pipeline could not take the batch apart: what it says of the whole it says of each line.
+        [whole] if whole.status == ItemStatus::Quarantined => {
+            (0..count).for_each(|_| push_line(&mut text, &SaleResult::of(whole)));
+        }
+        // Nobody may hear "accepted" for the sale of another line. Sent again, what was kept counts once.
+        _ => text = told("lines-unclear", UNCLEAR).repeat(count),
     }
     text
 }

@@ -106,7 +106,8 @@ fn credentials(value: &[u8]) -> Option<Credentials> {
 
 /// Base 64 (RFC 4648 section 4), with or without padding.
 fn base64(text: &[u8]) -> Option<Vec<u8>> {
-    let digits = text.strip_suffix(b"==").or(text.strip_suffix(b"=")).unwrap_or(text);
+    let padding = text.iter().rev().take_while(|byte| **byte == b'=').count();
+    let digits = text.get(..text.len() - padding).unwrap_or_default();
     let mut bytes = Vec::with_capacity(digits.len());
     let (mut bits, mut count) = (0_u32, 0);
     for digit in digits {

@@ -358,13 +358,13 @@ async fn an_address_that_cannot_be_had_says_what_to_do() {
     ] {
         let mut config = config("", "allow_plaintext = true");
         config.http.listen = listen.to_owned();
-        let failure = bind(&config).await.unwrap_err();
+        let failure = bind(&config).await.err().unwrap();
         assert!(matches!(failure, BindError::Listen { .. }));
         assert!(failure.to_string().contains(words), "{failure}");
         assert!(failure.to_string().starts_with("[http] listen"), "{failure}");
     }
     let mut exposed = config("", "");
     exposed.http.listen = "0.0.0.0:0".to_owned();
-    let failure = bind(&exposed).await.unwrap_err();
+    let failure = bind(&exposed).await.err().unwrap();
     assert!(failure.to_string().contains("tls_cert_file"), "{failure}");
 }

@@ -89,14 +89,14 @@ async fn both_listeners_speak_tls_and_nothing_else() {
 async fn a_certificate_that_cannot_be_used_says_why() {
     let folder = tempfile::tempdir().unwrap();
     let keys = http_keys(folder.path());
-    let failure = bind(&config("", &keys)).await.unwrap_err();
+    let failure = bind(&config("", &keys)).await.err().unwrap();
     assert!(matches!(failure, BindError::Tls { .. }));
     assert!(failure.to_string().contains("cert.pem"), "{failure}");
     std::fs::write(folder.path().join("cert.pem"), "no certificate").unwrap();
-    let failure = bind(&config("", &keys)).await.unwrap_err();
+    let failure = bind(&config("", &keys)).await.err().unwrap();
     let source = std::error::Error::source(&failure).unwrap();
     assert!(source.to_string().contains("holds no certificate"), "{source}");
     let half = keys.lines().next().unwrap().to_owned();
-    let failure = bind(&config("", &half)).await.unwrap_err();
+    let failure = bind(&config("", &half)).await.err().unwrap();
     assert!(failure.to_string().contains("without tls_key_file"), "{failure}");
 }
