@@ -4,6 +4,7 @@
 //! [`pipeline`] first: it shows the way of the data on one screen. What must stay true is written in
 //! `gateway/ARCHITECTURE.md`.
 
+pub mod admission;
 pub mod cli;
 pub mod clock;
 pub mod config;
