@@ -10,6 +10,7 @@ pub mod clock;
 pub mod config;
 pub mod control;
 pub mod customer;
+pub mod demo;
 pub mod forward;
 pub mod normalize;
 pub mod pipeline;
