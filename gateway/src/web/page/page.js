@@ -87,7 +87,7 @@ function showHeadline() {
 
 function showFigures() {
   const { broker, outbox, quarantine, disk } = status;
-  say("broker-state", broker.connected ? "Connected" : "Not connected");
+  say("broker-state", broker.connected ? "Connected" : "Offline");
   const attempt = broker.next_attempt ? Math.max(0, Date.parse(broker.next_attempt) - gatewayNow()) : null;
   const retry = attempt === null ? "" : ` · next attempt in ${span(attempt / 1000)}`;
   say("broker-note", broker.connected ? broker.url : `${broker.problem || broker.url}${retry}`);
