@@ -160,19 +160,17 @@ const CUSTOMER_COLUMNS: [&str; 6] = ["id", "name", "loyalty", "card_token", "pho
 #[derive(Debug)]
 pub struct Customers<R: Read> {
     rows: Rows<R>,
-    secret: [u8; 32],
-    region: Option<Region>,
+    keys: CustomerKeys,
 }
 
 /// Reads customers: columns id, name, loyalty, card_token, phone, email, in any order; several values in a cell with
 /// `;` between. The rows come one by one, in the order of the file.
 pub fn read_customers<R: Read>(
     reader: R,
-    secret: &[u8; 32],
-    region: Option<Region>,
+    keys: &CustomerKeys,
 ) -> Result<Customers<R>, ImportError> {
     let rows = Rows::new(reader, &CUSTOMER_COLUMNS, &["id"])?;
-    Ok(Customers { rows, secret: *secret, region })
+    Ok(Customers { rows, keys: keys.clone() })
 }
 
 impl<R: Read> Iterator for Customers<R> {
@@ -201,9 +199,7 @@ impl<R: Read> Customers<R> {
                 if count == VALUES {
                     return Err(format!("more than {VALUES} values in {}", kind.as_str()));
                 }
-                keys.push(
-                    kind.key(value, &self.secret, self.region).ok_or_else(|| unusable(kind))?,
-                );
+                keys.push(self.keys.key(kind, value).ok_or_else(|| unusable(kind))?);
             }
         }
         keys.sort_unstable();

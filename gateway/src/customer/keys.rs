@@ -94,19 +94,37 @@ impl CustomerKey {
     }
 }
 
-/// The keys of a buyer, strongest first. None: nothing identifies them.
-#[must_use]
-pub fn keys_of(customer: &Customer, secret: &[u8; 32], region: Option<Region>) -> Vec<CustomerKey> {
-    let values = [
-        (KeyKind::Loyalty, &customer.loyalty),
-        (KeyKind::CardToken, &customer.card_token),
-        (KeyKind::Phone, &customer.phone),
-        (KeyKind::Email, &customer.email),
-    ];
-    values
-        .into_iter()
-        .filter_map(|(kind, value)| kind.key(value.as_deref()?, secret, region))
-        .collect()
+/// What makes keys of values: the gateway's secret, and the region of telephone numbers without country code.
+#[derive(Clone)]
+pub struct CustomerKeys {
+    secret: Zeroizing<[u8; 32]>,
+    region: Option<Region>,
+}
+
+impl CustomerKeys {
+    /// Keys under a secret.
+    #[must_use]
+    pub fn new(secret: [u8; 32], region: Option<Region>) -> Self {
+        Self { secret: Zeroizing::new(secret), region }
+    }
+
+    /// The key of one value. None: it cannot be read as what it should be.
+    #[must_use]
+    pub fn key(&self, kind: KeyKind, value: &str) -> Option<CustomerKey> {
+        kind.key(value, &self.secret, self.region)
+    }
+
+    /// The keys of a buyer, strongest first. None: nothing identifies them.
+    #[must_use]
+    pub fn of(&self, customer: &Customer) -> Vec<CustomerKey> {
+        let values = [
+            (KeyKind::Loyalty, &customer.loyalty),
+            (KeyKind::CardToken, &customer.card_token),
+            (KeyKind::Phone, &customer.phone),
+            (KeyKind::Email, &customer.email),
+        ];
+        values.into_iter().filter_map(|(kind, value)| self.key(kind, value.as_deref()?)).collect()
+    }
 }
 
 #[cfg(test)]

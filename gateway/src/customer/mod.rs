@@ -6,5 +6,5 @@ pub mod keys;
 pub mod link;
 pub mod normalize;
 
-pub use keys::{CustomerKey, KeyKind, keys_of};
+pub use keys::{CustomerKey, CustomerKeys, KeyKind};
 pub use link::{Hits, link};

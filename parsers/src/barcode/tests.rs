@@ -199,8 +199,7 @@ proptest! {
 /// valid ones that this module covers give their elements.
 #[test]
 fn gs1_vectors_agree() {
-    let file =
-        concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/gs1/gs1-vectors.tsv");
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/gs1/gs1-vectors.tsv");
     let Ok(table) = std::fs::read_to_string(file) else { return };
     let (mut agreed, mut uncovered, mut differing) = (0, 0, Vec::new());
     for row in table.lines().skip(1) {
