@@ -1,17 +1,20 @@
-//! Asking the daemon.
+//! Asking the daemon, or working on its data while it is stopped.
 
 use anyhow::Context;
 
 use super::ConfigFile;
 use crate::control::{self, ControlError, Request, Response};
 
-/// The daemon's answer. Where no daemon runs, the error says how to start one.
-pub(super) fn ask(config: &ConfigFile, request: &Request) -> anyhow::Result<Response> {
+/// The daemon's answer. Where no daemon runs, the same is done on its data; only its state needs it running.
+pub(super) fn ask(config: &ConfigFile, request: Request) -> anyhow::Result<Response> {
     let loaded = config.load()?;
-    match control::call(&loaded.config.gateway.data_dir, request) {
-        Err(error @ ControlError::NotRunning(_)) => Err(anyhow::Error::from(error).context(
-            "start it with `systemctl start tillgate`, and see `journalctl -u tillgate` where it does not stay",
-        )),
+    match control::call(&loaded.config.gateway.data_dir, &request) {
+        Err(error @ ControlError::NotRunning(_)) => match request {
+            Request::Status => Err(anyhow::Error::from(error).context(
+                "start it with `systemctl start tillgate`, and see `journalctl -u tillgate` where it does not stay",
+            )),
+            request => crate::run::offline(loaded, request),
+        },
         answered => answered.context("the daemon was asked"),
     }
 }

@@ -1,97 +1,78 @@
-//! Importing a CSV file into the daemon: read whole and checked first, then sent in batches.
+//! Importing a CSV file: rows are read one by one and handed over in batches. A row with a mistake is told and left out,
+//! the others are taken: one bad telephone number must not keep a whole directory away from the tills.
 
-use std::io::Write;
-use std::path::Path;
-
-use anyhow::{Context, bail};
+use std::io::{self, Write};
 
 use super::ask::{ask, unexpected};
-use super::csv_file::CsvFile;
 use super::{ConfigFile, exit};
-use crate::control::{BatchEnd, Request, Response};
+use crate::control::{Request, Response};
+use crate::customer::import::RowProblem;
 
-/// Rows in one request to the daemon.
+/// Rows in one request.
 const BATCH: usize = 1000;
+/// Problems that are told one by one.
+const TOLD: u64 = 100;
 
-/// A kind of import.
-pub(super) struct Import<const N: usize, T> {
-    /// The columns that a file may have.
-    pub(super) columns: [&'static str; N],
-    /// Those that it must have.
-    pub(super) required: &'static [&'static str],
-    /// What the rows are called.
-    pub(super) noun: &'static str,
-    /// A row's fields, in the order of `columns`.
-    pub(super) row: fn([Option<String>; N]) -> anyhow::Result<T>,
-    /// The request that carries a batch.
-    pub(super) request: fn(Vec<T>, BatchEnd) -> Request,
+/// Imports all rows. Exit code 2 says that some were left out.
+pub(super) fn import<T>(
+    config: &ConfigFile,
+    noun: &str,
+    rows: impl Iterator<Item = Result<T, RowProblem>>,
+    request: impl Fn(Vec<T>) -> Request,
+    out: &mut dyn Write,
+) -> anyhow::Result<u8> {
+    let mut total = Total::default();
+    let mut batch = Vec::new();
+    for row in rows {
+        match row {
+            Ok(row) => batch.push(row),
+            Err(problem) => total.leave_out(&problem)?,
+        }
+        if batch.len() == BATCH {
+            total.take(config, request(std::mem::take(&mut batch)), BATCH)?;
+        }
+    }
+    if !batch.is_empty() {
+        let rows = batch.len();
+        total.take(config, request(batch), rows)?;
+    }
+    total.tell(noun, out)
 }
 
-impl<const N: usize, T> Import<N, T> {
-    /// Imports a file.
-    pub(super) fn run(
-        &self,
-        config: &ConfigFile,
-        path: &Path,
-        out: &mut dyn Write,
-    ) -> anyhow::Result<u8> {
-        let total = match self.checked(path) {
-            Ok(total) => total,
-            Err(error) => {
-                writeln!(std::io::stderr(), "tillgate: {error:#}")?;
-                return Ok(exit::INPUT);
-            }
-        };
-        let version = self.send(config, path, total)?;
-        writeln!(out, "{total} {} imported, as version {version}", self.noun)?;
-        Ok(exit::FINE)
+#[derive(Default)]
+struct Total {
+    taken: usize,
+    left_out: u64,
+    version: Option<u64>,
+}
+
+impl Total {
+    fn take(&mut self, config: &ConfigFile, request: Request, rows: usize) -> anyhow::Result<()> {
+        match ask(config, request)? {
+            Response::Imported { version } => self.version = Some(version),
+            other => return Err(unexpected(&other)),
+        }
+        self.taken += rows;
+        Ok(())
     }
 
-    /// Reads the whole file, so that a mistake in its last line does not leave half of it imported.
-    fn checked(&self, path: &Path) -> anyhow::Result<usize> {
-        let mut file = self.open(path)?;
-        let mut total = 0;
-        while let Some((place, fields)) = file.next_row()? {
-            (self.row)(fields).context(place)?;
-            total += 1;
+    fn leave_out(&mut self, problem: &RowProblem) -> io::Result<()> {
+        self.left_out += 1;
+        if self.left_out <= TOLD {
+            writeln!(io::stderr(), "tillgate: {problem}; the row was left out")?;
         }
-        if total == 0 {
-            bail!("{} has no {}", path.display(), self.noun);
-        }
-        Ok(total)
+        Ok(())
     }
 
-    fn send(&self, config: &ConfigFile, path: &Path, total: usize) -> anyhow::Result<u64> {
-        let mut file = self.open(path)?;
-        let mut sent = 0;
-        loop {
-            let rows = self.batch(&mut file)?;
-            sent += rows.len();
-            if rows.is_empty() {
-                bail!("{} changed while it was imported: import it again", path.display());
-            }
-            let end = if sent >= total { BatchEnd::Last } else { BatchEnd::More };
-            match ask(config, &(self.request)(rows, end))? {
-                Response::Imported { version: Some(version) } if end == BatchEnd::Last => {
-                    return Ok(version);
-                }
-                Response::Imported { .. } if end == BatchEnd::More => {}
-                other => return Err(unexpected(&other)),
-            }
+    fn tell(&self, noun: &str, out: &mut dyn Write) -> anyhow::Result<u8> {
+        match self.version {
+            Some(version) => writeln!(out, "{} {noun} imported, as version {version}", self.taken)?,
+            None => writeln!(out, "no {noun} imported")?,
         }
-    }
-
-    fn batch(&self, file: &mut CsvFile<N>) -> anyhow::Result<Vec<T>> {
-        let mut rows = Vec::with_capacity(BATCH);
-        while rows.len() < BATCH
-            && let Some((_, fields)) = file.next_row()?
-        {
-            rows.push((self.row)(fields)?);
+        if self.left_out == 0 {
+            return Ok(exit::FINE);
         }
-        Ok(rows)
-    }
-
-    fn open(&self, path: &Path) -> anyhow::Result<CsvFile<N>> {
-        CsvFile::open(path, self.columns, self.required)
+        writeln!(io::stderr(), "tillgate: {} rows were left out: correct them and import the file again", self.left_out)?;
+        Ok(exit::INPUT)
     }
 }

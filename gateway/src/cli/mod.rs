@@ -7,7 +7,6 @@ mod catalog;
 mod check;
 mod completions;
 mod config_file;
-mod csv_file;
 mod customers;
 pub mod decode;
 pub mod devices;

@@ -75,7 +75,7 @@ enum Action {
 
 pub(super) fn run(args: &QuarantineArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
     let (request, json) = request(&args.action)?;
-    match ask(&args.config, &request)? {
+    match ask(&args.config, request)? {
         Response::Quarantine(items) => list(&items, json, out),
         Response::QuarantineEntry(entry) => show(&entry, json, out),
         Response::Replayed(replayed) => tell_replayed(&replayed, out),

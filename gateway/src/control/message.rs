@@ -1,12 +1,11 @@
 //! What is asked and answered. Commands print the answers as they are with `--json`, so that names here are part of
 //! the public contract.
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tillgate_record::Quality;
 
-use crate::store::Product;
-use crate::telemetry::board::{BrokerState, SourceState};
+use crate::store::{CustomerEntry, Product};
+use crate::telemetry::status::Status;
 
 /// What a command wants.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,55 +41,14 @@ pub enum Request {
     },
     /// A batch of customers from the CRM.
     ImportCustomers {
-        /// The customers.
-        customers: Vec<CustomerRow>,
-        /// Whether more follows.
-        end: BatchEnd,
+        /// The customers, with keyed hashes of what identifies them.
+        customers: Vec<CustomerEntry>,
     },
     /// A batch of products.
     ImportProducts {
         /// The products.
         products: Vec<Product>,
-        /// Whether more follows.
-        end: BatchEnd,
     },
-    /// Prove the journal whole.
-    Verify,
-}
-
-/// Whether a batch of an import is its last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum BatchEnd {
-    /// More batches follow.
-    More,
-    /// This was the last: the directory or catalog gets its next version.
-    Last,
-}
-
-/// A customer in clear, as the CRM exports it. The daemon keeps keyed hashes only.
-#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CustomerRow {
-    /// The CRM's id.
-    pub id: String,
-    /// Name.
-    pub name: Option<String>,
-    /// Loyalty number.
-    pub loyalty: Option<String>,
-    /// Keyed token of a card.
-    pub card_token: Option<String>,
-    /// Telephone.
-    pub phone: Option<String>,
-    /// E-mail address.
-    pub email: Option<String>,
-}
-
-/// Personal data stays out of logs: only the id, which the CRM gave, is shown.
-impl std::fmt::Debug for CustomerRow {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CustomerRow").field("id", &self.id).finish_non_exhaustive()
-    }
 }
 
 /// What the daemon answers.
@@ -109,61 +67,14 @@ pub enum Response {
     Discarded,
     /// To `ImportCustomers` and `ImportProducts`.
     Imported {
-        /// The version of the directory or catalog, after the last batch.
-        version: Option<u64>,
+        /// The version of the directory or catalog now.
+        version: u64,
     },
-    /// To `Verify`.
-    Verified(Verification),
     /// It cannot be done.
     Refused {
         /// Why, and what to do.
         message: String,
     },
-}
-
-/// What the daemon is doing: `tillgate status --json` and `GET /v1/status`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Status {
-    /// The program's version.
-    pub version: String,
-    /// First 16 hex digits of the SHA-256 of the configuration in force.
-    pub config_version: String,
-    /// `{org}/{store}/{gateway}`.
-    pub gateway: String,
-    /// Since when it runs.
-    pub started_at: Timestamp,
-    /// Every way in.
-    pub sources: Vec<SourceState>,
-    /// The connection to the broker.
-    pub broker: BrokerState,
-    /// Records that wait for the broker.
-    pub outbox: OutboxStatus,
-    /// Captures that wait for a person.
-    pub quarantine: u64,
-    /// The journal's disk.
-    pub disk: DiskStatus,
-}
-
-/// Records that wait for the broker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OutboxStatus {
-    /// How many.
-    pub records: u64,
-    /// Age of the oldest.
-    pub oldest_seconds: Option<u64>,
-    /// Highest sequence number given to a record.
-    pub assigned: u64,
-    /// Sequence number through which all records are acknowledged.
-    pub acknowledged: u64,
-}
-
-/// The journal's disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DiskStatus {
-    /// Bytes that the store uses.
-    pub used_bytes: u64,
-    /// Bytes that it may use.
-    pub budget_bytes: u64,
 }
 
 /// A quarantine entry in a list.
@@ -177,8 +88,8 @@ pub struct QuarantineItem {
     pub item: u32,
     /// The configured source.
     pub source: String,
-    /// When the input was received.
-    pub received_at: Timestamp,
+    /// When the input was received (RFC 3339, UTC).
+    pub received_at: String,
     /// What is wrong.
     pub findings: Vec<Quality>,
 }
@@ -204,15 +115,4 @@ pub struct Replayed {
     pub sequence: Option<u64>,
     /// What is still wrong.
     pub findings: Vec<Quality>,
-}
-
-/// Whether the journal is whole.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Verification {
-    /// Captures whose hash was computed again.
-    pub captures: u64,
-    /// Records whose sequence was followed.
-    pub records: u64,
-    /// What is not whole, in words. Empty when all is.
-    pub problems: Vec<String>,
 }

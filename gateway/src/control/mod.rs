@@ -12,10 +12,7 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 
 pub use client::{ControlError, call};
-pub use message::{
-    BatchEnd, CustomerRow, DiskStatus, OutboxStatus, QuarantineEntry, QuarantineItem, Replayed,
-    Request, Response, Status, Verification,
-};
+pub use message::{QuarantineEntry, QuarantineItem, Replayed, Request, Response};
 pub use server::{ListenError, Listener, serve};
 
 /// Longest request: a batch of an import.

@@ -7,8 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use csv::StringRecord;
 
-use super::keys::KeyKind;
-use super::normalize::Region;
+use super::keys::{CustomerKeys, KeyKind};
 use crate::store::{CustomerEntry, Product};
 
 /// A record that is longer has a quote that never ends.
@@ -157,7 +156,6 @@ fn unknown_column(found: &str, columns: &[&'static str]) -> ImportError {
 const CUSTOMER_COLUMNS: [&str; 6] = ["id", "name", "loyalty", "card_token", "phone", "email"];
 
 /// The customers of a file.
-#[derive(Debug)]
 pub struct Customers<R: Read> {
     rows: Rows<R>,
     keys: CustomerKeys,
@@ -283,7 +281,7 @@ mod tests {
     const SECRET: [u8; 32] = [7; 32];
 
     fn customers(text: &str) -> Vec<Result<CustomerEntry, RowProblem>> {
-        read_customers(text.as_bytes(), &SECRET, region("CN")).unwrap().collect()
+        read_customers(text.as_bytes(), &CustomerKeys::new(SECRET, region("CN"))).unwrap().collect()
     }
 
     #[test]
@@ -295,7 +293,7 @@ mod tests {
         );
         let first = rows[0].as_ref().unwrap();
         assert_eq!((first.id.as_str(), first.name.as_deref()), ("c-1", Some("王小明")));
-        let key = |kind: KeyKind, value| kind.key(value, &SECRET, None).unwrap();
+        let key = |kind: KeyKind, value| kind.key(value, &CustomerKeys::new(SECRET, None)).unwrap();
         let mut expected =
             vec![key(KeyKind::Phone, "+8613812345678"), key(KeyKind::Phone, "+85291234567")];
         expected.sort_unstable();
@@ -322,7 +320,7 @@ mod tests {
     #[test]
     fn bytes_that_are_no_utf8_cost_their_row_only() {
         let bytes = [b"id,name\nc-1,".as_slice(), &[0xff, 0xfe], b"\nc-2,x\n"].concat();
-        let rows: Vec<_> = read_customers(bytes.as_slice(), &SECRET, None).unwrap().collect();
+        let rows: Vec<_> = read_customers(bytes.as_slice(), &CustomerKeys::new(SECRET, None)).unwrap().collect();
         assert_eq!(rows[0].as_ref().unwrap_err().line, 2);
         assert_eq!(rows[1].as_ref().unwrap().id, "c-2");
     }
@@ -337,9 +335,9 @@ mod tests {
 
     #[test]
     fn unknown_and_missing_columns_are_named() {
-        let error = read_customers("id,fone\n".as_bytes(), &SECRET, None).unwrap_err();
+        let error = read_customers("id,fone\n".as_bytes(), &CustomerKeys::new(SECRET, None)).unwrap_err();
         assert!(error.to_string().contains("did you mean \"phone\""), "{error}");
-        let error = read_customers("name,phone\n".as_bytes(), &SECRET, None).unwrap_err();
+        let error = read_customers("name,phone\n".as_bytes(), &CustomerKeys::new(SECRET, None)).unwrap_err();
         assert!(error.to_string().contains("no column \"id\""), "{error}");
         assert!(matches!(read_products("".as_bytes()), Err(ImportError::MissingColumn("gtin"))));
     }

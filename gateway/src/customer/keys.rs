@@ -5,6 +5,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use tillgate_record::Customer;
+use zeroize::Zeroizing;
 
 use super::normalize::{self, Region};
 
@@ -150,6 +151,6 @@ mod tests {
             name: Some("王小明".to_owned()),
             card_token: None,
         };
-        assert!(keys_of(&customer, &[7; 32], None).is_empty());
+        assert!(CustomerKeys::new([7; 32], None).of(&customer).is_empty());
     }
 }

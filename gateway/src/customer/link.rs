@@ -92,7 +92,7 @@ fn bits(kind: KeyKind) -> f64 {
     }
 }
 
-/// The link of a buyer. `keys` are the buyer's ([`super::keys::keys_of`]).
+/// The link of a buyer. `keys` are the buyer's ([`super::CustomerKeys::of`]).
 ///
 /// Linked: all keys that are known lead to one customer, at least one of them to no other, and no name contradicts.
 /// Review: anything else that leads to somebody; the most likely customer is named, and the runner-up.
@@ -157,7 +157,7 @@ fn probability(candidates: &[Candidate<'_>]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::keys::keys_of;
+    use super::super::CustomerKeys;
     use super::*;
 
     const SECRET: [u8; 32] = [7; 32];
@@ -175,10 +175,10 @@ mod tests {
 
     /// Links a buyer with a directory of other buyers, by their position: c0, c1 …
     fn linked(buyer: &Customer, directory: &[Customer]) -> Link {
-        let keys = keys_of(buyer, &SECRET, None);
+        let keys = CustomerKeys::new(SECRET, None).of(buyer);
         let hit = |(position, known): (usize, &Customer)| {
             let (customer, name) = (format!("c{position}"), known.name.clone());
-            keys_of(known, &SECRET, None)
+            CustomerKeys::new(SECRET, None).of(known)
                 .into_iter()
                 .filter(|key| keys.contains(key))
                 .map(move |key| KeyHit { key, customer: customer.clone(), name: name.clone() })
@@ -293,7 +293,7 @@ mod tests {
     fn the_order_of_the_hits_does_not_matter() {
         let household =
             [buyer("1", "", "+8613812345678", "", ""), buyer("2", "", "+8613812345678", "", "")];
-        let keys = keys_of(&buyer("", "", "+8613812345678", "", ""), &SECRET, None);
+        let keys = CustomerKeys::new(SECRET, None).of(&buyer("", "", "+8613812345678", "", ""));
         let hit =
             |customer: &str| KeyHit { key: keys[0], customer: customer.to_owned(), name: None };
         let one = link(&household[0], &keys, &Hits::new(vec![hit("a"), hit("b")]), 1);

@@ -52,7 +52,7 @@ pub enum StartError {
     Broker(#[from] forward::SettingsError),
     /// The control socket.
     #[error(transparent)]
-    Control(#[from] control::ControlError),
+    Control(#[from] control::ListenError),
     /// Metrics.
     #[error(transparent)]
     Metrics(#[from] ExporterError),
@@ -106,18 +106,18 @@ impl Daemon {
         let (stop_listeners, listener_tasks) = (CancellationToken::new(), TaskTracker::new());
         listener_tasks.spawn(web::serve(
             listeners,
-            web::Parts {
+            web::Services {
                 intake: Arc::clone(&pipeline),
                 status: Arc::clone(&status),
                 board: Arc::clone(&board),
                 clock: Arc::clone(&clock),
                 config: config_receiver,
                 metrics: { let exporter = exporter.clone(); Arc::new(move || exporter.render()) },
-                open_pages: options.open_pages,
+                open: options.open_pages,
             },
             stop_listeners.clone(),
         ));
-        let socket = control::Socket::bind(&config.gateway.data_dir)?;
+        let socket = control::Listener::open(&config.gateway.data_dir)?;
         listener_tasks.spawn(control::serve(socket, Arc::clone(&admin), stop_listeners.clone()));
 
         let mut sources = Sources::new(Surroundings {
@@ -180,7 +180,7 @@ impl Daemon {
     }
 
     /// Says from time to time which log lines were held back as repeats.
-    pub fn say_repeats(&self, logs: Logs) {
+    pub fn say_repeats(&self, logs: Arc<Logs>) {
         let (stop, tasks) = &self.background;
         let stop = stop.clone();
         tasks.spawn(async move { logs.tell_repeats(stop).await });

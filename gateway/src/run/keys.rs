@@ -8,17 +8,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rand::Rng;
+use secrecy::ExposeSecret;
+use sha2::{Digest, Sha256};
 use tillgate_parsers::card::{TokenKey, TokenKeyError};
 use zeroize::Zeroizing;
 
 use crate::config::Config;
 use crate::config::secret::{SecretError, read_secret_file};
-use crate::customer::CustomerKeys;
+use crate::customer::{CustomerKeys, normalize};
 
 /// The gateway's keys.
-pub(super) struct Keys {
-    pub(super) token: Arc<TokenKey>,
-    pub(super) customer: CustomerKeys,
+pub(crate) struct Keys {
+    pub(crate) token: Arc<TokenKey>,
+    pub(crate) customer: CustomerKeys,
 }
 
 /// Why there is no key.
@@ -48,15 +50,22 @@ pub enum KeyError {
 }
 
 /// Reads the configured key, or the gateway's own, which is made at the first start.
-pub(super) fn load(config: &Config) -> Result<Keys, KeyError> {
+pub(crate) fn load(config: &Config) -> Result<Keys, KeyError> {
     let path = match &config.cards.token_key_file {
         Some(path) => path.clone(),
         None => own_key(&config.gateway.data_dir)?,
     };
     let text = read_secret_file(&path)?;
-    let token = TokenKey::from_hex(text.trim()).map_err(|source| KeyError::Form { path, source })?;
-    let customer = CustomerKeys::new(token.derive("tillgate customer keys"));
+    let text = text.expose_secret().trim();
+    let token = TokenKey::from_hex(text).map_err(|source| KeyError::Form { path, source })?;
+    let region = config.gateway.phone_region.as_deref().and_then(normalize::region);
+    let customer = CustomerKeys::new(directory_secret(text), region);
     Ok(Keys { token: Arc::new(token), customer })
+}
+
+/// The directory's keys have a secret of their own, so that neither kind of token tells anything of the other.
+fn directory_secret(token_key: &str) -> [u8; 32] {
+    Sha256::new().chain_update(b"tillgate directory keys\0").chain_update(token_key.as_bytes()).finalize().into()
 }
 
 fn own_key(data_dir: &Path) -> Result<PathBuf, KeyError> {

@@ -5,7 +5,7 @@
 
 mod admin;
 mod daemon;
-mod keys;
+pub(crate) mod keys;
 mod sources;
 mod status;
 
@@ -24,11 +24,11 @@ pub use daemon::{Daemon, DaemonOptions, StartError};
 
 /// `tillgate run`: works until SIGTERM or SIGINT. SIGHUP reads the configuration again.
 pub async fn run(path: &Path, loaded: Loaded) -> anyhow::Result<()> {
-    let logs = Logs::start(&loaded.config.log)?;
+    let logs = Arc::new(Logs::start(&loaded.config.log)?);
     banner(&loaded);
     let mut signals = Signals::new().context("cannot listen for signals")?;
     let mut daemon = Daemon::start(loaded, Arc::new(SystemClock), DaemonOptions::default()).await?;
-    daemon.say_repeats(logs.clone());
+    daemon.say_repeats(Arc::clone(&logs));
     service::ready("taking inputs");
     while let Wish::Reload = signals.next().await {
         service::reloading();
@@ -52,8 +52,8 @@ fn banner(loaded: &Loaded) {
         config = loaded.version,
         "tillgate starts"
     );
-    for warning in loaded.warnings.lines() {
-        tracing::warn!("{warning}");
+    for warning in &loaded.warnings.list {
+        tracing::warn!(key = warning.key, "{}", warning.message);
     }
 }
 

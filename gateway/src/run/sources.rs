@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::config::{Config, Device, Edi, Limits, Partner, Terminal};
+use crate::config::{Config, Device, Terminal};
 use crate::pipeline::Pipeline;
 use crate::source::{exchange, lanes};
 use crate::store::Store;
@@ -107,7 +107,7 @@ impl Sources {
             SourceSettings::Device(device) => {
                 board.add_source(&device.id, SourceKind::Device, Some(&device.lane), "starting");
                 let token_key = Arc::clone(token_key);
-                Some(tokio::spawn(lanes::run(device, pipeline, lanes::Surroundings { board, clock, token_key }, stop)))
+                Some(tokio::spawn(lanes::run(device, lanes::Services { intake: pipeline, board, clock, token_key }, stop)))
             }
             SourceSettings::Partner(partner) => {
                 board.add_source(&partner.id, SourceKind::Partner, None, "starting");

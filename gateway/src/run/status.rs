@@ -161,7 +161,7 @@ impl StatusBoard {
 }
 
 impl StatusSource for StatusBoard {
-    fn status(&self) -> Status {
+    async fn status(&self) -> Status {
         let gathered = self.gathered();
         let loaded = self.config.borrow().clone();
         let gateway = &loaded.config.gateway;
