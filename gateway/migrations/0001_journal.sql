@@ -102,6 +102,8 @@ CREATE TABLE edi_file (
     PRIMARY KEY (partner, name, inode, modified_ns, bytes)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX edi_file_finished ON edi_file (taken_us) WHERE finished = 1;
+
 CREATE TABLE reply (
     id           INTEGER PRIMARY KEY AUTOINCREMENT,
     capture      TEXT    NOT NULL, -- capture id
@@ -113,6 +115,7 @@ CREATE TABLE reply (
 ) STRICT;
 
 CREATE INDEX reply_pending ON reply (partner, id) WHERE written_us IS NULL;
+CREATE INDEX reply_written ON reply (written_us) WHERE written_us IS NOT NULL;
 
 CREATE TABLE control_number (
     partner TEXT    PRIMARY KEY,

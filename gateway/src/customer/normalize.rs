@@ -39,7 +39,7 @@ pub fn phone(text: &str, region: Option<Region>) -> Option<String> {
 /// An e-mail address in small letters. No rules of single providers: `a.b@` and `ab@` are two addresses.
 #[must_use]
 pub fn email(text: &str) -> Option<String> {
-    let text = compatible(text)?.to_lowercase();
+    let text: String = compatible(text)?.to_lowercase().nfkc().collect();
     let (local, domain) = text.rsplit_once('@')?;
     let plausible = !local.is_empty()
         && domain.contains('.')
@@ -55,6 +55,8 @@ pub fn email(text: &str) -> Option<String> {
 pub fn loyalty(text: &str) -> Option<String> {
     let mut number = compatible(text)?;
     number.retain(|c| !c.is_whitespace() && !"-‐‑–—".contains(c));
+    // What now stands together may compose: U+00B8 is a blank and a combining cedilla.
+    let number: String = number.nfkc().collect();
     (!number.is_empty()).then_some(number)
 }
 
@@ -226,6 +228,7 @@ mod tests {
     fn loyalty_numbers_lose_blanks_and_dashes() {
         assert_eq!(loyalty(" 9156-0011 22334 ").as_deref(), Some("9156001122334"));
         assert_eq!(loyalty("９１５６").as_deref(), Some("9156"));
+        assert_eq!(loyalty("c\u{b8}"), loyalty("\u{e7}"));
         assert_eq!(loyalty("- -"), None);
         assert_eq!(loyalty(&"9".repeat(200)), None);
     }

@@ -241,8 +241,9 @@ impl Store {
         let entry = quarantine::entry(&mut reader, id).await?;
         let row = read::capture_row(&mut reader, &entry.capture).await?;
         drop(reader);
+        let raw = read::unpacked(&row, SHOWN_RAW)?;
         Ok(ShownEntry {
-            raw: read::unpacked(&row, SHOWN_RAW)?,
+            raw: raw.map(|raw| String::from_utf8_lossy(&raw).into_owned()),
             media: row.media,
             raw_bytes: unsigned(row.raw_bytes),
             entry,

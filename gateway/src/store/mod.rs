@@ -153,6 +153,16 @@ pub enum StoreError {
         /// Bytes allowed.
         budget: u64,
     },
+    /// Others fill the disk.
+    #[error(
+        "the disk of the journal is nearly full ({free} bytes free, {floor} must stay free): make room on it"
+    )]
+    DiskFull {
+        /// Bytes that are free.
+        free: u64,
+        /// Below this no captures are taken.
+        floor: u64,
+    },
     /// The writer has too much to do.
     #[error("the store is overloaded: try again in a moment")]
     Overloaded,

@@ -81,20 +81,31 @@ pub(super) async fn step(
     Ok(pruned)
 }
 
+/// Looks at the oldest raw inputs only, so that a step stays short however many are kept.
 async fn raws(
     connection: &mut SqliteConnection,
     counters: &Counters,
     limits: Limits,
 ) -> Result<u64, sqlx::Error> {
-    const SQL: &str = "UPDATE capture SET raw = NULL WHERE number IN ( \
-        SELECT number FROM capture INDEXED BY capture_with_raw WHERE raw IS NOT NULL \
-        AND (received_us < ? OR (? AND first_sequence + records - 1 <= ?)) \
-        AND NOT EXISTS (SELECT 1 FROM quarantine \
+    const SQL: &str = "UPDATE capture SET raw = NULL WHERE number IN (SELECT number FROM ( \
+        SELECT number, received_us FROM capture INDEXED BY capture_with_raw \
+        WHERE raw IS NOT NULL AND NOT EXISTS (SELECT 1 FROM quarantine \
             WHERE quarantine.capture = capture.number AND state = 'open') \
-        ORDER BY number LIMIT ?)";
-    let query = sqlx::query(SQL).bind(limits.raw_us).bind(limits.tight);
-    let query = query.bind(counters.acknowledged).bind(STEP);
+        ORDER BY number LIMIT ?) WHERE received_us < ? OR number < ?)";
+    let delivered_below = if limits.tight { first_waiting(connection, counters).await? } else { 0 };
+    let query = sqlx::query(SQL).bind(STEP).bind(limits.raw_us).bind(delivered_below);
     Ok(query.execute(connection).await?.rows_affected())
+}
+
+/// The capture of the first record that the broker does not have. Those before it are delivered, since sequence
+/// numbers rise with capture numbers; a replayed entry only makes the answer more careful.
+async fn first_waiting(
+    connection: &mut SqliteConnection,
+    counters: &Counters,
+) -> Result<i64, sqlx::Error> {
+    const SQL: &str = "SELECT capture FROM record WHERE sequence = ?";
+    let query = sqlx::query_scalar(SQL).bind(counters.acknowledged + 1);
+    Ok(query.fetch_optional(connection).await?.unwrap_or(counters.next_capture))
 }
 
 async fn records(
@@ -178,7 +189,7 @@ async fn papers(connection: &mut SqliteConnection, limits: Limits) -> Result<u64
         (SELECT partner, name, inode, modified_ns, bytes FROM edi_file \
         WHERE finished = 1 AND taken_us < ? LIMIT ?)";
     const REPLIES: &str = "DELETE FROM reply WHERE id IN \
-        (SELECT id FROM reply WHERE written_us < ? ORDER BY id LIMIT ?)";
+        (SELECT id FROM reply WHERE written_us < ? LIMIT ?)";
     let mut removed = 0;
     for sql in [FILES, REPLIES] {
         let query = sqlx::query(sql).bind(limits.record_us).bind(STEP);

@@ -74,8 +74,9 @@ pub struct ShownEntry {
     pub media: String,
     /// Size of the whole input.
     pub raw_bytes: u64,
-    /// The input, or its beginning where it is large. None once it was pruned, which needs a closed entry.
-    pub raw: Option<Vec<u8>>,
+    /// The input, or its beginning where it is large, as text for people: bytes that are no UTF-8 are replaced.
+    /// None once it was pruned, which needs a closed entry.
+    pub raw: Option<String>,
 }
 
 /// Names, rule and what it is about: enough to find the entry, nothing of its content.

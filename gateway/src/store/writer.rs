@@ -447,6 +447,7 @@ impl Writer {
         let after = self.current();
         self.cursor_at = Instant::now();
         if after != self.counters {
+            self.pulse.beat();
             after.write(self.connected().await?).await?;
             self.counters = after;
         }
@@ -454,6 +455,7 @@ impl Writer {
     }
 
     async fn measure(&mut self) -> Result<(), sqlx::Error> {
+        self.pulse.beat();
         self.groups = 0;
         self.measured_at = Instant::now();
         let shared = Arc::clone(&self.shared);

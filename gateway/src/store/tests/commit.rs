@@ -51,7 +51,7 @@ async fn repeats_and_conflicts_are_told_apart_also_within_one_capture() {
     assert_eq!(later, [Outcome::Duplicate { sequence: 1 }, accepted(2)]);
     let shown = store.quarantine_show(&entry).await.unwrap();
     assert_eq!(shown.entry.findings[0].rule, "conflict");
-    assert_eq!(shown.raw.as_deref(), Some(b"{\"what\":\"was received\"}".as_slice()));
+    assert_eq!(shown.raw.as_deref(), Some("{\"what\":\"was received\"}"));
     store.close().await;
     assert_whole(folder.path()).await;
 }

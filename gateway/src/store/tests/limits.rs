@@ -97,6 +97,28 @@ async fn a_spent_budget_refuses_captures_until_records_are_delivered() {
     assert_whole(folder.path()).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_than_the_queue_holds_is_refused_in_time() {
+    let folder = folder();
+    let store = open(folder.path()).await;
+    let mut blocker = connect(&journal_path(folder.path())).await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut blocker).await.unwrap();
+    let large = |key: &str| {
+        let mut large = capture(vec![record(key, "1")]);
+        large.raw_zstd = vec![0; 40 << 20];
+        large
+    };
+    let (first, sender) = (large("a"), store.clone());
+    let waiting = tokio::spawn(async move { sender.commit(first).await });
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    let refused = store.commit(large("b")).await;
+    assert!(matches!(refused, Err(StoreError::Overloaded)), "{refused:?}");
+    sqlx::query("ROLLBACK").execute(&mut blocker).await.unwrap();
+    let taken = waiting.await.unwrap().unwrap();
+    assert_eq!(taken.outcomes, [accepted(1)]);
+    store.close().await;
+}
+
 #[tokio::test]
 async fn large_records_leave_in_bounded_reads() {
     let folder = folder();
