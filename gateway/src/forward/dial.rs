@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
@@ -12,7 +11,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_util::either::Either;
 
-use super::settings::{Address, Connection};
+use super::address::Address;
+use super::settings::Connection;
 use super::tls;
 use super::trouble::Trouble;
 
@@ -46,10 +46,10 @@ async fn connect(connection: &Connection, limit: Duration) -> Result<Stream, Tro
         .map_err(|error| Trouble::new("settings", with_causes(&error)))?;
     let name = ServerName::try_from(address.host.clone())
         .map_err(|_| Trouble::new("settings", format!("{} is no name for TLS", address.host)))?;
-    let stream = TlsConnector::from(Arc::clone(&config))
-        .connect(name, tcp)
-        .await
-        .map_err(|error| Trouble::of_error(&error))?;
+    let stream = TlsConnector::from(config).connect(name, tcp).await.map_err(|error| {
+        let hint = "during the TLS handshake: does it speak TLS on this port? Without TLS the URL begins with mqtt://";
+        Trouble::of_error(&error).hint_if_cut(hint)
+    })?;
     Ok(Either::Right(stream))
 }
 

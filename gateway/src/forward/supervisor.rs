@@ -49,6 +49,7 @@ pub async fn run(settings: Settings, outbox: impl Outbox, surroundings: Surround
     board.update_broker(|broker| broker.url = url);
     let context = Arc::new(Context {
         settings,
+        acknowledged: AtomicU64::new(outbox.acknowledged()),
         outbox: Arc::new(outbox),
         board,
         clock,

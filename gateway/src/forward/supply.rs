@@ -33,9 +33,8 @@ pub(super) struct Supply<O> {
 }
 
 impl<O: Outbox> Supply<O> {
-    /// Begins behind what was acknowledged.
-    pub(super) fn new(outbox: Arc<O>) -> Self {
-        let read_through = outbox.acknowledged();
+    /// Begins behind a number.
+    pub(super) fn new(outbox: Arc<O>, read_through: u64) -> Self {
         Self {
             outbox,
             ready: VecDeque::new(),

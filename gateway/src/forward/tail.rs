@@ -34,6 +34,19 @@ pub struct TailSettings {
     pub timing: Timing,
 }
 
+impl TailSettings {
+    /// All records of all gateways from now on.
+    #[must_use]
+    pub fn all_records(connection: Connection) -> Self {
+        Self {
+            connection,
+            topic_filter: ALL_RECORDS.to_owned(),
+            clean: true,
+            timing: Timing::default(),
+        }
+    }
+}
+
 /// What happens while tailing.
 #[derive(Debug)]
 pub enum TailEvent<'a> {
@@ -81,18 +94,27 @@ async fn listen(
     let mut transport = open(settings).await?;
     let capabilities = transport.connack(limit).await?;
     // A session that the broker kept has its subscription.
-    if !capabilities.session_present {
+    let mut is_subscribed = capabilities.session_present;
+    if !is_subscribed {
         transport.subscribe(&settings.topic_filter)?;
     } else if on_event(TailEvent::Subscribed).is_break() {
         return Ok(());
     }
     loop {
-        let goes_on = match transport.next().await? {
+        let event = if is_subscribed {
+            transport.next().await?
+        } else {
+            timeout(limit, transport.next()).await.unwrap_or_else(|_| Err(no_suback()))?
+        };
+        let goes_on = match event {
             Event::Subscribed { granted: false } => {
                 let words = format!("the broker does not let us read {}", settings.topic_filter);
                 return Err(Trouble::new("not_authorized", words));
             }
-            Event::Subscribed { granted: true } => on_event(TailEvent::Subscribed),
+            Event::Subscribed { granted: true } => {
+                is_subscribed = true;
+                on_event(TailEvent::Subscribed)
+            }
             Event::Received(payload) => on_event(TailEvent::Message(&payload)),
             _ => ControlFlow::Continue(()),
         };
@@ -101,6 +123,10 @@ async fn listen(
             return Ok(());
         }
     }
+}
+
+fn no_suback() -> Trouble {
+    Trouble::new("no_suback", "the broker did not answer our subscription: is it overloaded?")
 }
 
 async fn open(settings: &TailSettings) -> Result<Transport, Trouble> {

@@ -39,6 +39,14 @@ impl Trouble {
         Self::new("closed", "the broker closed the connection")
     }
 
+    /// The same trouble, if the connection ended, with what an end at this point makes likely.
+    pub(super) fn hint_if_cut(self, hint: &str) -> Self {
+        match self.reason {
+            "closed" | "reset" => Self::new(self.reason, format!("{}, {hint}", self.words)),
+            _ => self,
+        }
+    }
+
     pub(super) fn no_connack(seconds: u64) -> Self {
         Self::new(
             "no_connack",
@@ -146,7 +154,8 @@ fn of_tls(error: &rustls::Error) -> Trouble {
 
 fn of_certificate(reason: &CertificateError) -> String {
     match reason {
-        CertificateError::UnknownIssuer => {
+        // A new authority of the same name shows as a wrong signature.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             "the broker's certificate was not signed by the authority in mqtt.ca_file: is it the right file, or did the broker change its certificate?".to_owned()
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {

@@ -20,6 +20,9 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+/// How long anything may take.
+const LIMIT: Duration = Duration::from_secs(10);
+
 /// An outbox without a disk.
 #[derive(Clone)]
 pub(crate) struct MemoryOutbox(Arc<Inner>);
@@ -174,7 +177,11 @@ impl Gateway {
     /// What the board says is wrong, once it says so.
     pub(crate) async fn problem(&self, part: &str) -> String {
         let problem = || self.board.broker().problem.unwrap_or_default();
-        until(&format!("a problem with \"{part}\""), || problem().contains(part)).await;
+        let begun = Instant::now();
+        while !problem().contains(part) {
+            assert!(begun.elapsed() < LIMIT, "expected \"{part}\", found \"{}\"", problem());
+            sleep(Duration::from_millis(2)).await;
+        }
         problem()
     }
 
@@ -188,7 +195,7 @@ impl Gateway {
 pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
     let begun = Instant::now();
     while !condition() {
-        assert!(begun.elapsed() < Duration::from_secs(10), "waited too long for {what}");
+        assert!(begun.elapsed() < LIMIT, "waited too long for {what}");
         sleep(Duration::from_millis(2)).await;
     }
 }

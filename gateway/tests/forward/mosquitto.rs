@@ -8,9 +8,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use tempfile::TempDir;
+use tillgate::config::NoSubscriber;
 use tillgate::forward::{Settings, TailEvent, TailSettings, Version, tail};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -25,7 +25,7 @@ fn program(name: &str) -> Option<PathBuf> {
         .map(|directory| directory.join(name))
         .find(|candidate| candidate.is_file());
     if found.is_none() {
-        println!("skipped: {name} is not installed");
+        eprintln!("skipped: {name} is not installed");
     }
     found
 }
@@ -108,12 +108,7 @@ impl Arrived {
 fn tail_settings(settings: &Settings) -> TailSettings {
     let mut connection = settings.connection.clone();
     connection.client_id = "receiver".to_owned();
-    TailSettings {
-        connection,
-        topic_filter: tillgate::forward::tail::ALL_RECORDS.to_owned(),
-        clean: true,
-        timing: settings.timing.clone(),
-    }
+    TailSettings { timing: settings.timing.clone(), ..TailSettings::all_records(connection) }
 }
 
 fn receive(settings: TailSettings) -> (Arrived, AbortOnDropHandle<()>) {
@@ -219,7 +214,7 @@ async fn a_wrong_password_is_named() {
     let broker = Mosquitto::start(&program, directory, lines).await;
     for version in [Version::V3, Version::V5] {
         let mut settings = settings(version, broker.port);
-        settings.no_subscriber = tillgate::config::NoSubscriber::Deliver;
+        settings.no_subscriber = NoSubscriber::Deliver;
         let secret = broker.path("secret");
         settings.connection.username = Some("gw-1".to_owned());
         settings.connection.password_file = Some(secret.clone());
@@ -242,9 +237,11 @@ fn certificates(openssl: &Path, directory: &Path) {
         assert!(command.status().unwrap().success(), "openssl {arguments:?}");
     };
     let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
-    for name in ["ca", "other"] {
+    for (name, subject) in
+        [("ca", "/CN=authority"), ("other", "/CN=other"), ("twin", "/CN=authority")]
+    {
         let (out, pem) = (format!("{name}.key"), format!("{name}.pem"));
-        let head = ["req", "-x509", "-days", "2", "-subj", "/CN=test authority"];
+        let head = ["req", "-x509", "-days", "2", "-subj", subject];
         run(&[&head[..], &key, &["-keyout", &out, "-out", &pem]].concat());
     }
     fs::write(directory.join("broker.ext"), "subjectAltName=IP:127.0.0.1").unwrap();
@@ -272,7 +269,7 @@ async fn tls_works_and_says_what_is_wrong() {
     for version in [Version::V3, Version::V5] {
         let good = {
             let mut good = settings(version, broker.port);
-            good.no_subscriber = tillgate::config::NoSubscriber::Deliver;
+            good.no_subscriber = NoSubscriber::Deliver;
             good.connection.address.tls = true;
             good.connection.ca_file = Some(broker.path("ca.pem"));
             good.connection.client_cert_file = Some(broker.path("client.pem"));
@@ -289,11 +286,13 @@ async fn tls_works_and_says_what_is_wrong() {
             let gateway = Gateway::start(bad, &MemoryOutbox::with_records(1, 20));
             gateway.problem(words).await
         };
-        problem(
-            &|bad| bad.connection.ca_file = Some(broker.path("other.pem")),
-            "not signed by the authority in mqtt.ca_file",
-        )
-        .await;
+        for wrong in ["other.pem", "twin.pem"] {
+            problem(
+                &|bad| bad.connection.ca_file = Some(broker.path(wrong)),
+                "not signed by the authority in mqtt.ca_file",
+            )
+            .await;
+        }
         problem(
             &|bad| bad.connection.address.host = "localhost".to_owned(),
             "certificate is for another name",
@@ -319,8 +318,9 @@ async fn tls_works_and_says_what_is_wrong() {
     let mut settings = settings(Version::V5, plain.port);
     settings.connection.address.tls = true;
     settings.connection.ca_file = Some(broker.path("ca.pem"));
-    settings.timing.connect = Duration::from_secs(3);
     let gateway = Gateway::start(settings, &MemoryOutbox::with_records(1, 20));
-    let problem = gateway.problem("broker").await;
-    println!("mqtts to a plain port: {problem}");
+    gateway.problem("does it speak TLS on this port?").await;
+    let plain_at_tls = crate::gateway::settings(Version::V5, broker.port);
+    let gateway = Gateway::start(plain_at_tls, &MemoryOutbox::with_records(1, 20));
+    gateway.problem("does it expect TLS").await;
 }

@@ -188,7 +188,10 @@ impl Transport {
                 }
             }
         });
-        first.await.unwrap_or_else(|_| Err(Trouble::no_connack(limit.as_secs())))
+        let answer = first.await.unwrap_or_else(|_| Err(Trouble::no_connack(limit.as_secs())));
+        let hint =
+            "before it answered CONNECT: does it expect TLS (mqtts://), or another mqtt.version?";
+        answer.map_err(|trouble| trouble.hint_if_cut(hint))
     }
 
     /// Sends DISCONNECT, which keeps the broker from publishing the will.

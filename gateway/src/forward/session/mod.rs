@@ -4,11 +4,12 @@
 //! begins behind the last acknowledged record. Never: an acknowledgement that is booked on a guess, a record that
 //! overtakes another one, more under way than the window.
 
+mod answers;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use futures_util::FutureExt;
 use tokio::time::{sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -17,12 +18,11 @@ use super::backoff::Backoff;
 use super::dial::dial;
 use super::settings::Settings;
 use super::supply::{Supply, outbox_trouble};
-use super::transport::{Capabilities, Event, Opening, Reason, Transport};
+use super::transport::{Capabilities, Message, Opening, Transport};
 use super::trouble::Trouble;
-use super::window::{Doubt, Item, Window};
+use super::window::{Item, Window};
 use super::{Outbox, Outgoing, message};
 use crate::clock::Clock;
-use crate::config::NoSubscriber;
 use crate::telemetry::board::Board;
 use crate::telemetry::metric::Metric;
 use crate::telemetry::pulse::Pulse;
@@ -32,9 +32,6 @@ const WINDOW_BYTES: usize = 8 << 20;
 
 /// Largest packet that the broker may send us: it has only acknowledgements for us.
 const INCOMING_BYTES: u32 = 1 << 20;
-
-/// Events that are taken before the window is filled again.
-const EVENTS_AT_ONCE: usize = 128;
 
 /// Notices under way at once: records have the right of way.
 const NOTICES_AT_ONCE: usize = 10;
@@ -46,6 +43,8 @@ pub(super) struct Context<O> {
     pub(super) board: Arc<Board>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) stop: CancellationToken,
+    /// All records through this one are acknowledged. The store writes it down lazily; this is always the latest.
+    pub(super) acknowledged: AtomicU64,
     /// The highest record that was ever handed to a client: what is below goes out repeatedly.
     pub(super) published_through: AtomicU64,
 }
@@ -152,7 +151,10 @@ impl<O: Outbox> Session<O> {
         Self {
             capabilities,
             topics: [settings.topic("records"), settings.topic("findings")],
-            supply: Supply::new(Arc::clone(&context.outbox)),
+            supply: Supply::new(
+                Arc::clone(&context.outbox),
+                context.acknowledged.load(Ordering::Relaxed),
+            ),
             window: Window::default(),
             limit,
             pace: limit,
@@ -214,163 +216,6 @@ impl<O: Outbox> Session<O> {
         match self.flow {
             Flow::Waiting { until } => until.min(self.next_notices),
             Flow::Open | Flow::Draining => self.next_notices,
-        }
-    }
-
-    /// Takes an event and those behind it, so that answers are booked before more is sent.
-    async fn hear_all(&mut self, first: Event) -> Result<(), Trouble> {
-        self.hear(first).await?;
-        for _ in 1..EVENTS_AT_ONCE {
-            let Some(event) = self.transport.next().now_or_never() else { break };
-            self.hear(event?).await?;
-        }
-        Ok(())
-    }
-
-    async fn hear(&mut self, event: Event) -> Result<(), Trouble> {
-        match event {
-            Event::Sent(id) => self.window.bind(id, Instant::now()).map_err(doubt),
-            Event::Acknowledged(id, reason) => self.answered(id, reason).await,
-            Event::Connected(_) => {
-                Err(Trouble::new("protocol", "the broker sent a second CONNACK"))
-            }
-            Event::Subscribed { .. } | Event::Received(_) | Event::Other => Ok(()),
-        }
-    }
-
-    async fn answered(&mut self, id: u16, reason: Reason) -> Result<(), Trouble> {
-        let (item, since) = self.window.flying(id).map_err(doubt)?;
-        let (item, elapsed) = (item.clone(), since.elapsed());
-        if reason == Reason::IdInUse {
-            return Err(Trouble::new("doubt", "the broker says that a packet id is in use (0x91)"));
-        }
-        Metric::PublishAck.record(elapsed.as_secs_f64(), &[]);
-        match item {
-            Item::Record { sequence, .. } => self.record_answered(id, sequence, reason).await?,
-            Item::Notice(notice) => self.notice_answered(id, &notice, reason).await?,
-            Item::Status => {
-                if !matches!(reason, Reason::Success | Reason::NoSubscriber) {
-                    warn!(?reason, "the broker refused our status message");
-                }
-                self.window.settle(id).map_err(doubt)?;
-            }
-        }
-        self.advance();
-        if self.flow == Flow::Draining {
-            self.vitals.progress.beat();
-            self.rewind_when_drained();
-        }
-        Ok(())
-    }
-
-    async fn record_answered(
-        &mut self,
-        id: u16,
-        sequence: u64,
-        reason: Reason,
-    ) -> Result<(), Trouble> {
-        let is_delivered = match reason {
-            Reason::Success => true,
-            Reason::NoSubscriber => {
-                Metric::NoSubscriber.add(1, &[]);
-                self.settings().no_subscriber == NoSubscriber::Deliver
-            }
-            Reason::Never(why) => {
-                park(&self.context, sequence, why).await?;
-                self.window.settle(id).map_err(doubt)?;
-                return Ok(());
-            }
-            Reason::TryLater(_) | Reason::NotAuthorized | Reason::IdInUse => false,
-        };
-        if !is_delivered {
-            self.window.refuse(id).map_err(doubt)?;
-            self.hold_records(reason);
-            return Ok(());
-        }
-        self.window.settle(id).map_err(doubt)?;
-        Metric::Publish.add(1, &[("outcome", "acknowledged")]);
-        if self.flow == Flow::Open {
-            self.records_flow();
-        }
-        Ok(())
-    }
-
-    /// The broker takes records (again).
-    fn records_flow(&mut self) {
-        self.pace = self.pace.saturating_mul(2).min(self.limit);
-        if self.is_holding {
-            self.is_holding = false;
-            self.hold.reset();
-            self.context.board.update_broker(|broker| {
-                broker.problem = None;
-                broker.next_attempt = None;
-            });
-            info!("the broker takes our records again");
-        }
-    }
-
-    /// The broker did not take a record: stop, and try this one again later.
-    fn hold_records(&mut self, reason: Reason) {
-        Metric::Publish.add(1, &[("outcome", "refused")]);
-        if self.flow != Flow::Open {
-            return;
-        }
-        self.flow = Flow::Draining;
-        let words = words_of_hold(reason, &self.topics[0]);
-        if !self.is_holding {
-            warn!("{words}");
-        }
-        self.is_holding = true;
-        self.context.board.update_broker(|broker| broker.problem = Some(words));
-    }
-
-    /// All that was under way is answered: everything from the refused record on is read again later.
-    fn rewind_when_drained(&mut self) {
-        if self.window.unanswered() > 0 {
-            return;
-        }
-        let wait = self.hold.next(rand::random());
-        self.window.clear();
-        self.supply.rewind(self.context.outbox.acknowledged());
-        self.flow = Flow::Waiting { until: Instant::now() + wait };
-        let next = self.context.clock.now().checked_add(wait).ok();
-        self.context.board.update_broker(|broker| broker.next_attempt = next);
-    }
-
-    async fn notice_answered(
-        &mut self,
-        id: u16,
-        notice: &str,
-        reason: Reason,
-    ) -> Result<(), Trouble> {
-        self.window.settle(id).map_err(doubt)?;
-        self.notices_under_way = self.notices_under_way.saturating_sub(1);
-        if matches!(reason, Reason::Success | Reason::NoSubscriber) {
-            let done = self.context.outbox.notice_acknowledged(notice).await;
-            return done.map_err(|error| outbox_trouble(&error));
-        }
-        warn!(
-            ?reason,
-            topic = self.topics[1],
-            "the broker refused a notice: it is sent again later"
-        );
-        self.next_notices = Instant::now() + self.settings().timing.backoff_cap;
-        Ok(())
-    }
-
-    /// Books what is settled without a gap from the front on.
-    fn advance(&mut self) {
-        let mut through = None;
-        while let Some(item) = self.window.pop_settled() {
-            self.vitals.progress.beat();
-            if let Item::Record { sequence, received_us } = item {
-                through = Some(sequence);
-                let age_us = self.context.clock.now().as_microsecond().saturating_sub(received_us);
-                Metric::CaptureToAck.record(seconds(age_us), &[]);
-            }
-        }
-        if let Some(through) = through {
-            self.context.outbox.acknowledge(through);
         }
     }
 
@@ -444,12 +289,7 @@ impl<O: Outbox> Session<O> {
         self.send(&message, Item::Status, bytes)
     }
 
-    fn send(
-        &mut self,
-        message: &super::transport::Message,
-        item: Item,
-        bytes: usize,
-    ) -> Result<(), Trouble> {
+    fn send(&mut self, message: &Message, item: Item, bytes: usize) -> Result<(), Trouble> {
         if self.window.unanswered() == 0 {
             // From here on the watchdog counts.
             self.vitals.progress.beat();
@@ -499,32 +339,4 @@ async fn park<O: Outbox>(context: &Context<O>, sequence: u64, reason: &str) -> R
     warn!(sequence, reason, "a record was parked");
     Metric::Publish.add(1, &[("outcome", "parked")]);
     context.outbox.park(sequence, reason).await.map_err(|error| outbox_trouble(&error))
-}
-
-fn doubt(doubt: Doubt) -> Trouble {
-    Trouble::new("doubt", format!("{doubt}: connecting anew to be sure"))
-}
-
-fn words_of_hold(reason: Reason, topic: &str) -> String {
-    match reason {
-        Reason::NoSubscriber => format!(
-            "the broker knows no receiver for our records: start the CRM's subscriber for {topic}; records are kept until then (or set mqtt.no_subscriber = \"deliver\")"
-        ),
-        Reason::NotAuthorized => format!(
-            "the broker does not let us publish to {topic} (0x87): correct its access rules; records are kept until then"
-        ),
-        Reason::TryLater(why) => {
-            format!(
-                "the broker does not take our records now, it {why}: records are kept, and tried again"
-            )
-        }
-        Reason::Success | Reason::Never(_) | Reason::IdInUse => {
-            "the broker did not take a record: it is tried again".to_owned()
-        }
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "microseconds of a latency stay far below 2^52")]
-fn seconds(microseconds: i64) -> f64 {
-    microseconds as f64 / 1e6
 }
