@@ -144,7 +144,7 @@ impl Reply<'_> {
             _ => [b'U'],
         };
         let version = match header.element(12) {
-            version if version.len() == 5 => version,
+            version if version.len() == 5 && header.version_from(200) => version,
             _ => b"00401",
         };
         let usage = match header.element(15) {
