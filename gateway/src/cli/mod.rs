@@ -15,6 +15,7 @@ mod import;
 mod quarantine;
 mod status;
 mod style;
+pub mod tail;
 mod token;
 mod verify;
 

@@ -7,7 +7,7 @@ use clap::Args;
 use super::ask::{ask, unexpected};
 use super::style::{Colour, Style, harmless};
 use super::{ConfigFile, exit};
-use crate::control::{Request, Response, Status};
+use crate::control::{GatewayName, Request, Response, Status};
 use crate::telemetry::board::{BrokerState, SourceState};
 
 /// Shows what the running daemon is doing: sources, backlog, broker, quarantine, disk.
@@ -40,19 +40,13 @@ pub(super) fn run(args: &StatusArgs, out: &mut dyn Write) -> anyhow::Result<u8> 
 }
 
 fn text(status: &Status, style: Style) -> String {
-    let Status { version, config_version, gateway, started_at, .. } = status;
+    let GatewayName { org, store, id } = &status.gateway;
     let mut lines = vec![
-        format!(
-            "tillgate {version} as {gateway}, configuration {config_version}, since {started_at}"
-        ),
+        format!("tillgate {} as {org}/{store}/{id}, since {}", status.version, status.started_at),
         broker(&status.broker, style),
         backlog(status),
         format!("quarantine  {}", quarantine(status.quarantine, style)),
-        format!(
-            "disk        {} of {} MiB",
-            status.disk.used_bytes >> 20,
-            status.disk.budget_bytes >> 20
-        ),
+        format!("disk        {} of {} MiB", status.disk.used >> 20, status.disk.budget >> 20),
     ];
     if !status.sources.is_empty() {
         lines.push(String::from("\nsources"));
@@ -77,11 +71,11 @@ fn backlog(status: &Status) -> String {
     let outbox = &status.outbox;
     let oldest = outbox
         .oldest_seconds
-        .map(|seconds| format!(", the oldest for {seconds} s"))
+        .map(|seconds| format!(", the oldest for {seconds:.0} s"))
         .unwrap_or_default();
     format!(
         "outbox      {} records wait{oldest}; {} of {} acknowledged",
-        outbox.records, outbox.acknowledged, outbox.assigned
+        outbox.backlog, outbox.acknowledged, outbox.assigned
     )
 }
 
@@ -110,19 +104,19 @@ mod tests {
     #[test]
     fn a_status_is_words() {
         let status: Status = serde_json::from_str(
-            r#"{"version":"0.1.0","config_version":"00ff","gateway":"acme/0042/gw-1",
+            r#"{"version":"0.1.0","gateway":{"org":"acme","store":"0042","id":"gw-1"},
                 "started_at":"2026-11-21T10:00:00Z",
                 "sources":[{"id":"scanner-3","kind":"device","lane":"3","connected":false,
                   "detail":"no /dev/x","captures":7,"quarantined":1,"last_at":null}],
                 "broker":{"connected":false,"url":"mqtts://b:8883","problem":"refused\u001b[2J",
                   "since":null,"next_attempt":null,"reconnects":2},
-                "outbox":{"records":12,"oldest_seconds":90,"assigned":112,"acknowledged":100},
-                "quarantine":1,"disk":{"used_bytes":4194304,"budget_bytes":2147483648}}"#,
+                "outbox":{"backlog":12,"oldest_seconds":90.4,"assigned":112,"acknowledged":100},
+                "quarantine":1,"disk":{"used":4194304,"budget":2147483648}}"#,
         )
         .unwrap();
         assert_eq!(
             text(&status, Style::plain()),
-            "tillgate 0.1.0 as acme/0042/gw-1, configuration 00ff, since 2026-11-21T10:00:00Z\n\
+            "tillgate 0.1.0 as acme/0042/gw-1, since 2026-11-21T10:00:00Z\n\
              broker      away: mqtts://b:8883: refused\u{fffd}[2J\n\
              outbox      12 records wait, the oldest for 90 s; 100 of 112 acknowledged\n\
              quarantine  1 entries wait: see `tillgate quarantine list`\n\

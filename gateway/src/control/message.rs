@@ -126,44 +126,53 @@ pub enum Response {
 pub struct Status {
     /// The program's version.
     pub version: String,
-    /// First 16 hex digits of the SHA-256 of the configuration in force.
-    pub config_version: String,
-    /// `{org}/{store}/{gateway}`.
-    pub gateway: String,
-    /// Since when it runs.
+    /// Which gateway.
+    pub gateway: GatewayName,
+    /// When the daemon started.
     pub started_at: Timestamp,
     /// Every way in.
     pub sources: Vec<SourceState>,
     /// The connection to the broker.
     pub broker: BrokerState,
-    /// Records that wait for the broker.
-    pub outbox: OutboxStatus,
-    /// Captures that wait for a person.
+    /// What waits for the broker.
+    pub outbox: OutboxFigures,
+    /// Entries in quarantine that wait for a person.
     pub quarantine: u64,
-    /// The journal's disk.
-    pub disk: DiskStatus,
+    /// The disk.
+    pub disk: DiskFigures,
 }
 
-/// Records that wait for the broker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OutboxStatus {
-    /// How many.
-    pub records: u64,
-    /// Age of the oldest.
-    pub oldest_seconds: Option<u64>,
+/// Which gateway.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GatewayName {
+    /// `[gateway] org`
+    pub org: String,
+    /// `[gateway] store`
+    pub store: String,
+    /// `[gateway] id`
+    pub id: String,
+}
+
+/// What waits for the broker.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct OutboxFigures {
+    /// Records without acknowledgement.
+    pub backlog: u64,
+    /// Age of the oldest of them.
+    pub oldest_seconds: Option<f64>,
     /// Highest sequence number given to a record.
     pub assigned: u64,
     /// Sequence number through which all records are acknowledged.
     pub acknowledged: u64,
 }
 
-/// The journal's disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DiskStatus {
+/// The disk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskFigures {
     /// Bytes that the store uses.
-    pub used_bytes: u64,
+    pub used: u64,
     /// Bytes that it may use.
-    pub budget_bytes: u64,
+    pub budget: u64,
 }
 
 /// A quarantine entry in a list.

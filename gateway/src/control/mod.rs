@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 
 pub use client::{ControlError, call};
 pub use message::{
-    BatchEnd, CustomerRow, DiskStatus, OutboxStatus, QuarantineEntry, QuarantineItem, Replayed,
-    Request, Response, Status, Verification,
+    BatchEnd, CustomerRow, DiskFigures, GatewayName, OutboxFigures, QuarantineEntry,
+    QuarantineItem, Replayed, Request, Response, Status, Verification,
 };
 pub use server::{ListenError, Listener, serve};
 

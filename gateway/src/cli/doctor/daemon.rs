@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::control::{self, ControlError, Request, Response, Status};
 
 /// Delivery that is later than this is worth a look: records should leave within seconds.
-const OLDEST_SECONDS_WARN: u64 = 600;
+const OLDEST_SECONDS_WARN: f64 = 600.0;
 
 /// The daemon's answer, if one runs.
 pub(super) struct Daemon(Result<Box<Status>, ControlError>);
@@ -57,8 +57,8 @@ fn broker(status: &Status) -> Check {
 
 fn backlog(status: &Status) -> Check {
     let outbox = &status.outbox;
-    let oldest = outbox.oldest_seconds.unwrap_or(0);
-    let found = format!("{} records wait, the oldest for {oldest} s", outbox.records);
+    let oldest = outbox.oldest_seconds.unwrap_or(0.0);
+    let found = format!("{} records wait, the oldest for {oldest:.0} s", outbox.backlog);
     if oldest > OLDEST_SECONDS_WARN {
         Check::warn("daemon.backlog", found, "see the broker's checks above")
     } else {
