@@ -176,6 +176,11 @@ impl<I: Intake, J: ExchangeJournal, C: Clock> Exchange<I, J, C> {
             self.write_replies(folder).await?;
             return self.finish(folder, arrival, Outbox::Done, None).await;
         }
+        let known_stump =
+            waiting.get(&arrival.name).is_some_and(|(stamp, _)| *stamp == arrival.stamp);
+        if known_stump && self.must_wait(&arrival, waiting) {
+            return Ok(());
+        }
         let Some(bytes) = self.read(folder, &arrival).await? else {
             return Ok(());
         };
