@@ -76,7 +76,8 @@ fn an_order_becomes_a_document_and_earns_a_997() {
     assert_eq!(order.lines[0].amount.unwrap().to_string(), "51.00");
     assert_eq!(order.lines[0].description.as_deref(), Some("GREEN TEA 500ML"));
     assert_eq!(order.lines[1].adjustments[0].amount.to_string(), "-3.00");
-    let bytes = order.control.first_byte as usize..order.control.end_byte as usize;
+    let place = |byte: u64| usize::try_from(byte).unwrap();
+    let bytes = place(order.control.first_byte)..place(order.control.end_byte);
     assert!(ORDER[bytes.clone()].starts_with("ST*850") && ORDER[bytes].ends_with("*0001~"));
     let [reply] = result.replies.as_slice() else { panic!("{:?}", result.replies) };
     assert_eq!(reply.file_name, "997-000000012.edi");
