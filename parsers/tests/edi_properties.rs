@@ -32,7 +32,7 @@ fn holds(input: &[u8]) {
             assert!(serde_json::to_string(&transaction).is_ok());
         }
     }
-    let _ = edi::envelope::is_unfinished(input);
+    let _ = edi::is_unfinished(input);
 }
 
 /// A change to a sample: at a place, so many bytes away, these bytes in.
@@ -95,9 +95,9 @@ proptest! {
         sample in prop::sample::select(SAMPLES[..3].to_vec()),
         cut in any::<prop::sample::Index>(),
     ) {
-        prop_assert!(!edi::envelope::is_unfinished(sample));
+        prop_assert!(!edi::is_unfinished(sample));
         let whole = sample.windows(4).position(|window| window == b"IEA*").unwrap();
-        prop_assert!(edi::envelope::is_unfinished(&sample[..cut.index(whole)]));
+        prop_assert!(edi::is_unfinished(&sample[..cut.index(whole)]));
     }
 
     #[test]
