@@ -134,6 +134,8 @@ pub struct TakenItem {
     pub status: ItemStatus,
     /// The event's id, where the item could be read so far.
     pub event_id: Option<Uuid>,
+    /// `sale`, `order` …, where the item could be read so far.
+    pub kind: Option<&'static str>,
     /// Warnings and errors.
     pub findings: Vec<Quality>,
 }

@@ -35,7 +35,12 @@ impl Intake for Notebook {
         let reading = serde_json::from_slice(&input.bytes).unwrap();
         let noted = Noted { source: input.source, channel: input.channel, reading };
         self.taken.lock().unwrap().push(noted);
-        let item = TakenItem { status: ItemStatus::Accepted, event_id: None, findings: Vec::new() };
+        let item = TakenItem {
+            status: ItemStatus::Accepted,
+            event_id: None,
+            kind: None,
+            findings: Vec::new(),
+        };
         Ok(Taken { capture: Ulid::nil(), items: vec![item], replies: Vec::new() })
     }
 }
