@@ -7,12 +7,17 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
 /// The user that has no rights: `nobody` on every Debian.
 pub const NOBODY: u32 = 65534;
+
+/// A command that is not done by then hangs.
+const COMMAND_AT_MOST: Duration = Duration::from_secs(60);
 
 /// A program that runs in the background; killed when dropped.
 #[derive(Debug)]
@@ -92,7 +97,7 @@ impl Process {
                 self.name,
                 self.log()
             );
-            std::thread::sleep(Duration::from_millis(5));
+            thread::sleep(Duration::from_millis(5));
         }
     }
 
@@ -102,9 +107,7 @@ impl Process {
     ///
     /// When there is no such process.
     pub fn signal(&self, signal: Signal) {
-        let pid =
-            i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a process id");
-        kill_process(pid, signal)
+        kill_process(process_id(self.child.id()), signal)
             .unwrap_or_else(|error| panic!("cannot signal {}: {error}", self.name));
     }
 }
@@ -167,22 +170,39 @@ pub struct Said {
     pub stderr: String,
 }
 
-/// Runs a command to its end.
+/// Runs a command to its end. What it said is complete also when it had to be killed after a minute: code -1.
 ///
 /// # Panics
 ///
 /// When it cannot be started.
 #[must_use]
 pub fn run(mut command: Command) -> Said {
-    let output = command
+    let child = command
         .stdin(Stdio::null())
-        .output()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
         .unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
+    let id = child.id();
+    let (done, finished) = mpsc::channel();
+    let waiting = thread::spawn(move || {
+        let output = child.wait_with_output();
+        let _ = done.send(());
+        output
+    });
+    if finished.recv_timeout(COMMAND_AT_MOST).is_err() {
+        let _ = kill_process(process_id(id), Signal::KILL);
+    }
+    let output = waiting.join().expect("a thread that waits").expect("the command's output");
     Said {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     }
+}
+
+fn process_id(id: u32) -> Pid {
+    i32::try_from(id).ok().and_then(Pid::from_raw).expect("a process id")
 }
 
 /// Runs a tool that has to succeed.

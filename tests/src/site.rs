@@ -10,7 +10,9 @@ use toml::Value;
 
 use crate::broker::Broker;
 use crate::config::{self, Config};
+use crate::deadline::until;
 use crate::gateway::{self, Gateway};
+use crate::http::{Answer, Connection};
 use crate::lane::Line;
 use crate::partner::Partner;
 use crate::ports;
@@ -208,6 +210,65 @@ impl Site {
         let mut command = Command::new(gateway::program());
         command.args(arguments).arg("--config").arg(config);
         process::run(command)
+    }
+
+    /// A GET by somebody who may look.
+    ///
+    /// # Panics
+    ///
+    /// When the gateway does not answer.
+    #[must_use]
+    #[track_caller]
+    pub fn look(&self, path: &str) -> Answer {
+        let authorization = format!("Bearer {}", self.viewer.as_str());
+        self.get(path, &[("authorization", &authorization)])
+    }
+
+    /// A GET by anybody.
+    ///
+    /// # Panics
+    ///
+    /// When the gateway does not answer.
+    #[must_use]
+    #[track_caller]
+    pub fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        Connection::open(&self.http_address())
+            .and_then(|mut connection| connection.request("GET", path, headers, b""))
+            .unwrap_or_else(|error| panic!("no answer to GET {path}: {error}"))
+    }
+
+    /// What `tillgate status --json` prints of a running daemon.
+    ///
+    /// # Panics
+    ///
+    /// When it prints no JSON.
+    #[must_use]
+    #[track_caller]
+    pub fn status(&self) -> serde_json::Value {
+        let said = self.run(&["status", "--json"]);
+        serde_json::from_str(&said.stdout)
+            .unwrap_or_else(|error| panic!("status: {error}: {}{}", said.stdout, said.stderr))
+    }
+
+    /// Whether a source is there, in the status of a running daemon.
+    #[must_use]
+    pub fn source_is_connected(&self, id: &str) -> bool {
+        let status = self.status();
+        let sources = status["sources"].as_array();
+        sources
+            .into_iter()
+            .flatten()
+            .any(|source| source["id"] == id && source["connected"] == true)
+    }
+
+    /// Waits until the gateway has a device open: what a scanner sends before that is lost, as on the shop floor.
+    ///
+    /// # Panics
+    ///
+    /// When it does not open it.
+    #[track_caller]
+    pub fn wait_for_device(&self, id: &str) {
+        until(30, &format!("the gateway has {id} open"), || self.source_is_connected(id));
     }
 
     /// The nth terminal, from 0, over HTTP.

@@ -79,6 +79,11 @@ impl StreamTerminal {
         result.expect("a result before the end of the stream")
     }
 
+    /// Ends the connection, whatever is under way.
+    pub fn hang_up(&mut self) {
+        self.connection = None;
+    }
+
     /// Sends no more, as a terminal that is switched off in good order.
     pub fn finish(&mut self) {
         if let Some(connection) = &self.connection {

@@ -3,18 +3,11 @@
 use serde_json::Value;
 use tillgate_tests::broker::Broker;
 use tillgate_tests::deadline::{until, within};
-use tillgate_tests::http::{Answer, Connection};
 use tillgate_tests::sales::{self, sale};
 use tillgate_tests::site::Site;
 use tillgate_tests::witness::Witness;
 
 use crate::{TEST_SECONDS, WAIT_SECONDS};
-
-fn look(site: &Site, path: &str) -> Answer {
-    let authorization = format!("Bearer {}", site.viewer_token().as_str());
-    let headers = [("authorization", authorization.as_str())];
-    Connection::open(&site.http_address()).unwrap().request("GET", path, &headers, b"").unwrap()
-}
 
 #[test]
 fn status_tells_sources_broker_and_backlog() {
@@ -26,14 +19,13 @@ fn status_tells_sources_broker_and_backlog() {
         assert_eq!(site.terminal(0).sell(&sale("01", 1)).status, 201);
         witness.wait_for_events(1, WAIT_SECONDS);
         until(WAIT_SECONDS, "the status shows the delivery", || {
-            let status = site.run(&["status", "--json"]);
-            let status: Value = serde_json::from_str(&status.stdout).expect("JSON");
+            let status = site.status();
             status["broker"]["connected"] == true && status["outbox"]["acknowledged"] == 1
         });
         let said = site.run(&["status"]);
         assert_eq!(said.code, 0, "{}", said.stderr);
         assert!(said.stdout.contains("01") && said.stdout.contains("connected"), "{}", said.stdout);
-        assert_eq!(look(&site, "/v1/status").status, 200);
+        assert_eq!(site.look("/v1/status").status, 200);
     });
 }
 
@@ -102,9 +94,9 @@ fn metrics_count_what_happened() {
         assert_eq!(terminal.post("application/json", b"nonsense").status, 422);
         witness.wait_for_events(1, WAIT_SECONDS);
         until(WAIT_SECONDS, "the metrics show the delivery", || {
-            look(&site, "/metrics").text().contains("tillgate_sequence_acknowledged 1")
+            site.look("/metrics").text().contains("tillgate_sequence_acknowledged 1")
         });
-        let text = look(&site, "/metrics").text();
+        let text = site.look("/metrics").text();
         for line in [
             "tillgate_broker_connected 1",
             "tillgate_quarantine_entries 1",
@@ -124,11 +116,8 @@ fn strangers_see_nothing() {
         let site = Site::with(&broker);
         let _gateway = site.start();
         for path in ["/", "/v1/status", "/metrics"] {
-            let mut connection = Connection::open(&site.http_address()).unwrap();
-            let answer = connection.request("GET", path, &[], b"").unwrap();
-            assert_eq!(answer.status, 401, "{path}");
+            assert_eq!(site.get(path, &[]).status, 401, "{path}");
         }
-        let mut connection = Connection::open(&site.http_address()).unwrap();
-        assert_eq!(connection.request("GET", "/no/such/page", &[], b"").unwrap().status, 404);
+        assert_eq!(site.get("/no/such/page", &[]).status, 404);
     });
 }

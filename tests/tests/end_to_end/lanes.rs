@@ -9,16 +9,6 @@ use tillgate_tests::witness::Witness;
 
 use crate::{TEST_SECONDS, WAIT_SECONDS};
 
-/// Waits until the gateway has a device open: what a scanner sends before is lost, as on the shop floor.
-fn wait_for_device(site: &Site, device: &str) {
-    until(WAIT_SECONDS, &format!("{device} is open"), || {
-        let status: serde_json::Value =
-            serde_json::from_str(&site.run(&["status", "--json"]).stdout).unwrap_or_default();
-        let sources = status["sources"].as_array().cloned().unwrap_or_default();
-        sources.iter().any(|source| source["id"] == device && source["connected"] == true)
-    });
-}
-
 #[test]
 fn scans_arrive_in_order_with_their_gtin() {
     within(TEST_SECONDS, || {
@@ -27,7 +17,7 @@ fn scans_arrive_in_order_with_their_gtin() {
         let mut site = Site::with(&broker);
         let mut scanner = site.attach(SCANNER, "serial-scanner");
         let _gateway = site.start();
-        wait_for_device(&site, SCANNER);
+        site.wait_for_device(SCANNER);
 
         scanner.send("]E09506000134352\r");
         scanner.send("]C1010950600013435217");
@@ -55,7 +45,7 @@ fn equal_scans_are_two_readings() {
         let mut site = Site::with(&broker);
         let mut scanner = site.attach(SCANNER, "serial-scanner");
         let _gateway = site.start();
-        wait_for_device(&site, SCANNER);
+        site.wait_for_device(SCANNER);
         scanner.send("9506000134352\r9506000134352\r");
         let events = witness.wait_for_events(2, WAIT_SECONDS);
         assert_ne!(events[0]["id"], events[1]["id"]);
@@ -70,7 +60,7 @@ fn a_swipe_arrives_without_the_card_number() {
         let mut site = Site::with(&broker);
         let mut reader = site.attach(READER, "serial-magstripe");
         let _gateway = site.start();
-        wait_for_device(&site, READER);
+        site.wait_for_device(READER);
 
         reader.send("%B4111111111111111^DOE/JANE^29121010000000000000?;4111111111111111=29121010000000000000?\r");
         let event = witness.wait_for_events(1, WAIT_SECONDS).remove(0);
@@ -92,17 +82,16 @@ fn a_scanner_that_was_unplugged_works_again() {
         let mut site = Site::with(&broker);
         let mut scanner = site.attach(SCANNER, "serial-scanner");
         let _gateway = site.start();
-        wait_for_device(&site, SCANNER);
+        site.wait_for_device(SCANNER);
         scanner.send("9506000134352\r");
         witness.wait_for_events(1, WAIT_SECONDS);
 
         let link = scanner.unplug();
         until(WAIT_SECONDS, "the status says that it is gone", || {
-            site.run(&["status", "--json"]).stdout.contains("\"connected\":false")
-                || site.run(&["status"]).stdout.contains("down")
+            !site.source_is_connected(SCANNER)
         });
         let mut scanner = Line::open(&link);
-        wait_for_device(&site, SCANNER);
+        site.wait_for_device(SCANNER);
         scanner.send("9506000134352\r");
         witness.wait_for_events(2, WAIT_SECONDS);
     });

@@ -1,5 +1,11 @@
 //! From each way in to the broker: what a terminal, a lane and a partner send arrives at the CRM's side as the contract
 //! says, in sequence, and what does not arrive is in quarantine.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "what the tests share fails as loudly as they do"
+)]
 
 mod commands;
 mod exchange;

@@ -2,7 +2,6 @@
 
 use tillgate_tests::broker::{Broker, BrokerOptions};
 use tillgate_tests::deadline::{eventually, until, within};
-use tillgate_tests::http::Connection;
 use tillgate_tests::sales::{self, sale};
 use tillgate_tests::site::Site;
 use tillgate_tests::witness::Witness;
@@ -110,8 +109,7 @@ fn a_spent_budget_refuses_and_recovers_alone() {
         });
         assert_eq!(refused.status, 507, "{}", refused.text());
         assert!(refused.header("retry-after").is_some());
-        let mut connection = Connection::open(&site.http_address()).unwrap();
-        let ready = connection.request("GET", "/readyz", &[], b"").unwrap();
+        let ready = site.get("/readyz", &[]);
         assert_eq!(ready.status, 503, "{}", ready.text());
 
         broker.resume();
