@@ -1,15 +1,31 @@
 //! Sample sales: valid in every respect, so that a test changes just what it is about.
 
+use std::sync::LazyLock;
+
+use jiff::{ToSpan, Zoned};
 use serde_json::{Value, json};
 
 use crate::site::STORE;
 
-/// The trading day of all samples.
-pub const BUSINESS_DATE: &str = "2026-11-21";
+/// When the samples of this process were sold. A gateway finds it odd when a trading day is not about today.
+static SOLD_AT: LazyLock<Zoned> =
+    LazyLock::new(|| Zoned::now().in_tz("Asia/Shanghai").expect("a known time zone"));
+
 /// What is sold first in each sample: a GTIN with a right check digit, of a number range for examples.
 pub const GTIN: &str = "09506000134352";
 /// A loyalty number that is no card number: it begins as no payment scheme does.
 pub const LOYALTY: &str = "9156001122334";
+
+/// The trading day of all samples.
+#[must_use]
+pub fn business_date() -> String {
+    SOLD_AT.date().to_string()
+}
+
+fn minutes_before(minutes: i64) -> String {
+    let at = &*SOLD_AT - minutes.minutes();
+    at.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+}
 
 /// A sale of two lines, paid in cash. The amounts agree with each other.
 #[must_use]
@@ -19,9 +35,9 @@ pub fn sale(terminal: &str, sequence: u64) -> Value {
         "store": STORE,
         "terminal": terminal,
         "sequence": sequence,
-        "business_date": BUSINESS_DATE,
-        "started_at": "2026-11-21T18:01:44+08:00",
-        "ended_at": "2026-11-21T18:03:11+08:00",
+        "business_date": business_date(),
+        "started_at": minutes_before(3),
+        "ended_at": minutes_before(1),
         "operator": "7",
         "currency": "CNY",
         "customer": { "loyalty": LOYALTY },
@@ -50,12 +66,12 @@ pub fn return_of(terminal: &str, sequence: u64, original: u64) -> Value {
         "store": STORE,
         "terminal": terminal,
         "sequence": sequence,
-        "business_date": BUSINESS_DATE,
+        "business_date": business_date(),
         "currency": "CNY",
         "lines": [{ "number": 1, "gtin": GTIN, "quantity": "-2", "unit_price": "12.00", "amount": "-24.00" }],
         "tenders": [{ "kind": "cash", "amount": "-24.00" }],
         "totals": { "gross": "-24.00" },
-        "references": { "original_sale": format!("acme/{STORE}/{terminal}/{BUSINESS_DATE}/{original}/sale") }
+        "references": { "original_sale": format!("acme/{STORE}/{terminal}/{}/{original}/sale", business_date()) }
     })
 }
 
@@ -105,6 +121,7 @@ mod tests {
 
     #[test]
     fn keys_are_those_of_the_contract() {
-        assert_eq!(key(&sale("03", 18231)), "acme/0042/03/2026-11-21/18231/sale");
+        let expected = format!("acme/0042/03/{}/18231/sale", business_date());
+        assert_eq!(key(&sale("03", 18231)), expected);
     }
 }

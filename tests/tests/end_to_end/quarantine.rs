@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 use tillgate_tests::broker::Broker;
 use tillgate_tests::deadline::within;
-use tillgate_tests::sales::sale;
+use tillgate_tests::sales::{self, sale};
 use tillgate_tests::site::Site;
 use tillgate_tests::witness::{Witness, text};
 
@@ -50,7 +50,7 @@ fn an_entry_is_shown_corrected_and_replayed() {
         let replay = site.run(&["quarantine", "replay", id, "--with", corrected.to_str().unwrap()]);
         assert_eq!(replay.code, 0, "{}{}", replay.stdout, replay.stderr);
         let event = witness.wait_for_events(1, WAIT_SECONDS).remove(0);
-        assert_eq!(event["data"]["business_date"], "2026-11-21");
+        assert_eq!(event["data"]["business_date"], sales::business_date());
         assert!(list(&site).is_empty(), "the entry is settled");
     });
 }
