@@ -1,1 +1,140 @@
-//! Devices to readings. In: a port and how to read it. Out: readings and connection states. Never: sales, storage, card numbers in clear.
+//! Devices to readings.
+//!
+//! In: a port, how its device sends, and the key for card tokens. Out: [`DeviceEvent`]s over a bounded channel:
+//! readings, and in words what happens to the device. A driver opens its port, notices when the device is gone,
+//! and takes it back when it returns, until it is told to stop. Never: sales, storage, card numbers in clear, a
+//! frame that was cut.
+//!
+//! One file a driver, one entry in [`ALL`]:
+//!
+//! | driver | file | device |
+//! |---|---|---|
+//! | `serial-scanner` | `scanner.rs` | barcode scanner that sends lines |
+//! | `serial-magstripe` | `magstripe.rs` | magnetic-stripe reader that sends tracks as lines |
+
+pub mod attached;
+mod magstripe;
+mod scanner;
+mod serial;
+mod settings;
+pub mod simulated;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tillgate_parsers::card::{CardReading, TokenKey};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
+
+pub use settings::{DeviceSettings, DriverKind, LineSettings, LineSettingsError, Parity};
+
+/// All drivers.
+pub const ALL: &[Driver] = &[scanner::DRIVER, magstripe::DRIVER];
+
+/// One driver.
+pub struct Driver {
+    /// What configurations name.
+    pub kind: DriverKind,
+    /// The name in configurations.
+    pub name: &'static str,
+    start: fn(Assignment) -> Running,
+}
+
+/// What a driver works with.
+struct Assignment {
+    settings: DeviceSettings,
+    token_key: Arc<TokenKey>,
+    events: mpsc::Sender<DeviceEvent>,
+    stop: CancellationToken,
+}
+
+type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Runs the driver of a device until `stop` is cancelled or nobody takes its events any more.
+///
+/// While the channel is full nothing is read from the device, so that a device with flow control waits.
+pub async fn run(
+    settings: DeviceSettings,
+    token_key: Arc<TokenKey>,
+    events: mpsc::Sender<DeviceEvent>,
+    stop: CancellationToken,
+) {
+    let kind = settings.kind;
+    if let Some(driver) = ALL.iter().find(|driver| driver.kind == kind) {
+        (driver.start)(Assignment { settings, token_key, events, stop }).await;
+    }
+}
+
+/// What happens at a device.
+#[derive(Debug)]
+pub enum DeviceEvent {
+    /// The port is open.
+    Connected {
+        /// The port and its line settings.
+        detail: String,
+    },
+    /// The port is not open, or no more. Said again only when the reason changes.
+    Disconnected {
+        /// What is wrong.
+        reason: String,
+        /// What to do about it.
+        hint: String,
+    },
+    /// The device read something.
+    Reading(Reading),
+    /// The device sent something that is no reading.
+    Damaged {
+        /// What is wrong with it and what to do.
+        problem: &'static str,
+        /// Its size.
+        bytes: usize,
+    },
+    /// So much came without a frame end that it was dropped.
+    Overflow {
+        /// Bytes that were dropped.
+        bytes: usize,
+    },
+    /// The port was lost within a frame: what had come of it was dropped.
+    Partial {
+        /// Bytes that were dropped.
+        bytes: usize,
+    },
+    /// The device sends faster than anyone can scan. It is read more slowly now; nothing is dropped.
+    Flood {
+        /// The most frames that are taken in a second.
+        frames_per_second_max: u32,
+    },
+}
+
+/// What a device read.
+pub enum Reading {
+    /// A barcode.
+    Barcode {
+        /// AIM symbology identifier, such as `]C1`, if the scanner sends one.
+        aim: Option<String>,
+        /// The content. Zeroized after use, since a card number can be printed as a barcode.
+        data: Zeroizing<Vec<u8>>,
+        /// Whether there are bytes in it that should not be there, or the start is missing.
+        damaged: bool,
+    },
+    /// A card.
+    Card(CardReading),
+}
+
+/// Barcode content stays out: it can be a card number.
+impl fmt::Debug for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Barcode { aim, data, damaged } => f
+                .debug_struct("Barcode")
+                .field("aim", aim)
+                .field("bytes", &data.len())
+                .field("damaged", damaged)
+                .finish(),
+            Self::Card(card) => f.debug_tuple("Card").field(card).finish(),
+        }
+    }
+}

@@ -4,11 +4,13 @@
 //! [`pipeline`] first: it shows the way of the data on one screen. What must stay true is written in
 //! `gateway/ARCHITECTURE.md`.
 
+pub mod admission;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod control;
 pub mod customer;
+pub mod demo;
 pub mod forward;
 pub mod normalize;
 pub mod pipeline;

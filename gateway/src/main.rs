@@ -1,3 +1,8 @@
 //! The program `tillgate`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tillgate::cli::harden();
+    ExitCode::from(tillgate::cli::main(std::env::args_os()))
+}

@@ -18,7 +18,7 @@ mod replay;
 use std::future::Future;
 use std::sync::Arc;
 
-use tillgate_record::Quality;
+use tillgate_record::{Quality, Severity};
 use tokio::sync::watch;
 use ulid::Ulid;
 use uuid::Uuid;
@@ -30,6 +30,8 @@ use crate::normalize::{Context, Interpretation, Reply};
 use crate::source::{Input, Media};
 use crate::store::{Store, StoreError};
 use capture::Capture;
+
+pub use replay::{Attempt, ReplayError, Replayed};
 
 /// Where sources hand over their inputs. The daemon has one, the [`Pipeline`]; a test of a source brings its own.
 pub trait Intake: Send + Sync + 'static {
@@ -85,8 +87,21 @@ fn interpret(capture: &Capture, context: &Context<'_>) -> Interpretation {
     let attempt = || crate::normalize::interpret(capture.raw(), capture.media, context);
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(attempt)).unwrap_or_else(|_| {
         tracing::error!(capture = %capture.id, source = capture.source, "a parser failed on an input: please report it");
-        Interpretation::rejected("none", Quality::internal_error())
+        Interpretation::rejected("none", our_fault())
     })
+}
+
+fn our_fault() -> Quality {
+    Quality {
+        rule: "internal-error".to_owned(),
+        severity: Severity::Error,
+        path: String::new(),
+        message: "tillgate failed on this input, which is a bug of ours: please report it; the input is kept and can be \
+                  replayed with a later version"
+            .to_owned(),
+        expected: None,
+        found: None,
+    }
 }
 
 /// An input that is durable now.

@@ -1,1 +1,129 @@
-//! The commands, one file each.
+//! The commands, one file each. Data goes to stdout, words for people to stderr.
+//!
+//! In: arguments. Out: an [exit code](exit). A closed pipe behind stdout is no error.
+
+mod ask;
+mod catalog;
+mod check;
+mod completions;
+mod config_file;
+mod customers;
+pub mod decode;
+pub mod devices;
+pub mod doctor;
+mod harden;
+mod import;
+mod quarantine;
+mod status;
+mod style;
+mod token;
+mod verify;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+
+use clap::{Parser, Subcommand};
+
+use crate::config::ConfigErrors;
+
+pub use config_file::ConfigFile;
+pub use harden::harden;
+
+/// What the program's end tells its caller.
+pub mod exit {
+    /// Fine.
+    pub const FINE: u8 = 0;
+    /// It failed.
+    pub const FAILURE: u8 = 1;
+    /// The input has errors.
+    pub const INPUT: u8 = 2;
+    /// The command line cannot be understood (sysexits: `EX_USAGE`).
+    pub const USAGE: u8 = 64;
+    /// The configuration cannot be used (sysexits: `EX_CONFIG`).
+    pub const CONFIG: u8 = 78;
+}
+
+/// Lines of help are not longer, however wide the terminal.
+const HELP_CHARS_MAX: usize = 100;
+
+/// The gateway in a store: scanners, card readers, terminals and EDI partners to customer-linked sales
+/// records over MQTT.
+#[derive(Debug, Parser)]
+#[command(
+    name = "tillgate",
+    version,
+    max_term_width = HELP_CHARS_MAX,
+    after_help = "Exit codes: 0 fine, 1 failure, 2 the input has errors, 64 usage, 78 configuration."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(check::CheckArgs),
+    Status(status::StatusArgs),
+    Quarantine(quarantine::QuarantineArgs),
+    Customers(customers::CustomersArgs),
+    Catalog(catalog::CatalogArgs),
+    Verify(verify::VerifyArgs),
+    Doctor(doctor::DoctorArgs),
+    Token(token::TokenArgs),
+    Completions(completions::CompletionsArgs),
+    Man(completions::ManArgs),
+}
+
+/// Runs the command that the arguments name. The answer is the exit code.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let ended = dispatch(cli.command, &mut out);
+    match ended.and_then(|code| out.flush().map(|()| code).map_err(anyhow::Error::from)) {
+        Ok(code) => code,
+        Err(error) => explain(&error),
+    }
+}
+
+fn dispatch(command: Command, out: &mut dyn Write) -> anyhow::Result<u8> {
+    match command {
+        Command::Check(args) => check::run(&args, out),
+        Command::Status(args) => status::run(&args, out),
+        Command::Quarantine(args) => quarantine::run(&args, out),
+        Command::Customers(args) => customers::run(&args, out),
+        Command::Catalog(args) => catalog::run(&args, out),
+        Command::Verify(args) => verify::run(&args, out),
+        Command::Doctor(args) => doctor::run(&args, out),
+        Command::Token(args) => token::run(&args, out),
+        Command::Completions(args) => completions::run(&args, out),
+        Command::Man(args) => completions::man(&args, out),
+    }
+}
+
+/// Help and version are asked for and come on stdout; everything else is a mistake.
+fn usage(error: &clap::Error) -> u8 {
+    // Where nobody reads, nobody misses it.
+    let _printed = error.print();
+    if error.use_stderr() { exit::USAGE } else { exit::FINE }
+}
+
+/// Prints why a command failed: each cause once, the outermost first.
+fn explain(error: &anyhow::Error) -> u8 {
+    let closed_pipe = |cause: &io::Error| cause.kind() == io::ErrorKind::BrokenPipe;
+    if error.downcast_ref::<io::Error>().is_some_and(closed_pipe) {
+        return exit::FINE;
+    }
+    let mut stderr = io::stderr().lock();
+    if let Some(errors) = error.downcast_ref::<ConfigErrors>() {
+        let _printed = write!(stderr, "{errors}");
+        return exit::CONFIG;
+    }
+    let _printed = writeln!(stderr, "tillgate: {error:#}");
+    exit::FAILURE
+}
+
+#[cfg(test)]
+mod tests;

@@ -3,13 +3,25 @@
 //!
 //! Never: secrets. A secret is named by the path of its file; tokens stand here as hashes.
 
+pub mod broker_url;
+pub mod example;
+mod load;
+mod place;
+pub mod problem;
+pub mod schema;
+mod shape;
+pub mod secret;
 pub mod size;
+mod validate;
 
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
+pub use broker_url::BrokerUrl;
+pub use load::Loaded;
+pub use problem::{ConfigErrors, Problem, Problems};
 pub use size::ByteSize;
 
 /// Everything that an operator can set.
@@ -83,6 +95,11 @@ pub struct Gateway {
     /// The store's currency, ISO 4217.
     #[schemars(example = &"CNY")]
     pub currency: String,
+    /// The country whose phone numbers are written without a country code, ISO 3166. Without it only numbers with
+    /// `+` or `00` identify a customer.
+    #[serde(default)]
+    #[schemars(example = &"CN")]
+    pub phone_region: Option<String>,
 }
 
 fn default_timezone() -> String {
@@ -157,7 +174,7 @@ fn default_reconnect_cap_seconds() -> u16 {
 }
 
 /// When a record counts as delivered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Confirm {
     /// When the broker acknowledged it.
@@ -166,7 +183,7 @@ pub enum Confirm {
 }
 
 /// What to do when nobody subscribes to the records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum NoSubscriber {
     /// Keep the records and try again.
@@ -325,7 +342,7 @@ impl Default for Log {
 }
 
 /// How log lines are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// `ts=… level=… msg=…`
@@ -355,6 +372,7 @@ pub struct Terminal {
     #[schemars(example = &"3")]
     pub lane: Option<String>,
     /// SHA-256 of its token, in hex: `tillgate token` makes a token and this line.
+    #[schemars(example = &EXAMPLE_TOKEN_SHA256)]
     pub token_sha256: TokenHash,
 }
 
@@ -409,7 +427,7 @@ pub enum Driver {
 }
 
 /// What ends a reading.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Suffix {
     /// CR.
@@ -441,6 +459,7 @@ pub struct Partner {
     pub folder: Option<PathBuf>,
     /// SHA-256 of its token for `POST /v1/edi`, in hex.
     #[serde(default)]
+    #[schemars(example = &EXAMPLE_TOKEN_SHA256)]
     pub token_sha256: Option<TokenHash>,
 }
 
@@ -466,16 +485,18 @@ pub struct Viewer {
     #[schemars(example = &"prometheus")]
     pub id: String,
     /// SHA-256 of the token, in hex. The token is the password in the browser's dialog.
+    #[schemars(example = &EXAMPLE_TOKEN_SHA256)]
     pub token_sha256: TokenHash,
 }
+
+/// Nobody knows a token with this hash, so that an example that is copied lets nobody in.
+const EXAMPLE_TOKEN_SHA256: &str =
+    "0000000000000000000000000000000000000000000000000000000000000000";
 
 /// SHA-256 of a token of high entropy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
-#[schemars(
-    with = "String",
-    example = &"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
-)]
+#[schemars(with = "String")]
 pub struct TokenHash(pub [u8; 32]);
 
 impl TryFrom<String> for TokenHash {

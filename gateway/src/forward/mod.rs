@@ -1,10 +1,40 @@
 //! The way out: MQTT. The only module that knows the MQTT client crate, which serves as a transport only; the
 //! outbox is the truth.
+//!
+//! ```text
+//! outbox ─▶ supply ─▶ window ─▶ transport ─▶ broker
+//!    ▲                  │ ▲                    │
+//!    └─ acknowledged ───┘ └──── PUBACK ────────┘
+//! ```
+//!
+//! [`run`] makes one connection after the other and stands over each with a watchdog; `session` is the life of
+//! one connection; `window` knows what is under way; `transport` is all that knows the client crate.
+//! Never: a record that counts as delivered without its own acknowledgement, a gap, a record that overtakes
+//! another one, a wait without an end.
+
+mod address;
+mod backoff;
+mod dial;
+mod message;
+mod session;
+pub mod settings;
+mod supervisor;
+mod supply;
+pub mod tail;
+mod tls;
+mod transport;
+mod trouble;
+mod window;
 
 use std::future::Future;
 
 use bytes::Bytes;
 use tokio::sync::watch;
+
+pub use address::Address;
+pub use settings::{Connection, Settings, SettingsError, Timing, Version};
+pub use supervisor::{Surroundings, run};
+pub use tail::{TailEvent, TailSettings, tail};
 
 /// A record that is ready for the wire.
 #[derive(Debug, Clone)]

@@ -38,6 +38,14 @@ pub struct Interpretation {
     pub replies: Vec<Reply>,
 }
 
+impl Interpretation {
+    /// An input that cannot be read at all: one item, rejected.
+    #[must_use]
+    pub fn rejected(parser: &'static str, finding: Quality) -> Self {
+        Self { parser, items: vec![Item::Rejected(vec![finding])], replies: Vec::new() }
+    }
+}
+
 /// One item of an input.
 #[derive(Debug)]
 pub enum Item {

@@ -1,6 +1,17 @@
 //! Readings of a lane's devices.
+//!
+//! In: a [`RawReading`] as the lane wrote it. Out: a barcode with its trade item, or a card with its token; or what to
+//! tell the operator. Never: a reading that is half understood.
 
 use serde::{Deserialize, Serialize};
+use tillgate_parsers::barcode::{self, Barcode};
+use tillgate_parsers::finding;
+use tillgate_record::{Quality, ReadingKind, Severity};
+
+use super::{Body, Candidate, Context, Interpretation, Item};
+
+/// Name and version of this interpretation.
+const PARSER: &str = "reading/1";
 
 /// What a lane writes into the journal for a reading: already free of card data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,4 +43,220 @@ pub enum RawReading {
         /// Whether a track could not be read.
         damaged: bool,
     },
+}
+
+/// Says what a reading means. It is one item.
+#[must_use]
+pub fn interpret(raw: &[u8], _context: &Context<'_>) -> Interpretation {
+    let item = match serde_json::from_slice(raw) {
+        Ok(RawReading::Barcode { lane, aim, data, damaged }) => {
+            of_barcode(lane, aim.as_deref(), &data, damaged)
+        }
+        Ok(RawReading::Card { lane, scheme, masked_pan, card_token, loyalty, damaged }) => {
+            let card = ReadingKind::Card { scheme, masked_pan, card_token, loyalty };
+            of_card(lane, card, damaged)
+        }
+        Err(error) => Item::Rejected(vec![not_a_reading(&error)]),
+    };
+    Interpretation { parser: PARSER, items: vec![item], replies: Vec::new() }
+}
+
+fn of_barcode(lane: String, aim: Option<&str>, data: &str, damaged: bool) -> Item {
+    if damaged {
+        return Item::Rejected(vec![error(
+            "barcode-damaged",
+            "/data",
+            "the scanner's line lost characters of a barcode: scan again; if it stays, check the cable and the baud rate",
+        )]);
+    }
+    let barcode = barcode::read(aim, data.as_bytes());
+    let quality: Vec<Quality> = barcode.findings.iter().map(of_finding).collect();
+    if barcode.data.is_empty() {
+        return Item::Rejected(vec![error(
+            "barcode-empty",
+            "/data",
+            "the scanner sent a barcode without content: scan again; if it stays, check the scanner's prefix and suffix",
+        )]);
+    }
+    if quality.iter().any(|quality| quality.severity == Severity::Error) {
+        return Item::Rejected(quality);
+    }
+    let Barcode { symbology, data, gtin, elements, .. } = barcode;
+    let symbology = symbology.map(str::to_owned);
+    let reading = ReadingKind::Barcode { symbology, data, gtin, description: None, elements };
+    candidate(reading, lane, quality)
+}
+
+/// A card counts when one of its tracks said whose it is, even if another could not be read.
+fn of_card(lane: String, card: ReadingKind, damaged: bool) -> Item {
+    let ReadingKind::Card { card_token, loyalty, .. } = &card else {
+        return Item::Noted(Vec::new());
+    };
+    // Redaction masks what a driver took for a loyalty number and is a payment card's.
+    if loyalty.as_ref().is_some_and(|number| number.contains('*')) {
+        return Item::Rejected(vec![error(
+            "card-number-as-loyalty",
+            "/loyalty",
+            "the reader took a payment card for a loyalty card: swipe the loyalty card; \
+             if it stays, check the reader's driver setting",
+        )]);
+    }
+    let known = card_token.is_some() || loyalty.is_some();
+    match (known, damaged) {
+        (true, false) => candidate(card, lane, Vec::new()),
+        (true, true) => {
+            let partly = "a track of the card could not be read, another one could: nothing to do";
+            candidate(card, lane, vec![quality("card-track", Severity::Warning, "", partly)])
+        }
+        (false, true) => Item::Rejected(vec![error(
+            "card-damaged",
+            "",
+            "the reader saw a card and could not read its number: swipe again, slowly and to the end",
+        )]),
+        (false, false) => Item::Noted(vec![quality(
+            "card-without-number",
+            Severity::Warning,
+            "",
+            "the reader saw a card that is neither a payment nor a loyalty card: nothing is kept of it",
+        )]),
+    }
+}
+
+fn candidate(reading: ReadingKind, lane: String, quality: Vec<Quality>) -> Item {
+    Item::Candidate(Box::new(Candidate { body: Body::Reading { reading, lane }, quality }))
+}
+
+fn of_finding(finding: &finding::Finding) -> Quality {
+    let severity = match finding.severity {
+        finding::Severity::Warning => Severity::Warning,
+        finding::Severity::Error => Severity::Error,
+    };
+    Quality {
+        expected: finding.expected.clone(),
+        found: finding.found.clone(),
+        ..quality(finding.code, severity, "/data", &finding.message)
+    }
+}
+
+/// A lane writes readings through serde, so that this is a bug of ours or a journal of another version.
+fn not_a_reading(error: &serde_json::Error) -> Quality {
+    Quality {
+        expected: Some("a barcode or a card as JSON".to_owned()),
+        found: Some(format!("line {}, column {}", error.line(), error.column())),
+        ..self::error(
+            "reading-form",
+            "",
+            "the capture is no reading of this version of the gateway: keep it and report it",
+        )
+    }
+}
+
+fn error(rule: &str, path: &str, message: &str) -> Quality {
+    quality(rule, Severity::Error, path, message)
+}
+
+fn quality(rule: &str, severity: Severity, path: &str, message: &str) -> Quality {
+    Quality {
+        rule: rule.to_owned(),
+        severity,
+        path: path.to_owned(),
+        message: message.to_owned(),
+        expected: None,
+        found: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIG: &str = r#"
+[gateway]
+org = "acme"
+store = "0042"
+id = "gw-1"
+data_dir = "/var/lib/tillgate"
+currency = "CNY"
+
+[mqtt]
+url = "mqtt://broker.example:1883"
+"#;
+
+    fn item(raw: &str) -> Item {
+        let config = toml::from_str(CONFIG).unwrap();
+        let context = Context {
+            config: &config,
+            source: "scanner-3",
+            received_at: "2026-11-21T10:03:11Z".parse().unwrap(),
+            control_number: None,
+        };
+        let mut interpretation = interpret(raw.as_bytes(), &context);
+        assert_eq!((interpretation.parser, interpretation.items.len()), ("reading/1", 1));
+        interpretation.items.remove(0)
+    }
+
+    fn barcode(aim: &str, data: &str) -> Item {
+        let aim = Some(aim.to_owned()).filter(|aim| !aim.is_empty());
+        let raw = RawReading::Barcode { lane: "3".into(), aim, data: data.into(), damaged: false };
+        item(&serde_json::to_string(&raw).unwrap())
+    }
+
+    fn rules(item: &Item) -> (&'static str, Vec<&str>) {
+        let (name, quality) = match item {
+            Item::Candidate(candidate) => ("candidate", &candidate.quality),
+            Item::Rejected(quality) => ("rejected", quality),
+            Item::Noted(quality) => ("noted", quality),
+        };
+        (name, quality.iter().map(|quality| quality.rule.as_str()).collect())
+    }
+
+    #[test]
+    fn a_barcode_becomes_a_reading_with_its_trade_item() {
+        let Item::Candidate(candidate) = barcode("]C1", "010400638133393110A1\u{1d}17291231")
+        else {
+            panic!("expected a candidate")
+        };
+        let Body::Reading { reading: ReadingKind::Barcode { symbology, gtin, elements, .. }, lane } =
+            candidate.body
+        else {
+            panic!("expected a barcode")
+        };
+        assert_eq!(lane, "3");
+        assert_eq!(symbology.as_deref(), Some("gs1-128"));
+        assert_eq!(gtin.as_deref(), Some("04006381333931"));
+        assert_eq!(elements.len(), 3);
+    }
+
+    #[test]
+    fn what_cannot_be_a_barcode_is_rejected() {
+        assert_eq!(rules(&barcode("]E0", "4006381333932")), ("rejected", vec!["gtin-check-digit"]));
+        assert_eq!(rules(&barcode("", "9006381333932")), ("candidate", vec!["gtin-check-digit"]));
+        assert_eq!(rules(&barcode("]Q1", "")), ("rejected", vec!["barcode-empty"]));
+        let damaged = r#"{"kind":"barcode","lane":"3","aim":null,"data":"40","damaged":true}"#;
+        assert_eq!(rules(&item(damaged)), ("rejected", vec!["barcode-damaged"]));
+        assert_eq!(rules(&item("{}")), ("rejected", vec!["reading-form"]));
+    }
+
+    #[test]
+    fn a_card_counts_when_a_track_said_whose_it_is() {
+        let card = |token: &str, loyalty: &str, damaged: bool| {
+            let field = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+            let raw = RawReading::Card {
+                lane: "3".into(),
+                scheme: field(token).map(|_| "visa".to_owned()),
+                masked_pan: field(token).map(|_| "411111******1111".to_owned()),
+                card_token: field(token),
+                loyalty: field(loyalty),
+                damaged,
+            };
+            item(&serde_json::to_string(&raw).unwrap())
+        };
+        assert_eq!(rules(&card("k1_00", "", false)), ("candidate", vec![]));
+        assert_eq!(rules(&card("", "9156001122334", false)), ("candidate", vec![]));
+        assert_eq!(rules(&card("k1_00", "", true)), ("candidate", vec!["card-track"]));
+        assert_eq!(rules(&card("", "", true)), ("rejected", vec!["card-damaged"]));
+        assert_eq!(rules(&card("", "", false)), ("noted", vec!["card-without-number"]));
+        let masked = card("", "411111******1111", false);
+        assert_eq!(rules(&masked), ("rejected", vec!["card-number-as-loyalty"]));
+    }
 }

@@ -26,7 +26,7 @@ pub(super) fn compose(
         linked.items.into_iter().zip(0..).map(|(item, position)| origin.item(item, position)).collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
     let raw = capture.raw();
     let new_capture = NewCapture {
-        raw_zstd: zstd::bulk::compress(raw, COMPRESSION_LEVEL).map_err(StoreError::compress)?,
+        raw_zstd: zstd::bulk::compress(raw, COMPRESSION_LEVEL).map_err(|error| StoreError::Unusable { reason: format!("the input cannot be compressed: {error}") })?,
         raw_bytes: raw.len() as u64,
         id: capture.id,
         channel: capture.channel,
@@ -94,7 +94,7 @@ impl Origin<'_> {
         let LinkedRecord { candidate: Candidate { body, quality }, link, content } = linked;
         let identity = Identity::of(&body, self);
         let findings = quality.clone();
-        let data = self.data(body, link, quality, position).map_err(StoreError::serialize)?;
+        let data = self.data(body, link, quality, position).map_err(|error| StoreError::Unusable { reason: format!("the record cannot be written as JSON: {error}") })?;
         let answer = pending(ItemStatus::Accepted, Some(identity.key.event_id(1)), findings);
         let record = NewRecord {
             event_type: identity.event_type,

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use tillgate_record::document::Control;
 use tillgate_record::{Customer, Document, Link, Quality, ReadingKind};
 
-use crate::customer::{self, CustomerKeys, KeyHit};
+use crate::customer::{self, CustomerKeys, Hits};
 use crate::normalize::{Body, Candidate, Interpretation, Item, Reply};
 use crate::store::{Product, Store, StoreError};
 
@@ -50,7 +50,7 @@ pub(super) async fn link(
         Item::Candidate(mut candidate) => {
             let content = content_digest(&candidate.body);
             let link = customer_of(&candidate.body)
-                .map_or_else(|| Link::anonymous(version), |who| customer::link(&who, keys, &hits, version));
+                .map_or_else(|| Link::anonymous(version), |who| customer::link(&who, &keys.of(&who), &hits, version));
             name_lines(&mut candidate.body, &products);
             LinkedItem::Record(Box::new(LinkedRecord { candidate: *candidate, link, content }))
         }
@@ -60,13 +60,14 @@ pub(super) async fn link(
     Ok(Linked { parser, items: items.collect(), replies })
 }
 
-async fn directory_hits(items: &[Item], store: &Store, keys: &CustomerKeys) -> Result<Vec<KeyHit>, StoreError> {
+async fn directory_hits(items: &[Item], store: &Store, keys: &CustomerKeys) -> Result<Hits, StoreError> {
     if store.directory_is_empty() {
-        return Ok(Vec::new());
+        return Ok(Hits::default());
     }
     let wanted: HashSet<_> =
         candidates(items).filter_map(|body| customer_of(body)).flat_map(|who| keys.of(&who)).collect();
-    store.customers_by_keys(&wanted.into_iter().collect::<Vec<_>>()).await
+    let wanted: Vec<_> = wanted.into_iter().collect();
+    store.customers_by_keys(&wanted).await.map(Hits::new)
 }
 
 async fn catalog_entries(items: &[Item], store: &Store) -> Result<HashMap<String, Product>, StoreError> {

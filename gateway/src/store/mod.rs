@@ -2,17 +2,55 @@
 //!
 //! In: jobs over a bounded channel. Out: an answer once the job is committed and synced. Never: a write outside the
 //! writer, an answer before the sync, a read that is open while something waits for the network.
+//!
+//! The way of a capture: [`Store::commit`] → `job` (queue) → `writer` (group commit) → `group` (rows and numbers,
+//! pure) → `insert`. Everything that leaves goes through `outbox`; `verify` proves the file whole.
+
+mod counters;
+mod digest;
+mod directory;
+mod disk;
+mod files;
+mod group;
+mod handle;
+mod insert;
+mod job;
+mod lock;
+mod open;
+mod options;
+mod outbox;
+mod prune;
+mod quarantine;
+mod read;
+mod row;
+#[cfg(test)]
+mod tests;
+pub mod verify;
+mod writer;
+
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tillgate_record::{Channel, EventType, IdempotencyKey, Quality};
 use ulid::Ulid;
 
+use crate::customer::CustomerKey;
 use crate::normalize::Reply;
 use crate::source::{FileStamp, Media};
 
+pub use directory::KeyHit;
+pub use files::{FileState, PendingReply};
+pub use handle::Store;
+pub use open::OpenError;
+pub use options::{StoreOptions, journal_path};
+pub use prune::Pruned;
+pub use quarantine::{Entry, EntryState, ShownEntry};
+pub use read::{Figures, RecentRecord, StoredCapture};
+pub use verify::{VerifyError, VerifyReport, verify};
+
 /// An input and what it became, to be committed as one.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct NewCapture {
     /// Begins with the time, so that captures sort by arrival.
     pub id: Ulid,
@@ -41,7 +79,7 @@ pub struct NewCapture {
 }
 
 /// One item of an input.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum NewItem {
     /// A record, unless its key is known.
     Record(NewRecord),
@@ -52,7 +90,7 @@ pub enum NewItem {
 }
 
 /// A record before it has its sequence number.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct NewRecord {
     /// The event's type.
     pub event_type: EventType,
@@ -102,7 +140,7 @@ pub enum Outcome {
     Noted,
 }
 
-/// Why the store did not take a job. In each case nothing of it was committed, but for `Unknown`.
+/// Why the store did not do what it was asked. In each case nothing was committed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The disk budget is spent.
@@ -115,6 +153,16 @@ pub enum StoreError {
         /// Bytes allowed.
         budget: u64,
     },
+    /// Others fill the disk.
+    #[error(
+        "the disk of the journal is nearly full ({free} bytes free, {floor} must stay free): make room on it"
+    )]
+    DiskFull {
+        /// Bytes that are free.
+        free: u64,
+        /// Below this no captures are taken.
+        floor: u64,
+    },
     /// The writer has too much to do.
     #[error("the store is overloaded: try again in a moment")]
     Overloaded,
@@ -126,10 +174,45 @@ pub enum StoreError {
     Failed {
         /// What was attempted.
         operation: &'static str,
-        /// The database's answer.
+        /// The database's answer; shared, since all jobs of a group get the same.
         #[source]
-        source: sqlx::Error,
+        source: Arc<sqlx::Error>,
     },
+    /// What was asked for is not there.
+    #[error("there is no {what} {id}")]
+    NotFound {
+        /// The kind of thing.
+        what: &'static str,
+        /// Its name.
+        id: String,
+    },
+    /// A quarantine entry was dealt with before.
+    #[error("entry {id} is closed: {how}")]
+    EntryClosed {
+        /// The entry.
+        id: String,
+        /// What was done with it, when and by whom.
+        how: String,
+    },
+    /// A row does not match its checksum.
+    #[error("{what} is damaged: run `tillgate verify`, and restore a backup")]
+    Damaged {
+        /// Which row.
+        what: String,
+    },
+    /// A job that the store can never take.
+    #[error("{reason}")]
+    Unusable {
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl StoreError {
+    /// A failed operation.
+    fn failed(operation: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
+        move |source| Self::Failed { operation, source: Arc::new(source) }
+    }
 }
 
 /// A customer of the directory, as imported.
@@ -139,8 +222,8 @@ pub struct CustomerEntry {
     pub id: String,
     /// Name, for conflict checks and masked display.
     pub name: Option<String>,
-    /// Keys that identify the customer: kind (`loyalty`, `card_token`, `phone`, `email`) and keyed hash of the normalised value.
-    pub keys: Vec<(String, [u8; 16])>,
+    /// Keys that identify the customer.
+    pub keys: Vec<CustomerKey>,
 }
 
 /// A product of the catalog, as imported.

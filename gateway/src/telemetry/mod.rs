@@ -6,3 +6,4 @@ pub mod logs;
 pub mod metric;
 pub mod pulse;
 pub mod service;
+pub mod status;

@@ -1,0 +1,68 @@
+//! `serial-scanner`: a barcode scanner that sends each code as a line.
+//!
+//! In: frames. Out: barcodes in the order they came, equal ones too: two equal items give two equal scans.
+
+use tillgate_parsers::framing::Frame;
+use zeroize::Zeroizing;
+
+use crate::serial::{self, Decoder};
+use crate::{DeviceEvent, Driver, DriverKind, Reading};
+
+/// The driver's entry.
+pub(crate) const DRIVER: Driver = Driver {
+    kind: DriverKind::SerialScanner,
+    name: "serial-scanner",
+    start: |assignment| Box::pin(serial::serve(assignment, Box::new(ScannerDecoder))),
+};
+
+/// Symbology letters in use (ISO/IEC 15424).
+const SYMBOLOGY_LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUXZdehz";
+
+struct ScannerDecoder;
+
+impl Decoder for ScannerDecoder {
+    fn frame(&mut self, frame: Frame<'_>, events: &mut Vec<DeviceEvent>) {
+        let (bytes, damaged) = match frame {
+            Frame::Line { bytes, damaged } => (bytes, damaged),
+            Frame::Overflow { bytes } => return events.push(DeviceEvent::Overflow { bytes }),
+        };
+        let (aim, content) = split_identifier(bytes);
+        let data = Zeroizing::new(content.to_vec());
+        events.push(DeviceEvent::Reading(Reading::Barcode { aim, data, damaged }));
+    }
+}
+
+/// Splits `]cm` off: `]`, a symbology letter and a modifier, which is a digit or, for Aztec, up to `C`. Content that
+/// happens to begin with `]` has no such letter and modifier behind it.
+fn split_identifier(frame: &[u8]) -> (Option<String>, &[u8]) {
+    match frame {
+        [b']', letter, modifier @ (b'0'..=b'9' | b'A'..=b'F'), content @ ..]
+            if SYMBOLOGY_LETTERS.contains(letter) =>
+        {
+            (Some(format!("]{}{}", char::from(*letter), char::from(*modifier))), content)
+        }
+        content => (None, content),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identifier_is_split_off_only_when_it_is_one() {
+        let cases: &[(&[u8], Option<&str>, &[u8])] = &[
+            (b"]C101095\x1d21", Some("]C1"), b"01095\x1d21"),
+            (b"]d2]E0", Some("]d2"), b"]E0"),
+            (b"]zC1", Some("]zC"), b"1"),
+            (b"]E04006381333931", Some("]E0"), b"4006381333931"),
+            (b"]V1x", None, b"]V1x"),
+            (b"]Cx1", None, b"]Cx1"),
+            (b"]C", None, b"]C"),
+            (b"4006381333931", None, b"4006381333931"),
+        ];
+        for (frame, aim, content) in cases {
+            assert_eq!(split_identifier(frame), (aim.map(str::to_owned), *content), "{frame:?}");
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The life of a serial port: wait for it, open it, read it until it is gone, close it at once, and again.
+//!
+//! Closing at once matters: while an old handle is open, the kernel gives the device another number when it comes
+//! back. Never: a loop that spins. Each turn waits at least [`RETRY`].
+
+mod open;
+mod session;
+
+use std::future::Future;
+use std::mem::{self, Discriminant};
+use std::time::Duration;
+
+use tillgate_parsers::framing::Frame;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
+use tokio_serial::SerialStream;
+use tokio_util::sync::CancellationToken;
+
+use crate::{Assignment, DeviceEvent, DeviceSettings};
+use open::OpenError;
+use session::{End, Session};
+
+/// The port is looked for so often.
+const RETRY: Duration = Duration::from_millis(250);
+
+/// A port that is there and cannot be used waits for a person: no need to try it as often as one that may be
+/// plugged in at any moment.
+const RETRY_UNUSABLE: Duration = Duration::from_secs(1);
+
+/// The node of a device appears a moment before udev gives it its group and mode.
+const DENIED_GRACE: Duration = Duration::from_secs(2);
+
+/// Frames to events: what tells one serial driver from another.
+pub(crate) trait Decoder: Send {
+    /// Takes a frame.
+    fn frame(&mut self, frame: Frame<'_>, events: &mut Vec<DeviceEvent>);
+
+    /// How long the line must be quiet until [`Self::quiet`] is wanted, while something waits for it.
+    fn gap(&self) -> Option<Duration> {
+        None
+    }
+
+    /// The line was quiet, or closed: what waits is whole.
+    fn quiet(&mut self, _events: &mut Vec<DeviceEvent>) {}
+}
+
+/// Serves a device until it is told to stop.
+pub(crate) async fn serve(assignment: Assignment, mut decoder: Box<dyn Decoder>) {
+    let Assignment { settings, events, stop, .. } = assignment;
+    let outlet = Outlet { events, stop };
+    while let Ok(port) = wait_for_port(&settings, &outlet).await {
+        let opened = DeviceEvent::Connected { detail: detail(&settings) };
+        if outlet.send(opened).await.is_err() {
+            return;
+        }
+        let end = Session::new(port, &settings, decoder.as_mut()).run(&outlet).await;
+        let End::Lost { reason } = end else { return };
+        let gone = DeviceEvent::Disconnected {
+            reason,
+            hint: "plug it in again; tillgate takes it back by itself".to_owned(),
+        };
+        if outlet.send(gone).await.is_err() || outlet.unless_stopped(sleep(RETRY)).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn detail(settings: &DeviceSettings) -> String {
+    let port = settings.port.display();
+    match std::fs::canonicalize(&settings.port) {
+        Ok(node) if node != settings.port => {
+            format!("{port} ({}), {} {}", node.display(), settings.baud, settings.line)
+        }
+        _ => format!("{port}, {} {}", settings.baud, settings.line),
+    }
+}
+
+/// Waits until the port can be opened. Says why it cannot whenever the reason changes.
+async fn wait_for_port(
+    settings: &DeviceSettings,
+    outlet: &Outlet,
+) -> Result<SerialStream, Stopped> {
+    let mut complaints = Complaints::default();
+    loop {
+        let problem = match outlet.unless_stopped(open::open(settings)).await? {
+            Ok(port) => return Ok(port),
+            Err(problem) => problem,
+        };
+        let news = complaints.is_news(&problem, Instant::now());
+        let retry = Complaints::retry(&problem);
+        if news {
+            outlet.send(open::explain(settings, problem).await).await?;
+        }
+        outlet.unless_stopped(sleep(retry)).await?;
+    }
+}
+
+/// Which problem with a port is worth saying.
+#[derive(Default)]
+struct Complaints {
+    told: Option<Discriminant<OpenError>>,
+    denied_since: Option<Instant>,
+}
+
+impl Complaints {
+    fn is_news(&mut self, problem: &OpenError, now: Instant) -> bool {
+        if !matches!(problem, OpenError::Denied) {
+            self.denied_since = None;
+        } else if now - *self.denied_since.get_or_insert(now) < DENIED_GRACE {
+            return false;
+        }
+        let kind = mem::discriminant(problem);
+        self.told.replace(kind) != Some(kind)
+    }
+
+    /// A device may be plugged in, and udev may be done, at any moment.
+    fn retry(problem: &OpenError) -> Duration {
+        match problem {
+            OpenError::Missing | OpenError::Denied => RETRY,
+            _ => RETRY_UNUSABLE,
+        }
+    }
+}
+
+/// The driver was told to stop, or nobody takes its events any more.
+struct Stopped;
+
+/// Where events go. Every wait on it ends when the driver is told to stop.
+struct Outlet {
+    events: mpsc::Sender<DeviceEvent>,
+    stop: CancellationToken,
+}
+
+impl Outlet {
+    /// Waits for room: meanwhile the device is not read.
+    async fn send(&self, event: DeviceEvent) -> Result<(), Stopped> {
+        tokio::select! {
+            biased;
+            sent = self.events.send(event) => sent.map_err(|_| Stopped),
+            () = self.stop.cancelled() => Err(Stopped),
+        }
+    }
+
+    async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T, Stopped> {
+        tokio::select! {
+            () = self.stop.cancelled() => Err(Stopped),
+            done = work => Ok(done),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_is_told_once_and_again_after_another() {
+        let now = Instant::now();
+        let mut complaints = Complaints::default();
+        assert!(complaints.is_news(&OpenError::Missing, now));
+        assert!(!complaints.is_news(&OpenError::Missing, now));
+        assert!(complaints.is_news(&OpenError::Busy, now));
+        assert!(complaints.is_news(&OpenError::Missing, now));
+    }
+
+    #[test]
+    fn a_port_that_udev_has_not_handed_over_yet_is_no_news() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut complaints = Complaints::default();
+        assert!(!complaints.is_news(&OpenError::Denied, at(0)));
+        assert!(!complaints.is_news(&OpenError::Denied, at(1999)));
+        assert!(complaints.is_news(&OpenError::Denied, at(2000)));
+        assert!(!complaints.is_news(&OpenError::Denied, at(9000)));
+        assert!(complaints.is_news(&OpenError::Missing, at(9250)));
+        assert!(!complaints.is_news(&OpenError::Denied, at(9500)), "a new node, a new grace");
+    }
+}

@@ -1,0 +1,151 @@
+//! Opens a port, or says in words why it cannot be opened and what to do about it.
+
+use std::fs;
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::fs::{Mode, OFlags};
+use tokio_serial::{DataBits, ErrorKind, SerialPort, SerialStream, StopBits};
+
+use crate::attached::{self, Access};
+use crate::{DeviceEvent, DeviceSettings, Parity};
+
+/// Why a port cannot be opened.
+pub(super) enum OpenError {
+    /// Nothing is there under that name.
+    Missing,
+    /// It is there, but not for us.
+    Denied,
+    /// Another program, or another device of ours, has it open.
+    Busy,
+    /// What is there is no serial port.
+    NotSerial,
+    /// The port offers no such speed.
+    Baud {
+        /// What it offers instead.
+        offered: u32,
+    },
+    /// Anything else.
+    Failed {
+        /// The system's words.
+        reason: String,
+    },
+}
+
+/// Opens the port: raw, for us alone, with DTR set, since many devices send nothing without it. On a thread of its
+/// own, because a USB adapter that hangs keeps its opener waiting for seconds.
+pub(super) async fn open(settings: &DeviceSettings) -> Result<SerialStream, OpenError> {
+    let settings = settings.clone();
+    match tokio::task::spawn_blocking(move || open_now(&settings)).await {
+        Ok(result) => result,
+        Err(error) => Err(OpenError::Failed { reason: error.to_string() }),
+    }
+}
+
+fn open_now(settings: &DeviceSettings) -> Result<SerialStream, OpenError> {
+    let Some(path) = settings.port.to_str() else {
+        return Err(OpenError::Failed { reason: "its name is no UTF-8".to_owned() });
+    };
+    // To the kernel, 0 baud means: hang up (termios(3), B0).
+    if settings.baud == 0 {
+        return Err(OpenError::Baud { offered: 9600 });
+    }
+    let builder = tokio_serial::new(path, settings.baud)
+        .data_bits(data_bits(settings.line.data_bits))
+        .parity(parity(settings.line.parity))
+        .stop_bits(if settings.line.stop_bits == 2 { StopBits::Two } else { StopBits::One })
+        .exclusive(true)
+        .dtr_on_open(true)
+        .timeout(Duration::ZERO);
+    let port = SerialStream::open(&builder).map_err(|error| classify(&settings.port, error))?;
+    // A UART with another clock takes the nearest speed it has, without a word.
+    match port.baud_rate() {
+        Ok(offered) if offered.abs_diff(settings.baud) > settings.baud / 30 => {
+            Err(OpenError::Baud { offered })
+        }
+        _ => Ok(port),
+    }
+}
+
+fn data_bits(bits: u8) -> DataBits {
+    match bits {
+        5 => DataBits::Five,
+        6 => DataBits::Six,
+        7 => DataBits::Seven,
+        _ => DataBits::Eight,
+    }
+}
+
+fn parity(parity: Parity) -> tokio_serial::Parity {
+    match parity {
+        Parity::None => tokio_serial::Parity::None,
+        Parity::Even => tokio_serial::Parity::Even,
+        Parity::Odd => tokio_serial::Parity::Odd,
+    }
+}
+
+/// The library reduces most of the system's answers to a text, so what is no serial port is found by looking.
+fn classify(port: &Path, error: tokio_serial::Error) -> OpenError {
+    match error.kind {
+        ErrorKind::Io(std::io::ErrorKind::NotFound) => OpenError::Missing,
+        ErrorKind::Io(std::io::ErrorKind::PermissionDenied) => OpenError::Denied,
+        ErrorKind::NoDevice => OpenError::Busy,
+        _ if !fs::exists(port).unwrap_or(false) => OpenError::Missing,
+        _ if !is_terminal(port) => OpenError::NotSerial,
+        _ => OpenError::Failed { reason: error.description },
+    }
+}
+
+fn is_terminal(port: &Path) -> bool {
+    let is_device = fs::metadata(port).is_ok_and(|found| found.file_type().is_char_device());
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    is_device && rustix::fs::open(port, flags, Mode::empty()).is_ok_and(rustix::termios::isatty)
+}
+
+/// Says what is wrong and what to do, from what the machine shows at this moment.
+pub(super) async fn explain(settings: &DeviceSettings, problem: OpenError) -> DeviceEvent {
+    let settings = settings.clone();
+    let words = tokio::task::spawn_blocking(move || words(&settings, &problem));
+    let (reason, hint) = words.await.unwrap_or_else(|error| (error.to_string(), String::new()));
+    DeviceEvent::Disconnected { reason, hint }
+}
+
+fn words(settings: &DeviceSettings, problem: &OpenError) -> (String, String) {
+    let port = settings.port.display();
+    let roots = attached::Roots::default();
+    match problem {
+        OpenError::Missing => (format!("there is no port {port}"), attached::instead_of(&roots)),
+        OpenError::Denied => (
+            format!("no permission to open {port}"),
+            attached::denied_hint(&roots, &settings.port),
+        ),
+        OpenError::Busy => busy_words(&roots, &settings.port),
+        OpenError::NotSerial => (
+            format!("{port} is no serial port"),
+            format!("name the device's port; {}", attached::instead_of(&roots)),
+        ),
+        OpenError::Baud { offered } => (
+            format!("{port} cannot do {} baud; the nearest it offers is {offered}", settings.baud),
+            "set `baud` of the device, and the speed of the device itself, to a usual value such as 9600"
+                .to_owned(),
+        ),
+        OpenError::Failed { reason } => (
+            format!("cannot open {port}: {}", reason.to_lowercase()),
+            "unplug the device and plug it in again; `tillgate devices` lists what is attached".to_owned(),
+        ),
+    }
+}
+
+fn busy_words(roots: &attached::Roots, port: &Path) -> (String, String) {
+    let reason = match attached::access(roots, port) {
+        Access::Held { by } => format!("{} is in use by {by}", port.display()),
+        _ => format!("{} is in use by another program", port.display()),
+    };
+    let hint = format!(
+        "end that program, or make it leave the port alone (ModemManager: install the udev rules of tillgate); \
+         two devices of one configuration cannot share a port; `sudo fuser -v {}` lists who holds it",
+        port.display()
+    );
+    (reason, hint)
+}

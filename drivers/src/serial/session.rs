@@ -1,0 +1,248 @@
+//! One open port, read until it is gone.
+//!
+//! What a lost port looks like (Linux, non-blocking, VMIN = 1): poll says HUP, and every read returns 0 bytes, for
+//! ever and at once. So 0 bytes are no data but a question; the answer comes from the input queue's ioctl, which
+//! fails on a port that is gone.
+
+use std::io;
+use std::time::Duration;
+
+use tillgate_parsers::framing::LineFramer;
+use tokio::io::AsyncReadExt;
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_serial::{SerialPort, SerialStream};
+use zeroize::{Zeroize, Zeroizing};
+
+use super::{Decoder, Outlet};
+use crate::{DeviceEvent, DeviceSettings};
+
+const READ_BYTES: usize = 1024;
+
+/// A port that is there can return 0 bytes now and then. So many in a row, [`EMPTY_READ_PAUSE`] apart, and it
+/// counts as gone.
+const EMPTY_READS_MAX: u32 = 10;
+const EMPTY_READ_PAUSE: Duration = Duration::from_millis(10);
+
+/// An idle port is asked so often whether it is still there, should its hang-up have been missed.
+const HEALTH_CHECK: Duration = Duration::from_secs(1);
+
+const UNPLUGGED: &str = "the device is gone: unplugged or without power";
+
+/// Why a session ended.
+pub(super) enum End {
+    /// The driver was told to stop.
+    Stopped,
+    /// The port is gone.
+    Lost {
+        /// What was seen.
+        reason: String,
+    },
+}
+
+/// An open port and what came of it so far.
+pub(super) struct Session<'a> {
+    port: SerialStream,
+    decoder: &'a mut dyn Decoder,
+    framer: LineFramer,
+    rate: FrameRate,
+    empty_reads: u32,
+    /// When the last bytes came.
+    last_read_at: Instant,
+}
+
+/// What happened next on the port.
+enum Step {
+    Stop,
+    Read(io::Result<usize>),
+    Quiet,
+    Idle,
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn new(
+        port: SerialStream,
+        settings: &DeviceSettings,
+        decoder: &'a mut dyn Decoder,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            port,
+            decoder,
+            framer: LineFramer::new(settings.framing.clone()),
+            rate: FrameRate::new(settings.frames_per_second_max, now),
+            empty_reads: 0,
+            last_read_at: now,
+        }
+    }
+
+    /// Reads until the port is gone or the driver is told to stop, then closes the port.
+    pub(super) async fn run(mut self, outlet: &Outlet) -> End {
+        let mut chunk = Zeroizing::new([0; READ_BYTES]);
+        let end = loop {
+            let step = self.step(outlet, chunk.as_mut_slice()).await;
+            if let Err(end) = self.take(step, chunk.as_mut_slice(), outlet).await {
+                break end;
+            }
+        };
+        let Self { port, decoder, mut framer, .. } = self;
+        drop(port);
+        let mut events = Vec::new();
+        decoder.quiet(&mut events);
+        let partial = framer.close();
+        if partial > 0 {
+            events.push(DeviceEvent::Partial { bytes: partial });
+        }
+        match deliver(outlet, events).await {
+            Ok(()) => end,
+            Err(stopped) => stopped,
+        }
+    }
+
+    async fn step(&mut self, outlet: &Outlet, chunk: &mut [u8]) -> Step {
+        let quiet_at = self.decoder.gap().map(|gap| self.last_read_at + gap);
+        let quiet = async {
+            match quiet_at {
+                Some(at) => sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = outlet.stop.cancelled() => Step::Stop,
+            read = self.port.read(chunk) => Step::Read(read),
+            () = quiet => Step::Quiet,
+            () = sleep(HEALTH_CHECK) => Step::Idle,
+        }
+    }
+
+    async fn take(&mut self, step: Step, chunk: &mut [u8], outlet: &Outlet) -> Result<(), End> {
+        match step {
+            Step::Stop => Err(End::Stopped),
+            Step::Read(Ok(0)) => self.take_empty_read().await,
+            Step::Read(Ok(length)) => {
+                self.take_bytes(chunk.get_mut(..length).unwrap_or_default(), outlet).await
+            }
+            Step::Read(Err(error)) => lost(&error),
+            Step::Quiet => {
+                let mut events = Vec::new();
+                self.decoder.quiet(&mut events);
+                deliver(outlet, events).await
+            }
+            Step::Idle => self.ask_whether_there(),
+        }
+    }
+
+    async fn take_bytes(&mut self, bytes: &mut [u8], outlet: &Outlet) -> Result<(), End> {
+        self.empty_reads = 0;
+        self.last_read_at = Instant::now();
+        let mut events = Vec::new();
+        let mut frames = 0;
+        let decoder = &mut *self.decoder;
+        self.framer.feed(bytes, &mut |frame| {
+            frames += 1;
+            decoder.frame(frame, &mut events);
+        });
+        bytes.zeroize();
+        let flood = self.rate.count(frames, self.last_read_at);
+        if flood.as_ref().is_some_and(|flood| flood.begins) {
+            let frames_per_second_max = self.rate.frames_per_second_max;
+            events.push(DeviceEvent::Flood { frames_per_second_max });
+        }
+        deliver(outlet, events).await?;
+        match flood {
+            Some(flood) => {
+                outlet.unless_stopped(sleep(flood.pause)).await.map_err(|_| End::Stopped)
+            }
+            None => Ok(()),
+        }
+    }
+
+    async fn take_empty_read(&mut self) -> Result<(), End> {
+        self.ask_whether_there()?;
+        self.empty_reads += 1;
+        if self.empty_reads > EMPTY_READS_MAX {
+            return Err(End::Lost { reason: UNPLUGGED.to_owned() });
+        }
+        sleep(EMPTY_READ_PAUSE).await;
+        Ok(())
+    }
+
+    fn ask_whether_there(&self) -> Result<(), End> {
+        match self.port.bytes_to_read() {
+            Ok(_) => Ok(()),
+            Err(_) => Err(End::Lost { reason: UNPLUGGED.to_owned() }),
+        }
+    }
+}
+
+fn lost(error: &io::Error) -> Result<(), End> {
+    match error.kind() {
+        io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock => Ok(()),
+        _ => Err(End::Lost { reason: format!("{UNPLUGGED} ({error})") }),
+    }
+}
+
+async fn deliver(outlet: &Outlet, events: Vec<DeviceEvent>) -> Result<(), End> {
+    for event in events {
+        outlet.send(event).await.map_err(|_| End::Stopped)?;
+    }
+    Ok(())
+}
+
+/// Counts frames a second.
+struct FrameRate {
+    frames_per_second_max: u32,
+    window_began: Instant,
+    frames: u32,
+    flooding: bool,
+}
+
+/// More frames came than a device may send.
+struct Flood {
+    /// Until the second is over.
+    pause: Duration,
+    /// The second before was in order.
+    begins: bool,
+}
+
+impl FrameRate {
+    fn new(frames_per_second_max: u32, now: Instant) -> Self {
+        Self { frames_per_second_max, window_began: now, frames: 0, flooding: false }
+    }
+
+    fn count(&mut self, frames: u32, now: Instant) -> Option<Flood> {
+        let window_ends = self.window_began + Duration::from_secs(1);
+        if now >= window_ends {
+            self.flooding &= self.frames > self.frames_per_second_max;
+            self.window_began = now;
+            self.frames = 0;
+        }
+        self.frames = self.frames.saturating_add(frames);
+        if self.frames <= self.frames_per_second_max {
+            return None;
+        }
+        let begins = !std::mem::replace(&mut self.flooding, true);
+        let pause = (self.window_began + Duration::from_secs(1)).saturating_duration_since(now);
+        Some(Flood { pause, begins })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_is_told_once_and_paused_until_the_second_is_over() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut rate = FrameRate::new(10, start);
+        assert!(rate.count(10, at(100)).is_none());
+        let flood = rate.count(1, at(400)).unwrap();
+        assert!(flood.begins && flood.pause == Duration::from_millis(600));
+        let flood = rate.count(11, at(1000)).unwrap();
+        assert!(!flood.begins && flood.pause == Duration::from_secs(1));
+        assert!(rate.count(3, at(2000)).is_none(), "a second in order");
+        assert!(rate.count(3, at(3000)).is_none(), "ends the flood");
+        assert!(rate.count(11, at(4000)).unwrap().begins);
+    }
+}

@@ -1,0 +1,139 @@
+//! What the daemon itself says, and the devices that it should have open.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::Path;
+
+use super::Check;
+use crate::config::Config;
+use crate::control::{self, ControlError, Request, Response};
+use crate::telemetry::status::Status;
+
+/// Delivery that is later than this is worth a look: records should leave within seconds.
+const OLDEST_SECONDS_WARN: f64 = 600.0;
+
+/// The daemon's answer, if one runs.
+pub(super) struct Daemon(Result<Box<Status>, ControlError>);
+
+impl Daemon {
+    pub(super) fn ask(config: &Config) -> Self {
+        let answer = control::call(&config.gateway.data_dir, &Request::Status);
+        Self(answer.and_then(|response| match response {
+            Response::Status(status) => Ok(status),
+            other => Err(ControlError::Refused(format!("an answer of another kind: {other:?}"))),
+        }))
+    }
+
+    pub(super) fn checks(&self) -> Vec<Check> {
+        match &self.0 {
+            Ok(status) => of_status(status),
+            Err(error @ ControlError::NotRunning(_)) => vec![Check::fail(
+                "daemon.running",
+                error.to_string(),
+                "start it with `systemctl start tillgate`; see `journalctl -u tillgate` where it does not stay",
+            )],
+            Err(error) => vec![Check::fail(
+                "daemon.running",
+                error.to_string(),
+                "run doctor as root or as the daemon's user",
+            )],
+        }
+    }
+}
+
+fn of_status(status: &Status) -> Vec<Check> {
+    let running = format!("version {} since {}", status.version, status.started_at);
+    vec![Check::ok("daemon.running", running), broker(status), backlog(status), quarantine(status)]
+}
+
+fn broker(status: &Status) -> Check {
+    if status.broker.connected {
+        return Check::ok("daemon.broker", "connected");
+    }
+    let problem = status.broker.problem.clone();
+    let found = problem.unwrap_or_else(|| "not connected".to_owned());
+    Check::fail("daemon.broker", found, "records wait on this machine's disk until it is back")
+}
+
+fn backlog(status: &Status) -> Check {
+    let outbox = &status.outbox;
+    let oldest = outbox.oldest_seconds.unwrap_or(0.0);
+    let found = format!("{} records wait, the oldest for {oldest:.0} s", outbox.backlog);
+    if oldest > OLDEST_SECONDS_WARN {
+        Check::warn("daemon.backlog", found, "see the broker's checks above")
+    } else {
+        Check::ok("daemon.backlog", found)
+    }
+}
+
+fn quarantine(status: &Status) -> Check {
+    match status.quarantine {
+        0 => Check::ok("daemon.quarantine", "empty"),
+        entries => Check::warn(
+            "daemon.quarantine",
+            format!("{entries} entries wait for a person"),
+            "see `tillgate quarantine list`",
+        ),
+    }
+}
+
+/// A running daemon has the ports open and knows best; without one they are opened for a moment.
+pub(super) fn devices(config: &Config, daemon: &Daemon) -> Vec<Check> {
+    let of_daemon = |id: &str| {
+        let status = daemon.0.as_ref().ok()?;
+        status.sources.iter().find(|source| source.id == id)
+    };
+    let devices = config.devices.iter().map(|device| {
+        let check = match of_daemon(&device.id) {
+            Some(source) if source.connected => Check::ok("devices.port", source.detail.clone()),
+            Some(source) => Check::fail(
+                "devices.port",
+                source.detail.clone(),
+                "see `tillgate devices` for what is attached",
+            ),
+            None => port(&device.port),
+        };
+        check.of(device.id.clone())
+    });
+    devices.collect()
+}
+
+fn port(port: &Path) -> Check {
+    const ID: &str = "devices.port";
+    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
+    let flags = i32::try_from(flags.bits()).unwrap_or(0);
+    let opened = OpenOptions::new().read(true).write(true).custom_flags(flags).open(port);
+    let shown = port.display();
+    match opened.and_then(|file| file.metadata()) {
+        Ok(metadata) if metadata.file_type().is_char_device() => {
+            Check::ok(ID, format!("{shown} can be opened"))
+        }
+        Ok(_) => Check::fail(ID, format!("{shown} is no device"), "set [[device]] port"),
+        Err(error) => {
+            let hint = match error.kind() {
+                io::ErrorKind::NotFound => {
+                    "is the device plugged in and on? `tillgate devices` lists what is there"
+                }
+                io::ErrorKind::PermissionDenied => "add the daemon's user to the group dialout",
+                io::ErrorKind::ResourceBusy => "another program has it open: stop that",
+                _ => "unplug the device and plug it in again; try another port or cable",
+            };
+            Check::fail(ID, format!("{shown}: {error}"), hint)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Outcome;
+    use super::*;
+
+    #[test]
+    fn ports_are_tried() {
+        assert_eq!(port(Path::new("/dev/null")).outcome, Outcome::Ok);
+        assert_eq!(port(Path::new("/nonexistent/tty")).outcome, Outcome::Fail);
+        let file = tempfile::NamedTempFile::new().unwrap();
+        assert!(port(file.path()).found.ends_with("is no device"));
+    }
+}

@@ -1,0 +1,45 @@
+//! `tillgate verify`: is the journal whole?
+
+use std::io::Write;
+
+use clap::Args;
+
+use super::{ConfigFile, exit};
+use crate::store;
+
+/// Proves the journal whole: computes the hash of every capture again and follows the sequence of the records.
+///
+/// Reads everything, so it takes its time on a slow disk; the gateway goes on meanwhile.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  tillgate verify
+  tillgate verify --json
+
+Exit codes: 0 the journal is whole, 1 it is not, or it could not be read.")]
+pub(super) struct VerifyArgs {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
+    let loaded = args.config.load()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let report = runtime.block_on(store::verify(&loaded.config.gateway.data_dir))?;
+    if args.json {
+        writeln!(out, "{}", serde_json::to_string(&report)?)?;
+    } else {
+        let verdict = if report.whole { "the journal is whole" } else { "the journal is NOT whole" };
+        writeln!(out, "{verdict}: {} captures and {} records read", report.captures, report.records)?;
+        for problem in &report.problems {
+            writeln!(out, "{problem}")?;
+        }
+        if report.problems_left_out > 0 {
+            writeln!(out, "and {} more problems", report.problems_left_out)?;
+        }
+    }
+    Ok(if report.whole { exit::FINE } else { exit::FAILURE })
+}

@@ -1,0 +1,203 @@
+//! Lanes, terminals, devices, partners and viewers: names, tokens and places that must not collide.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::path::{Component, PathBuf};
+
+use super::Flaws;
+use crate::config::{Config, Device, Partner, TradingIdentity};
+
+const BAUD: std::ops::RangeInclusive<u32> = 300..=921_600;
+const PREFIX_CHARS_MAX: usize = 16;
+/// X12 I06 and I07: interchange sender and receiver id.
+const X12_ID_CHARS_MAX: usize = 15;
+
+pub(super) fn check(config: &Config, flaws: &mut Flaws) {
+    names(config, flaws);
+    lanes(config, flaws);
+    tokens(config, flaws);
+    devices(&config.devices, flaws);
+    if let Some(identity) = &config.edi.x12 {
+        x12("edi.x12", identity, flaws);
+    }
+    partners(config, flaws);
+}
+
+/// What was seen before, and where.
+struct Seen<K>(HashMap<K, String>);
+
+impl<K: Eq + Hash> Seen<K> {
+    fn new() -> Self {
+        Self(HashMap::new())
+    }
+
+    /// Notes a value; tells who had it before.
+    fn before(&mut self, value: K, list: &str, index: usize) -> Option<&str> {
+        let entry = format!("[[{list}]] #{}", index + 1);
+        match self.0.entry(value) {
+            std::collections::hash_map::Entry::Occupied(first) => Some(first.into_mut()),
+            std::collections::hash_map::Entry::Vacant(free) => {
+                free.insert(entry);
+                None
+            }
+        }
+    }
+}
+
+/// Terminals, devices and partners share one space of names, since a record only names its source.
+fn names(config: &Config, flaws: &mut Flaws) {
+    unique(&mut Seen::new(), "lane", config.lanes.iter().map(|lane| &lane.id), flaws);
+    unique(&mut Seen::new(), "viewer", config.viewers.iter().map(|viewer| &viewer.id), flaws);
+    let mut seen = Seen::new();
+    unique(&mut seen, "terminal", config.terminals.iter().map(|terminal| &terminal.id), flaws);
+    unique(&mut seen, "device", config.devices.iter().map(|device| &device.id), flaws);
+    unique(&mut seen, "partner", config.partners.iter().map(|partner| &partner.id), flaws);
+}
+
+fn unique<'c>(
+    seen: &mut Seen<&'c String>,
+    list: &str,
+    ids: impl Iterator<Item = &'c String>,
+    flaws: &mut Flaws,
+) {
+    for (index, id) in ids.enumerate() {
+        let path = format!("{list}[{index}].id");
+        flaws.name(&path, id);
+        if let Some(first) = seen.before(id, list, index) {
+            flaws.error(path, format!("the name is taken by {first}: choose another"));
+        }
+    }
+}
+
+fn lanes(config: &Config, flaws: &mut Flaws) {
+    let known: Vec<&str> = config.lanes.iter().map(|lane| lane.id.as_str()).collect();
+    let terminals = config.terminals.iter().map(|terminal| terminal.lane.as_deref());
+    let devices = config.devices.iter().map(|device| Some(device.lane.as_str()));
+    let of_terminals = terminals.enumerate().map(|(index, lane)| ("terminal", index, lane));
+    let of_devices = devices.enumerate().map(|(index, lane)| ("device", index, lane));
+    for (list, index, lane) in of_terminals.chain(of_devices) {
+        let Some(lane) = lane.filter(|lane| !known.contains(lane)) else { continue };
+        let lanes = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        flaws.error(
+            format!("{list}[{index}].lane"),
+            format!("there is no [[lane]] with id {lane:?}; the lanes are: {lanes}"),
+        );
+    }
+}
+
+/// A token stands for one sender: with a shared one nobody could say who sent what.
+fn tokens(config: &Config, flaws: &mut Flaws) {
+    let terminals = config.terminals.iter().map(|terminal| Some(terminal.token_sha256));
+    let partners = config.partners.iter().map(|partner| partner.token_sha256);
+    let viewers = config.viewers.iter().map(|viewer| Some(viewer.token_sha256));
+    let all = (terminals.enumerate().map(|(index, hash)| ("terminal", index, hash)))
+        .chain(partners.enumerate().map(|(index, hash)| ("partner", index, hash)))
+        .chain(viewers.enumerate().map(|(index, hash)| ("viewer", index, hash)));
+    let mut seen = Seen::new();
+    for (list, index, hash) in all {
+        let Some(hash) = hash else { continue };
+        if let Some(first) = seen.before(hash, list, index) {
+            flaws.error(
+                format!("{list}[{index}].token_sha256"),
+                format!("is the same as in {first}: make another with `tillgate token`"),
+            );
+        }
+    }
+}
+
+fn devices(devices: &[Device], flaws: &mut Flaws) {
+    let mut ports = Seen::new();
+    for (index, device) in devices.iter().enumerate() {
+        let path = |key: &str| format!("device[{index}].{key}");
+        flaws.absolute(path("port"), &device.port);
+        let port = device.port.display();
+        if let Some(first) = ports.before(&device.port, "device", index) {
+            flaws.error(path("port"), format!("is used by {first}: a port has one device"));
+        } else if numbered_by_arrival(&device.port.to_string_lossy()) {
+            flaws.warning(
+                path("port"),
+                format!(
+                    "{port} may be another device after the next start: use its link below /dev/serial/by-id, which `tillgate devices` shows"
+                ),
+            );
+        }
+        if !BAUD.contains(&device.baud) {
+            flaws.error(path("baud"), format!("expected {} to {}", BAUD.start(), BAUD.end()));
+        }
+        if !is_line(device.line.as_bytes()) {
+            flaws.error(
+                path("line"),
+                "expected data bits (7 or 8), parity (N, E or O) and stop bits (1 or 2), such as \"8N1\"",
+            );
+        }
+        if device.prefix.chars().count() > PREFIX_CHARS_MAX {
+            flaws.error(path("prefix"), format!("has more than {PREFIX_CHARS_MAX} characters"));
+        }
+    }
+}
+
+/// The kernel numbers these ports in the order in which it finds them.
+fn numbered_by_arrival(port: &str) -> bool {
+    ["/dev/ttyUSB", "/dev/ttyACM"].iter().any(|start| port.starts_with(start))
+}
+
+fn is_line(line: &[u8]) -> bool {
+    matches!(line, [b'7' | b'8', b'N' | b'E' | b'O', b'1' | b'2'])
+}
+
+fn partners(config: &Config, flaws: &mut Flaws) {
+    let mut identities = Seen::new();
+    for (index, partner) in config.partners.iter().enumerate() {
+        let Some(identity) = &partner.x12 else { continue };
+        let path = format!("partner[{index}].x12");
+        x12(&path, identity, flaws);
+        let key = (identity.qualifier.as_str(), identity.id.as_str());
+        if let Some(first) = identities.before(key, "partner", index) {
+            flaws.error(path, format!("is the same as in {first}: nobody could tell them apart"));
+        }
+    }
+    folders(config, flaws);
+}
+
+/// X12.5 I05, I06 and I07: fixed fields of the ISA segment, padded with blanks that are no part of the value.
+fn x12(path: &str, identity: &TradingIdentity, flaws: &mut Flaws) {
+    let printable = |text: &str| text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    if identity.qualifier.len() != 2 || !printable(&identity.qualifier) {
+        flaws.error(format!("{path}.qualifier"), "expected two characters, such as \"ZZ\"");
+    }
+    let id = &identity.id;
+    if !(1..=X12_ID_CHARS_MAX).contains(&id.len()) || !printable(id) || id.trim() != id {
+        flaws.error(
+            format!("{path}.id"),
+            format!("expected 1 to {X12_ID_CHARS_MAX} characters of ASCII, without blanks around"),
+        );
+    }
+}
+
+/// A folder within another's would be read as both partners' mail.
+fn folders(config: &Config, flaws: &mut Flaws) {
+    let folders: Vec<PathBuf> = config.partners.iter().map(|p| folder(config, p)).collect();
+    for (index, folder) in folders.iter().enumerate() {
+        let path = format!("partner[{index}].folder");
+        flaws.absolute(&path, folder);
+        if folder.components().any(|part| part == Component::ParentDir) {
+            flaws.error(path, "expected a path without \"..\"");
+            continue;
+        }
+        let nested = |other: &PathBuf| folder.starts_with(other) || other.starts_with(folder);
+        if let Some(first) = folders.iter().take(index).position(nested) {
+            let relation = if folders.get(first).is_some_and(|other| folder.starts_with(other)) {
+                "lies within"
+            } else {
+                "contains"
+            };
+            let first = first + 1;
+            flaws.error(path, format!("{relation} the folder of [[partner]] #{first}"));
+        }
+    }
+}
+
+fn folder(config: &Config, partner: &Partner) -> PathBuf {
+    let usual = || config.gateway.data_dir.join("edi").join(&partner.id);
+    partner.folder.clone().unwrap_or_else(usual)
+}

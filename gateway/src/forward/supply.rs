@@ -1,0 +1,102 @@
+//! Records and notices, read from the outbox ahead of their turn.
+//!
+//! Never: more than one reading at a time, more in memory than one reading beside the window, a reading while
+//! there is nothing new.
+
+use std::collections::VecDeque;
+use std::future;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use super::trouble::Trouble;
+use super::{Outbox, OutboxError, Outgoing};
+
+/// Records in one reading, at most.
+const READING_RECORDS: usize = 500;
+
+/// What one reading should not exceed, going by the size of the records of the last one.
+const READING_BYTES: usize = 4 << 20;
+
+/// A guess for the first reading: large, so that the first one is small.
+const FIRST_RECORD_BYTES: usize = 64 << 10;
+
+/// Reads ahead.
+pub(super) struct Supply<O> {
+    outbox: Arc<O>,
+    ready: VecDeque<Outgoing>,
+    read_through: u64,
+    /// The newest number at a reading that gave nothing: only a change makes another one worthwhile.
+    exhausted_at: u64,
+    record_bytes: usize,
+    reading: Option<BoxFuture<'static, Result<Vec<Outgoing>, OutboxError>>>,
+}
+
+impl<O: Outbox> Supply<O> {
+    /// Begins behind a number.
+    pub(super) fn new(outbox: Arc<O>, read_through: u64) -> Self {
+        Self {
+            outbox,
+            ready: VecDeque::new(),
+            read_through,
+            exhausted_at: 0,
+            record_bytes: FIRST_RECORD_BYTES,
+            reading: None,
+        }
+    }
+
+    /// Begins anew behind a number.
+    pub(super) fn rewind(&mut self, through: u64) {
+        self.ready.clear();
+        self.reading = None;
+        self.read_through = through;
+        self.exhausted_at = 0;
+    }
+
+    /// The next record in order, if it is here.
+    pub(super) fn pop(&mut self) -> Option<Outgoing> {
+        self.ready.pop_front()
+    }
+
+    /// Starts a reading, when there is something to read and few records are left.
+    pub(super) fn read_ahead(&mut self, newest: u64, low_water: usize) {
+        let is_low = self.ready.len() < low_water && self.reading.is_none();
+        if !is_low || newest <= self.read_through.max(self.exhausted_at) {
+            return;
+        }
+        let limit = (READING_BYTES / self.record_bytes.max(1)).clamp(1, READING_RECORDS);
+        let (outbox, after) = (Arc::clone(&self.outbox), self.read_through);
+        self.exhausted_at = newest;
+        self.reading = Some(Box::pin(async move { outbox.after(after, limit).await }));
+    }
+
+    /// Waits for the reading; for ever when there is none. May be dropped while it waits.
+    pub(super) async fn arrive(&mut self) -> Result<(), Trouble> {
+        let Some(reading) = &mut self.reading else { return future::pending().await };
+        let records = reading.await;
+        self.reading = None;
+        let records = records.map_err(|error| outbox_trouble(&error))?;
+        if !records.is_empty() {
+            self.exhausted_at = 0;
+            let bytes: usize = records.iter().map(|record| record.payload.len()).sum();
+            self.record_bytes = bytes / records.len();
+        }
+        for record in records {
+            if record.sequence <= self.read_through {
+                let words = format!(
+                    "the outbox gave record {} after record {}: report this as a bug",
+                    record.sequence, self.read_through
+                );
+                return Err(Trouble::new("internal", words));
+            }
+            self.read_through = record.sequence;
+            self.ready.push_back(record);
+        }
+        Ok(())
+    }
+}
+
+/// The store's fault, in words.
+pub(super) fn outbox_trouble(error: &OutboxError) -> Trouble {
+    Trouble::new("outbox", super::dial::with_causes(error))
+}

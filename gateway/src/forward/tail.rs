@@ -1,0 +1,150 @@
+//! Records as they arrive at the broker: what `tillgate tail` and the demo's table show.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use secrecy::SecretString;
+use tokio::time::{sleep, timeout};
+
+use super::backoff::Backoff;
+use super::dial::{dial, with_causes};
+use super::settings::{Connection, Timing};
+use super::transport::{Event, Opening, Transport};
+use super::trouble::Trouble;
+
+/// All records of all gateways.
+pub const ALL_RECORDS: &str = "tillgate/v1/+/+/+/records";
+
+/// Largest packet that is taken.
+const INCOMING_BYTES: u32 = 16 << 20;
+
+/// Messages that the client holds for us at most; it only answers for them.
+const WINDOW: u16 = 100;
+
+/// What to listen to.
+#[derive(Debug, Clone)]
+pub struct TailSettings {
+    /// How to get to the broker.
+    pub connection: Connection,
+    /// Which topics: [`ALL_RECORDS`], or others.
+    pub topic_filter: String,
+    /// Whether the broker forgets us in between. If not, it keeps what comes while we are away.
+    pub clean: bool,
+    /// Waits and limits in time.
+    pub timing: Timing,
+}
+
+impl TailSettings {
+    /// All records of all gateways from now on.
+    #[must_use]
+    pub fn all_records(connection: Connection) -> Self {
+        Self {
+            connection,
+            topic_filter: ALL_RECORDS.to_owned(),
+            clean: true,
+            timing: Timing::default(),
+        }
+    }
+}
+
+/// What happens while tailing.
+#[derive(Debug)]
+pub enum TailEvent<'a> {
+    /// The broker sends from now on.
+    Subscribed,
+    /// The content of one message.
+    Message(&'a [u8]),
+    /// The connection ended, or never began: the words say why. Another attempt follows after the wait.
+    Lost {
+        /// What is wrong and what to do.
+        problem: &'a str,
+        /// When the next attempt is made.
+        retry_in: Duration,
+    },
+}
+
+/// Hands over messages until told to stop. Connects again for ever. To end it from outside, drop it.
+pub async fn tail(
+    settings: TailSettings,
+    mut on_event: impl FnMut(TailEvent<'_>) -> ControlFlow<()>,
+) {
+    let timing = &settings.timing;
+    let mut backoff = Backoff::new(timing.backoff_base, timing.backoff_cap);
+    loop {
+        let begun = Instant::now();
+        let Err(trouble) = listen(&settings, &mut on_event).await else { return };
+        if begun.elapsed() >= timing.stable {
+            backoff.reset();
+        }
+        let floor = timing.connect_floor.saturating_sub(begun.elapsed());
+        let retry_in = backoff.next(rand::random()).max(floor);
+        if on_event(TailEvent::Lost { problem: &trouble.words, retry_in }).is_break() {
+            return;
+        }
+        sleep(retry_in).await;
+    }
+}
+
+/// One connection. `Ok` when there is to be no other.
+async fn listen(
+    settings: &TailSettings,
+    on_event: &mut impl FnMut(TailEvent<'_>) -> ControlFlow<()>,
+) -> Result<(), Trouble> {
+    let limit = settings.timing.connect;
+    let mut transport = open(settings).await?;
+    let capabilities = transport.connack(limit).await?;
+    // A session that the broker kept has its subscription.
+    let mut is_subscribed = capabilities.session_present;
+    if !is_subscribed {
+        transport.subscribe(&settings.topic_filter)?;
+    } else if on_event(TailEvent::Subscribed).is_break() {
+        return Ok(());
+    }
+    loop {
+        let event = if is_subscribed {
+            transport.next().await?
+        } else {
+            timeout(limit, transport.next()).await.unwrap_or_else(|_| Err(no_suback()))?
+        };
+        let goes_on = match event {
+            Event::Subscribed { granted: false } => {
+                let words = format!("the broker does not let us read {}", settings.topic_filter);
+                return Err(Trouble::new("not_authorized", words));
+            }
+            Event::Subscribed { granted: true } => {
+                is_subscribed = true;
+                on_event(TailEvent::Subscribed)
+            }
+            Event::Received(payload) => on_event(TailEvent::Message(&payload)),
+            _ => ControlFlow::Continue(()),
+        };
+        if goes_on.is_break() {
+            let _said = timeout(limit, transport.disconnect()).await;
+            return Ok(());
+        }
+    }
+}
+
+fn no_suback() -> Trouble {
+    Trouble::new("no_suback", "the broker did not answer our subscription: is it overloaded?")
+}
+
+async fn open(settings: &TailSettings) -> Result<Transport, Trouble> {
+    let (connection, timing) = (&settings.connection, &settings.timing);
+    let password: Option<SecretString> =
+        connection.password().map_err(|error| Trouble::new("settings", with_causes(&error)))?;
+    let stream = dial(connection, timing.connect).await?;
+    let opening = Opening {
+        version: connection.version,
+        client_id: connection.client_id.clone(),
+        username: connection.username.clone(),
+        password,
+        will: None,
+        keep_alive: connection.keep_alive,
+        patience: timing.silence + timing.connect,
+        window: WINDOW,
+        incoming_max: INCOMING_BYTES,
+        clean: settings.clean,
+    };
+    Transport::open(&opening, stream)
+}

@@ -1,0 +1,202 @@
+//! MQTT 5.
+
+use std::sync::Arc;
+
+use futures_util::stream::{self, Stream as EventStream};
+use rumqttc_v5::{
+    AsyncClient, BrokerSessionResumePolicy, ClientBuildError, ClientError, ConnAck,
+    ConnectReturnCode, ConnectionError, DisconnectReasonCode, EventLoop, Incoming,
+    IncomingPacketSizeLimit, LastWill, MqttOptions, Outgoing, PubAckReason, PublishOptions,
+    PublishProperties, QoS, StateError, SubscribeReasonCode,
+};
+use secrecy::ExposeSecret;
+
+use super::super::dial::Stream;
+use super::super::trouble::Trouble;
+use super::{Capabilities, Event, Message, Once, Opening, READ_BATCH, Reason, WRITE_BATCH};
+
+/// How long the broker keeps the messages of a client that is away and did not ask for a clean start.
+const SESSION_SECONDS: u32 = 7 * 24 * 3600;
+
+pub(super) type Client = AsyncClient;
+
+pub(super) fn open(
+    opening: &Opening,
+    stream: Stream,
+) -> Result<
+    (Client, impl EventStream<Item = Result<Event, Trouble>> + Send + 'static),
+    ClientBuildError,
+> {
+    let (client, event_loop) =
+        AsyncClient::builder(options(opening, stream)).capacity(opening.channel()).try_build()?;
+    Ok((client, stream::unfold(Some(event_loop), next)))
+}
+
+fn options(opening: &Opening, stream: Stream) -> MqttOptions {
+    // The address is never used: the connector hands over the stream.
+    let mut options = MqttOptions::new(opening.client_id.clone(), "broker");
+    let once = Arc::new(Once::new(stream));
+    options.set_socket_connector(move |_, _| {
+        let stream = once.take();
+        async move { stream }
+    });
+    options
+        .set_keep_alive(u16::try_from(opening.keep_alive.as_secs()).unwrap_or(u16::MAX))
+        .set_connect_timeout(opening.patience)
+        .set_clean_start(opening.clean)
+        .set_outgoing_inflight_upper_limit(opening.inflight_limit())
+        .set_max_request_batch(WRITE_BATCH)
+        .set_read_batch_size(READ_BATCH)
+        .set_incoming_packet_size_limit(IncomingPacketSizeLimit::Bytes(opening.incoming_max));
+    if !opening.clean {
+        options
+            .set_session_expiry_interval(Some(SESSION_SECONDS))
+            .set_broker_session_resume_policy(BrokerSessionResumePolicy::AllowBrokerOnly);
+    }
+    if let Some(will) = &opening.will {
+        let payload = will.payload.to_vec();
+        let will = LastWill::new(&will.topic, payload, QoS::AtLeastOnce, will.retain, None);
+        options.set_last_will(will);
+    }
+    match (&opening.username, &opening.password) {
+        (Some(user), Some(password)) => {
+            let password = password.expose_secret().as_bytes().to_vec();
+            options.set_credentials(user, password);
+        }
+        (Some(user), None) => {
+            options.set_username(user);
+        }
+        (None, _) => {}
+    }
+    options
+}
+
+pub(super) fn publish(client: &Client, message: &Message) -> Result<(), ClientError> {
+    let mut options = PublishOptions::at_least_once().retain(message.retain);
+    if let Some(content_type) = message.content_type {
+        options = options.properties(PublishProperties {
+            content_type: Some(content_type.to_owned()),
+            ..PublishProperties::default()
+        });
+    }
+    client.try_publish(message.topic.as_str(), message.payload.clone(), options)
+}
+
+pub(super) fn subscribe(client: &Client, filter: &str) -> Result<(), ClientError> {
+    client.try_subscribe(filter, QoS::AtLeastOnce)
+}
+
+/// The event loop is not asked again after an error: it would connect anew.
+async fn next(
+    event_loop: Option<EventLoop>,
+) -> Option<(Result<Event, Trouble>, Option<EventLoop>)> {
+    let mut event_loop = event_loop?;
+    Some(match event_loop.poll().await {
+        Ok(event) => (Ok(meaning(event)), Some(event_loop)),
+        Err(error) => (Err(trouble(&error)), None),
+    })
+}
+
+fn meaning(event: rumqttc_v5::Event) -> Event {
+    match event {
+        rumqttc_v5::Event::Outgoing(Outgoing::Publish(id)) => Event::Sent(id),
+        rumqttc_v5::Event::Incoming(Incoming::ConnAck(answer)) => {
+            Event::Connected(abilities(&answer))
+        }
+        rumqttc_v5::Event::Incoming(Incoming::PubAck(answer)) => {
+            Event::Acknowledged(answer.pkid, reason(answer.reason))
+        }
+        rumqttc_v5::Event::Incoming(Incoming::SubAck(answer)) => Event::Subscribed {
+            granted: answer
+                .return_codes
+                .iter()
+                .all(|code| matches!(code, SubscribeReasonCode::Success(_))),
+        },
+        rumqttc_v5::Event::Incoming(Incoming::Publish(message)) => Event::Received(message.payload),
+        _ => Event::Other,
+    }
+}
+
+/// What is absent has the value that MQTT 5, 3.2.2.3 gives it.
+fn abilities(answer: &ConnAck) -> Capabilities {
+    let told = answer.properties.as_ref();
+    Capabilities {
+        receive_maximum: told.and_then(|told| told.receive_max).unwrap_or(u16::MAX),
+        packet_max: told.and_then(|told| told.max_packet_size),
+        retain: told.and_then(|told| told.retain_available) != Some(0),
+        at_least_once: told.and_then(|told| told.max_qos) != Some(0),
+        session_present: answer.session_present,
+    }
+}
+
+fn reason(reason: PubAckReason) -> Reason {
+    match reason {
+        PubAckReason::Success => Reason::Success,
+        PubAckReason::NoMatchingSubscribers => Reason::NoSubscriber,
+        PubAckReason::UnspecifiedError => Reason::TryLater("gives no reason (0x80)"),
+        PubAckReason::ImplementationSpecificError => {
+            Reason::TryLater("has a trouble of its own (0x83)")
+        }
+        PubAckReason::QuotaExceeded => Reason::TryLater("says that our quota is spent (0x97)"),
+        PubAckReason::NotAuthorized => Reason::NotAuthorized,
+        PubAckReason::TopicNameInvalid => {
+            Reason::Never("the broker does not take the topic (0x90)")
+        }
+        PubAckReason::PayloadFormatInvalid => {
+            Reason::Never("the broker does not take the payload (0x99)")
+        }
+        PubAckReason::PacketIdentifierInUse => Reason::IdInUse,
+    }
+}
+
+fn trouble(error: &ConnectionError) -> Trouble {
+    match error {
+        ConnectionError::ConnectionRefused(code) => refused(*code),
+        ConnectionError::MqttState(StateError::ServerDisconnect { reason_code, .. }) => {
+            disconnected(*reason_code)
+        }
+        ConnectionError::MqttState(StateError::ConnectionAborted) => Trouble::closed(),
+        ConnectionError::MqttState(StateError::AwaitPingResp) => Trouble::new(
+            "no_ping_answer",
+            "the broker gave no sign of life within the keep-alive time: is the network down?",
+        ),
+        // This variant hides its cause from `source`.
+        ConnectionError::MqttState(StateError::Deserialization(inner)) => Trouble::of_error(inner),
+        other => Trouble::of_error(other),
+    }
+}
+
+fn refused(code: ConnectReturnCode) -> Trouble {
+    match code {
+        ConnectReturnCode::NotAuthorized | ConnectReturnCode::Banned => Trouble::not_authorized(),
+        ConnectReturnCode::BadUserNamePassword => Trouble::bad_password(),
+        ConnectReturnCode::ClientIdentifierNotValid | ConnectReturnCode::BadClientId => {
+            Trouble::client_id_refused()
+        }
+        ConnectReturnCode::UnsupportedProtocolVersion
+        | ConnectReturnCode::RefusedProtocolVersion => Trouble::wrong_version(),
+        ConnectReturnCode::ServerUnavailable
+        | ConnectReturnCode::ServerBusy
+        | ConnectReturnCode::ServiceUnavailable
+        | ConnectReturnCode::QuotaExceeded
+        | ConnectReturnCode::ConnectionRateExceeded => Trouble::unavailable(),
+        other => {
+            Trouble::new("refused_connect", format!("the broker refused to talk to us: {other:?}"))
+        }
+    }
+}
+
+fn disconnected(reason: DisconnectReasonCode) -> Trouble {
+    match reason {
+        DisconnectReasonCode::SessionTakenOver => Trouble::taken_over(),
+        DisconnectReasonCode::NotAuthorized => Trouble::not_authorized(),
+        DisconnectReasonCode::ServerBusy
+        | DisconnectReasonCode::ServerShuttingDown
+        | DisconnectReasonCode::QuotaExceeded
+        | DisconnectReasonCode::MessageRateTooHigh
+        | DisconnectReasonCode::ConnectionRateExceeded => Trouble::unavailable(),
+        other => {
+            Trouble::new("disconnected", format!("the broker ended the connection: {other:?}"))
+        }
+    }
+}

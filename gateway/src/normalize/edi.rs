@@ -1,1 +1,0 @@
-//! EDI documents: X12 850 and 810 to orders and invoices.

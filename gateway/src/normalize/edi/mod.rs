@@ -1,0 +1,266 @@
+//! EDI: X12 850 and 810 to orders and invoices, and the acknowledgements that the sender gets.
+//!
+//! In: an input, the partner it came from, the time. Out: an item for every transaction set and TA1, in input order, and
+//! the replies. Never: a record of a set that its acknowledgement rejects, or an acceptance of one that was not read.
+
+mod document;
+mod places;
+
+use jiff::tz::TimeZone;
+use tillgate_parsers::edi::{
+    self, EdiFinding, Expectations, Group, Interchange, Issue, Options, Policy, Report, Segment,
+    Set,
+};
+use tillgate_parsers::finding;
+use tillgate_record::{Quality, Severity};
+
+use super::{Context, Interpretation, Item, Reply};
+use crate::config::{Partner, TradingIdentity};
+
+/// Parser and version, as provenance names it.
+const PARSER: &str = "x12/1";
+
+/// The media type of X12.
+const CONTENT_TYPE: &str = "application/EDI-X12";
+
+/// What an EDI input of a partner means.
+#[must_use]
+pub fn interpret(raw: &[u8], context: &Context<'_>) -> Interpretation {
+    let partner = context.config.partners.iter().find(|partner| partner.id == context.source);
+    let options = Options {
+        policy: Policy::Lenient,
+        expectations: Expectations {
+            sender: partner.and_then(|partner| partner.x12.as_ref()).map(identity),
+            receiver: context.config.edi.x12.as_ref().map(identity),
+        },
+    };
+    let report = edi::read(raw, &options);
+    let reader =
+        Reader { report: &report, partner, store_currency: &context.config.gateway.currency };
+    Interpretation { parser: PARSER, items: reader.items(), replies: replies(&report, context) }
+}
+
+fn identity(identity: &TradingIdentity) -> (&str, &str) {
+    (&identity.qualifier, &identity.id)
+}
+
+/// Reads the items out of a report.
+struct Reader<'r> {
+    report: &'r Report<'r>,
+    partner: Option<&'r Partner>,
+    store_currency: &'r str,
+}
+
+impl Reader<'_> {
+    fn items(&self) -> Vec<Item> {
+        let mut items = Vec::new();
+        let mut explained = vec![false; self.report.interchanges.len()];
+        for (index, interchange) in self.report.interchanges.iter().enumerate() {
+            let before = items.len();
+            self.interchange(index, interchange, &mut items);
+            if let Some(explained) = explained.get_mut(index) {
+                *explained = items.len() > before;
+            }
+        }
+        let unexplained = self.findings(|finding| {
+            let known = finding.node.0.and_then(|index| explained.get(index)).copied();
+            finding.is_error() && !known.unwrap_or(false)
+        });
+        if !unexplained.is_empty() {
+            items.push(Item::Rejected(unexplained));
+        }
+        if items.is_empty() {
+            items.push(Item::Noted(self.findings(|_| true)));
+        }
+        items
+    }
+
+    fn interchange(&self, index: usize, interchange: &Interchange<'_>, items: &mut Vec<Item>) {
+        for answer in &interchange.answers {
+            items.push(if interchange.tally.rejected {
+                Item::Rejected(self.reasons((index, None, None)))
+            } else {
+                Item::Noted(self.answer(answer))
+            });
+        }
+        for (number, group) in interchange.groups.iter().enumerate() {
+            for (position, set) in group.sets.iter().enumerate() {
+                let node = (index, Some(number), Some(position));
+                items.push(self.set(node, (interchange, group, set)));
+            }
+        }
+    }
+
+    fn set(&self, node: Position, levels: (&Interchange<'_>, &Group<'_>, &Set<'_>)) -> Item {
+        let (interchange, group, set) = levels;
+        let rejected = interchange.tally.rejected || group.tally.rejected || set.tally.rejected;
+        if rejected {
+            return Item::Rejected(self.reasons(node));
+        }
+        if group.is_acknowledgement() || set.header.element(1) == b"997" {
+            return Item::Noted(self.functional_acknowledgement(set));
+        }
+        let mut quality =
+            self.findings(|finding| belongs(finding, node) && finding.node.2.is_some());
+        quality.extend(self.warnings_of_interchange(interchange));
+        match document::read(self.report, levels, self.store_currency) {
+            Ok(mut candidate) => {
+                quality.append(&mut candidate.quality);
+                candidate.quality = quality;
+                Item::Candidate(Box::new(candidate))
+            }
+            Err(reason) => {
+                quality.push(*reason);
+                Item::Rejected(quality)
+            }
+        }
+    }
+
+    fn warnings_of_interchange(&self, interchange: &Interchange<'_>) -> Vec<Quality> {
+        let mut warnings = Vec::new();
+        if interchange.is_test() {
+            warnings.push(warning(
+                "test-interchange",
+                "ISA/ISA15",
+                "the sender marked the interchange as a test: the document never counts",
+            ));
+        }
+        if self.partner.is_none_or(|partner| partner.x12.is_none()) {
+            warnings.push(warning(
+                "sender-unchecked",
+                "ISA/ISA06",
+                "the partner has no x12 in the configuration, so anyone may be its sender: add x12 to [[partner]]",
+            ));
+        }
+        warnings
+    }
+
+    /// Everything that speaks against a set, or an interchange without one. At least one error.
+    fn reasons(&self, node: Position) -> Vec<Quality> {
+        let mut reasons = self.findings(|finding| belongs(finding, node));
+        if !reasons.iter().any(|reason| reason.severity == Severity::Error) {
+            // Either the rule refuses what is only a warning to others, or the finding was counted and not kept.
+            match reasons.first_mut() {
+                Some(first) => first.severity = Severity::Error,
+                None => reasons.push(Quality {
+                    severity: Severity::Error,
+                    ..warning(
+                        "too-many-findings",
+                        "",
+                        "the input has more findings than are kept: run `tillgate edi check` on the parts",
+                    )
+                }),
+            }
+        }
+        reasons
+    }
+
+    fn findings(&self, wanted: impl Fn(&EdiFinding) -> bool) -> Vec<Quality> {
+        let wanted: Vec<&EdiFinding> =
+            self.report.findings.kept().iter().filter(|finding| wanted(finding)).collect();
+        let paths = places::paths(self.report, &wanted);
+        wanted.iter().zip(paths).map(|(finding, path)| quality(finding, path)).collect()
+    }
+
+    /// TA1: what became of an interchange of ours.
+    fn answer(&self, answer: &Segment<'_>) -> Vec<Quality> {
+        let verdict = answer.text(4).unwrap_or_default();
+        if verdict == "A" {
+            return Vec::new();
+        }
+        let number = answer.text(1).unwrap_or_default();
+        let note = answer.text(5).unwrap_or_default();
+        vec![warning(
+            "partner-refused-interchange",
+            &format!("TA1 (byte {})", answer.offset),
+            &format!("the partner answered our interchange {number} with {verdict}, note {note}"),
+        )]
+    }
+
+    /// 997: what became of documents of ours.
+    fn functional_acknowledgement(&self, set: &Set<'_>) -> Vec<Quality> {
+        let mut group = String::new();
+        let mut notes = Vec::new();
+        for segment in set.walk(self.report.input) {
+            let verdict = segment.text(1).unwrap_or_default();
+            match segment.tag() {
+                b"AK1" => group = format!("{verdict} {}", segment.text(2).unwrap_or_default()),
+                b"AK9" if verdict != "A" => notes.push(warning(
+                    "partner-refused-group",
+                    &format!("AK9 (byte {})", segment.offset),
+                    &format!("the partner answered our group {group} with {verdict}"),
+                )),
+                _ => {}
+            }
+        }
+        notes
+    }
+}
+
+/// Interchange, group and set.
+type Position = (usize, Option<usize>, Option<usize>);
+
+/// Whether a finding is about a set or one of the envelopes around it.
+fn belongs(finding: &EdiFinding, position: Position) -> bool {
+    let (interchange, group, set) = finding.node;
+    interchange == Some(position.0)
+        && (group.is_none() || group == position.1)
+        && (set.is_none() || set == position.2)
+        && (set.is_some() || finding.answer.is_some())
+}
+
+fn quality(finding: &EdiFinding, path: String) -> Quality {
+    let content = &finding.finding;
+    Quality {
+        rule: content.code.to_owned(),
+        severity: match content.severity {
+            finding::Severity::Warning => Severity::Warning,
+            finding::Severity::Error => Severity::Error,
+        },
+        path,
+        message: format!("{}; {}", content.message, finding.help),
+        expected: content.expected.clone(),
+        found: content.found.clone(),
+    }
+}
+
+fn warning(rule: &str, path: &str, message: &str) -> Quality {
+    Quality {
+        rule: rule.to_owned(),
+        severity: Severity::Warning,
+        path: path.to_owned(),
+        message: message.to_owned(),
+        expected: None,
+        found: None,
+    }
+}
+
+fn replies(report: &Report<'_>, context: &Context<'_>) -> Vec<Reply> {
+    let Some(control_number) = context.control_number else {
+        return Vec::new();
+    };
+    // UTC, so that a replay anywhere gives the same bytes.
+    let now = TimeZone::UTC.to_datetime(context.received_at);
+    let issue = Issue {
+        control_number,
+        date: (now.year(), now.month(), now.day()),
+        time: (now.hour(), now.minute()),
+    };
+    let answers = edi::acknowledge(report, &issue);
+    answers
+        .into_iter()
+        .enumerate()
+        .map(|(index, answer)| {
+            let kind = if answer.functional { "997" } else { "ta1" };
+            let more = if index == 0 { String::new() } else { format!("-{}", index + 1) };
+            Reply {
+                content_type: CONTENT_TYPE,
+                file_name: format!("{kind}-{control_number:09}{more}.edi"),
+                content: answer.content,
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

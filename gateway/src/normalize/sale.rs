@@ -1,1 +1,0 @@
-//! Sales of terminals: JSON to a sale with findings.

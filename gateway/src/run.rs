@@ -1,1 +1,0 @@
-//! The daemon: builds everything, starts it, reloads it, drains it.

@@ -1,0 +1,240 @@
+//! The running gateway: its parts, in the order in which they start, and the reverse order in which they stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::admin::Admin;
+use super::keys::{self, KeyError};
+use super::sources::{Sources, Surroundings};
+use super::status::StatusBoard;
+use crate::clock::Clock;
+use crate::config::Loaded;
+use crate::pipeline::Pipeline;
+use crate::store::{OpenError, Store, StoreOptions};
+use crate::telemetry::board::Board;
+use crate::telemetry::exporter::{Exporter, ExporterError};
+use crate::telemetry::logs::Logs;
+use crate::telemetry::pulse::Pulse;
+use crate::telemetry::service::{self, Watch};
+use crate::{control, forward, web};
+
+/// The forwarder waits up to three seconds for its window; a little more is a fault.
+const FORWARDER_WAIT: Duration = Duration::from_millis(3500);
+/// Listeners finish the requests in hand.
+const LISTENER_WAIT: Duration = Duration::from_millis(1000);
+
+/// How a daemon differs from the ordinary.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DaemonOptions {
+    /// Pages need no login. For the demo, which listens on the loopback interface only.
+    pub open_pages: bool,
+}
+
+/// Why the daemon did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The journal.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// The keys.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// A listener.
+    #[error(transparent)]
+    Listen(#[from] web::BindError),
+    /// The broker's settings.
+    #[error(transparent)]
+    Broker(#[from] forward::SettingsError),
+    /// The control socket.
+    #[error(transparent)]
+    Control(#[from] control::ListenError),
+    /// Metrics.
+    #[error(transparent)]
+    Metrics(#[from] ExporterError),
+}
+
+/// The running gateway.
+pub struct Daemon {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    board: Arc<Board>,
+    config: watch::Sender<Arc<Loaded>>,
+    sources: Sources,
+    admin: Arc<Admin>,
+    forwarder: Forwarder,
+    listeners: (CancellationToken, TaskTracker),
+    background: (CancellationToken, TaskTracker),
+}
+
+/// The forwarder's task, which is replaced when the broker's settings change.
+struct Forwarder {
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+    pulse: Arc<Pulse>,
+}
+
+impl Daemon {
+    /// Starts everything. When this returns, inputs are taken; the broker need not have answered yet, since a till must
+    /// work without it.
+    pub async fn start(loaded: Loaded, clock: Arc<dyn Clock>, options: DaemonOptions) -> Result<Self, StartError> {
+        let loaded = Arc::new(loaded);
+        let config = &loaded.config;
+        let started_at = clock.now();
+        let board = Arc::new(Board::default());
+        let writer_pulse = Arc::new(Pulse::default());
+        let broker = forward::Settings::from_config(config)?;
+        let listeners = web::bind(config).await?;
+        let store = Store::open(StoreOptions::from(config), Arc::clone(&clock), Arc::clone(&writer_pulse)).await?;
+        let keys = keys::load(config)?;
+        let exporter = Exporter::start()?;
+        let (config_sender, config_receiver) = watch::channel(Arc::clone(&loaded));
+
+        let pipeline = Arc::new(Pipeline::new(
+            store.clone(),
+            Arc::clone(&clock),
+            keys.customer.clone(),
+            config_receiver.clone(),
+        ));
+        let status = Arc::new(StatusBoard::new(store.clone(), Arc::clone(&board), config_receiver.clone(), Arc::clone(&clock), started_at));
+        let admin = Arc::new(Admin::new(store.clone(), Arc::clone(&pipeline), Arc::clone(&status), keys.customer));
+
+        let (stop_listeners, listener_tasks) = (CancellationToken::new(), TaskTracker::new());
+        listener_tasks.spawn(web::serve(
+            listeners,
+            web::Services {
+                intake: Arc::clone(&pipeline),
+                status: Arc::clone(&status),
+                board: Arc::clone(&board),
+                clock: Arc::clone(&clock),
+                config: config_receiver,
+                metrics: { let exporter = exporter.clone(); Arc::new(move || exporter.render()) },
+                open: options.open_pages,
+            },
+            stop_listeners.clone(),
+        ));
+        let socket = control::Listener::open(&config.gateway.data_dir)?;
+        listener_tasks.spawn(control::serve(socket, Arc::clone(&admin), stop_listeners.clone()));
+
+        let mut sources = Sources::new(Surroundings {
+            pipeline,
+            store: store.clone(),
+            board: Arc::clone(&board),
+            clock: Arc::clone(&clock),
+            token_key: keys.token,
+        });
+        sources.apply(config).await;
+        let forwarder = Forwarder::start(broker, &store, &board, &clock, Arc::new(Pulse::default()));
+
+        let (stop_background, background) = (CancellationToken::new(), TaskTracker::new());
+        background.spawn(exporter.upkeep(stop_background.clone()));
+        background.spawn(Arc::clone(&status).refresh(stop_background.clone()));
+        let watch = Watch::default().task("writer", writer_pulse).task("forwarder", Arc::clone(&forwarder.pulse));
+        background.spawn(service::watch(watch, { let status = Arc::clone(&status); move || status.line() }, stop_background.clone()));
+
+        Ok(Self {
+            store,
+            clock,
+            board,
+            config: config_sender,
+            sources,
+            admin,
+            forwarder,
+            listeners: (stop_listeners, listener_tasks),
+            background: (stop_background, background),
+        })
+    }
+
+    /// Puts another configuration in force: sources, tokens, limits and the broker. What needs a restart is said.
+    pub async fn reload(&mut self, loaded: Loaded) {
+        let before = Arc::clone(&self.config.borrow());
+        let loaded = Arc::new(loaded);
+        warn_of_restart(&before, &loaded);
+        self.sources.apply(&loaded.config).await;
+        if before.config.mqtt != loaded.config.mqtt {
+            self.replace_forwarder(&loaded).await;
+        }
+        tracing::info!(before = before.version, now = loaded.version, "configuration reloaded");
+        self.config.send_replace(loaded);
+    }
+
+    async fn replace_forwarder(&mut self, loaded: &Loaded) {
+        match forward::Settings::from_config(&loaded.config) {
+            Ok(settings) => {
+                self.forwarder.stop().await;
+                let pulse = Arc::clone(&self.forwarder.pulse);
+                self.forwarder = Forwarder::start(settings, &self.store, &self.board, &self.clock, pulse);
+            }
+            Err(error) => tracing::error!(%error, "the broker's settings stay as they were"),
+        }
+    }
+
+    /// What the control socket answers with, for the demo and for commands within this process.
+    #[must_use]
+    pub fn admin(&self) -> &Arc<Admin> {
+        &self.admin
+    }
+
+    /// Says from time to time which log lines were held back as repeats.
+    pub fn say_repeats(&self, logs: Arc<Logs>) {
+        let (stop, tasks) = &self.background;
+        let stop = stop.clone();
+        tasks.spawn(async move { logs.tell_repeats(stop).await });
+    }
+
+    /// Takes no new inputs, finishes what is in hand, lets the broker acknowledge, closes the journal: within five
+    /// seconds by contract.
+    pub async fn stop(mut self) {
+        let (stop, tasks) = &self.listeners;
+        stop.cancel();
+        tasks.close();
+        let listeners_done = tokio::time::timeout(LISTENER_WAIT, tasks.wait());
+        let ((), listeners) = tokio::join!(self.sources.stop_all(), listeners_done);
+        if listeners.is_err() {
+            tracing::warn!("requests were still open; their senders repeat what they have no answer for");
+        }
+        self.forwarder.stop().await;
+        let (stop, tasks) = &self.background;
+        stop.cancel();
+        tasks.close();
+        tasks.wait().await;
+        self.store.close().await;
+    }
+}
+
+impl Forwarder {
+    fn start(settings: forward::Settings, store: &Store, board: &Arc<Board>, clock: &Arc<dyn Clock>, pulse: Arc<Pulse>) -> Self {
+        let stop = CancellationToken::new();
+        let telemetry = (Arc::clone(board), Arc::clone(&pulse));
+        let task = tokio::spawn(forward::run(settings, store.clone(), telemetry, Arc::clone(clock), stop.clone()));
+        Self { stop, task, pulse }
+    }
+
+    async fn stop(&mut self) {
+        self.stop.cancel();
+        if tokio::time::timeout(FORWARDER_WAIT, &mut self.task).await.is_err() {
+            tracing::warn!("the broker did not acknowledge in time; the rest is sent after the next start");
+            self.task.abort();
+        }
+    }
+}
+
+/// These are fixed when the daemon starts.
+fn warn_of_restart(before: &Loaded, after: &Loaded) {
+    let (before, after) = (&before.config, &after.config);
+    let fixed = [
+        ("[gateway]", before.gateway == after.gateway),
+        ("[http]", before.http == after.http),
+        ("[terminals]", before.terminal_stream == after.terminal_stream),
+        ("[disk]", before.disk == after.disk),
+        ("[retention]", before.retention == after.retention),
+        ("[cards]", before.cards == after.cards),
+    ];
+    for (section, _) in fixed.iter().filter(|(_, same)| !same) {
+        tracing::warn!(section, "the change takes effect at the next start");
+    }
+}

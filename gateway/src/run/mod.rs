@@ -1,0 +1,110 @@
+//! The daemon: builds everything, starts it, reloads it, drains it.
+//!
+//! In: a configuration file, signals. Out: a gateway that runs until it is told to stop. Never: data; it flows through
+//! the parts that are put together here.
+
+mod admin;
+mod daemon;
+pub(crate) mod keys;
+mod sources;
+mod status;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::clock::SystemClock;
+use crate::config::{Config, Loaded};
+use crate::telemetry::logs::Logs;
+use crate::telemetry::service;
+
+pub use daemon::{Daemon, DaemonOptions, StartError};
+
+/// `tillgate run`: works until SIGTERM or SIGINT. SIGHUP reads the configuration again.
+pub async fn run(path: &Path, loaded: Loaded) -> anyhow::Result<()> {
+    let logs = Arc::new(Logs::start(&loaded.config.log)?);
+    banner(&loaded);
+    let mut signals = Signals::new().context("cannot listen for signals")?;
+    let mut daemon = Daemon::start(loaded, Arc::new(SystemClock), DaemonOptions::default()).await?;
+    daemon.say_repeats(Arc::clone(&logs));
+    service::ready("taking inputs");
+    while let Wish::Reload = signals.next().await {
+        service::reloading();
+        reload(path, &mut daemon, &logs).await;
+        service::ready("taking inputs");
+    }
+    service::stopping("finishing what is in hand");
+    tracing::info!("stopping: no new inputs, finishing what is in hand");
+    daemon.stop().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// One line says what runs; the parts add a line for each listener, source and the broker.
+fn banner(loaded: &Loaded) {
+    let gateway = &loaded.config.gateway;
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        gateway = format!("{}/{}/{}", gateway.org, gateway.store, gateway.id),
+        data_dir = %gateway.data_dir.display(),
+        config = loaded.version,
+        "tillgate starts"
+    );
+    for warning in &loaded.warnings.list {
+        tracing::warn!(key = warning.key, "{}", warning.message);
+    }
+}
+
+/// A file with an error changes nothing: the configuration in force stays.
+async fn reload(path: &Path, daemon: &mut Daemon, logs: &Logs) {
+    match Config::load(path) {
+        Ok(loaded) => {
+            if let Err(error) = logs.set_level(&loaded.config.log.level) {
+                tracing::warn!("{error}; the log level stays as it was");
+            }
+            daemon.reload(loaded).await;
+        }
+        Err(errors) => {
+            tracing::error!("the configuration was not reloaded, the one before stays in force: {errors}");
+        }
+    }
+}
+
+/// What a signal asks for.
+enum Wish {
+    Reload,
+    Stop,
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Wish {
+        tokio::select! {
+            _ = self.terminate.recv() => Wish::Stop,
+            _ = self.interrupt.recv() => Wish::Stop,
+            _ = self.hang_up.recv() => Wish::Reload,
+        }
+    }
+}
+
+/// SIGTERM or SIGINT, for commands that have nothing to reload.
+pub async fn stop_signal() -> std::io::Result<()> {
+    let mut signals = Signals::new()?;
+    while let Wish::Reload = signals.next().await {}
+    Ok(())
+}

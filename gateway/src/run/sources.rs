@@ -1,0 +1,134 @@
+//! The sources that run now, and how a changed configuration starts and stops them: what did not change goes on without
+//! a gap, since a till in the middle of a sale must not notice a reload.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tillgate_parsers::card::TokenKey;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::config::{Config, Device, Terminal};
+use crate::pipeline::Pipeline;
+use crate::source::{exchange, lanes};
+use crate::store::Store;
+use crate::telemetry::board::{Board, SourceKind};
+
+/// A source that was told to stop gets so long to finish the input in its hands.
+const STOP_WAIT: Duration = Duration::from_secs(2);
+
+/// What every source is given.
+pub(super) struct Surroundings {
+    pub(super) pipeline: Arc<Pipeline>,
+    pub(super) store: Store,
+    pub(super) board: Arc<Board>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) token_key: Arc<TokenKey>,
+}
+
+/// The running sources.
+pub(super) struct Sources {
+    surroundings: Surroundings,
+    running: BTreeMap<String, Running>,
+}
+
+struct Running {
+    settings: SourceSettings,
+    stop: CancellationToken,
+    task: Option<JoinHandle<()>>,
+}
+
+/// Everything that a source depends on: a source is restarted when any of it changes.
+#[derive(Clone, PartialEq)]
+enum SourceSettings {
+    Device(Device),
+    Partner(Box<exchange::PartnerSettings>),
+    /// Terminals come to our listeners, which read the configuration in force: nothing runs for them.
+    Terminal(Terminal),
+}
+
+impl Sources {
+    pub(super) fn new(surroundings: Surroundings) -> Self {
+        Self { surroundings, running: BTreeMap::new() }
+    }
+
+    /// Starts what is new, stops what is gone, restarts what is different.
+    pub(super) async fn apply(&mut self, config: &Config) {
+        let wanted = wanted(config);
+        let leaving: Vec<String> = self
+            .running
+            .iter()
+            .filter(|(id, running)| wanted.get(*id) != Some(&running.settings))
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in leaving {
+            self.stop(&id).await;
+        }
+        for (id, settings) in wanted {
+            if !self.running.contains_key(&id) {
+                self.start(id, settings);
+            }
+        }
+    }
+
+    /// Stops all sources, side by side.
+    pub(super) async fn stop_all(&mut self) {
+        self.running.values().for_each(|running| running.stop.cancel());
+        for id in self.running.keys().cloned().collect::<Vec<_>>() {
+            self.stop(&id).await;
+        }
+    }
+
+    async fn stop(&mut self, id: &str) {
+        let Some(running) = self.running.remove(id) else { return };
+        running.stop.cancel();
+        if let Some(mut task) = running.task
+            && tokio::time::timeout(STOP_WAIT, &mut task).await.is_err()
+        {
+            tracing::warn!(source = id, "the source did not stop in time; what it had not handed over yet, its sender repeats");
+            task.abort();
+        }
+        self.surroundings.board.remove_source(id);
+        tracing::info!(source = id, "source stopped");
+    }
+
+    fn start(&mut self, id: String, settings: SourceSettings) {
+        let stop = CancellationToken::new();
+        let task = self.spawn(&settings, stop.clone());
+        self.running.insert(id, Running { settings, stop, task });
+    }
+
+    fn spawn(&self, settings: &SourceSettings, stop: CancellationToken) -> Option<JoinHandle<()>> {
+        let Surroundings { pipeline, store, board, clock, token_key } = &self.surroundings;
+        let (pipeline, board, clock) = (Arc::clone(pipeline), Arc::clone(board), Arc::clone(clock));
+        match settings.clone() {
+            SourceSettings::Device(device) => {
+                board.add_source(&device.id, SourceKind::Device, Some(&device.lane), "starting");
+                let token_key = Arc::clone(token_key);
+                Some(tokio::spawn(lanes::run(device, lanes::Services { intake: pipeline, board, clock, token_key }, stop)))
+            }
+            SourceSettings::Partner(partner) => {
+                board.add_source(&partner.id, SourceKind::Partner, None, "starting");
+                let journal = Arc::new(store.clone());
+                Some(tokio::spawn(exchange::run(*partner, pipeline, journal, board, clock, stop)))
+            }
+            SourceSettings::Terminal(terminal) => {
+                board.add_source(&terminal.id, SourceKind::Terminal, terminal.lane.as_deref(), "waiting for its first sale");
+                None
+            }
+        }
+    }
+}
+
+fn wanted(config: &Config) -> BTreeMap<String, SourceSettings> {
+    let devices = config.devices.iter().map(|device| (device.id.clone(), SourceSettings::Device(device.clone())));
+    let partners = config.partners.iter().map(|partner| {
+        let settings = exchange::PartnerSettings::of(config, partner);
+        (partner.id.clone(), SourceSettings::Partner(Box::new(settings)))
+    });
+    let terminals =
+        config.terminals.iter().map(|terminal| (terminal.id.clone(), SourceSettings::Terminal(terminal.clone())));
+    devices.chain(partners).chain(terminals).collect()
+}

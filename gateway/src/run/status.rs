@@ -1,0 +1,223 @@
+//! What the gateway is doing, gathered once a second for everybody who asks: page, `tillgate status`, metrics, readiness.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use tillgate_record::Event;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::config::Loaded;
+use crate::forward::{Outbox, Outgoing};
+use crate::store::{Figures, Store, StoreError};
+use crate::telemetry::board::{Board, SourceKind};
+use crate::telemetry::metric::Metric;
+use crate::telemetry::status::{
+    Condition, DiskFigures, GatewayName, OutboxFigures, Readiness, RecentRecord, Status, masked_id, masked_name,
+};
+use crate::web::StatusSource;
+
+/// How often the figures are read.
+const REFRESH: Duration = Duration::from_secs(1);
+/// Records that people see.
+const RECENT: usize = 12;
+/// A backlog that is older than this needs attention.
+const OLD_SECONDS: f64 = 600.0;
+
+/// The gathered state.
+pub struct StatusBoard {
+    store: Store,
+    board: Arc<Board>,
+    config: watch::Receiver<Arc<Loaded>>,
+    clock: Arc<dyn Clock>,
+    started_at: Timestamp,
+    gathered: Mutex<Gathered>,
+}
+
+#[derive(Clone, Default)]
+struct Gathered {
+    figures: Figures,
+    recent: Vec<RecentRecord>,
+    problem: Option<String>,
+}
+
+impl StatusBoard {
+    pub(super) fn new(
+        store: Store,
+        board: Arc<Board>,
+        config: watch::Receiver<Arc<Loaded>>,
+        clock: Arc<dyn Clock>,
+        started_at: Timestamp,
+    ) -> Self {
+        Self { store, board, config, clock, started_at, gathered: Mutex::default() }
+    }
+
+    /// Gathers once a second, until stopped.
+    pub(super) async fn refresh(self: Arc<Self>, stop: CancellationToken) {
+        loop {
+            self.gather().await;
+            if stop.run_until_cancelled(tokio::time::sleep(REFRESH)).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// One line for the service manager.
+    pub(super) fn line(&self) -> String {
+        let broker = self.board.broker();
+        let state = if broker.connected { "connected" } else { "not connected" };
+        format!("broker {state}, {} records waiting", self.gathered().figures.outbox_records)
+    }
+
+    async fn gather(&self) {
+        let before = self.gathered();
+        let next = match self.store.figures().await {
+            Ok(figures) => {
+                self.export(&figures);
+                let unchanged = figures.sequence_assigned == before.figures.sequence_assigned;
+                let recent = if unchanged { before.recent } else { self.recent(figures.sequence_assigned).await };
+                Gathered { figures, recent, problem: None }
+            }
+            Err(error) => Gathered { problem: Some(error.to_string()), ..before },
+        };
+        *self.gathered.lock().unwrap_or_else(PoisonError::into_inner) = next;
+    }
+
+    async fn recent(&self, newest: u64) -> Vec<RecentRecord> {
+        let from = newest.saturating_sub(RECENT as u64);
+        let records = Outbox::after(&self.store, from, RECENT).await.unwrap_or_default();
+        records.iter().rev().filter_map(shown).collect()
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "gauges are floating point; 2^53 records are enough")]
+    fn export(&self, figures: &Figures) {
+        Metric::OutboxRecords.set(figures.outbox_records as f64, &[]);
+        Metric::OutboxOldest.set(self.oldest_seconds(figures).unwrap_or(0.0), &[]);
+        Metric::SequenceAssigned.set(figures.sequence_assigned as f64, &[]);
+        Metric::SequenceAcknowledged.set(figures.sequence_acknowledged as f64, &[]);
+        Metric::QuarantineEntries.set(figures.quarantine_open as f64, &[]);
+        Metric::DiskUsed.set(figures.disk_used as f64, &[]);
+        Metric::DiskBudget.set(figures.disk_budget as f64, &[]);
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "an age in microseconds fits the 53 bits of a float for 285 years")]
+    fn oldest_seconds(&self, figures: &Figures) -> Option<f64> {
+        let oldest = figures.oldest_received_us?;
+        Some((self.clock.now().as_microsecond() - oldest).max(0) as f64 / 1e6)
+    }
+
+    fn gathered(&self) -> Gathered {
+        self.gathered.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn warnings(&self, gathered: &Gathered) -> Vec<Condition> {
+        let broker = self.board.broker();
+        let unreachable = broker.problem.map(|problem| Condition {
+            code: "broker".to_owned(),
+            message: format!("records wait, the broker does not take them: {problem}"),
+            fix: "inputs are safe on disk and are sent as soon as the broker takes them; `tillgate doctor` looks closer"
+                .to_owned(),
+        });
+        let old = self.oldest_seconds(&gathered.figures).filter(|seconds| *seconds > OLD_SECONDS);
+        let backlog = old.map(|seconds| Condition {
+            code: "backlog-old".to_owned(),
+            message: format!("the oldest record has waited for {:.0} minutes", seconds / 60.0),
+            fix: "look at the broker's state above; nothing is lost while the disk budget lasts".to_owned(),
+        });
+        let quarantine = (gathered.figures.quarantine_open > 0).then(|| Condition {
+            code: "quarantine".to_owned(),
+            message: format!("{} inputs could not become records and wait for a person", gathered.figures.quarantine_open),
+            fix: "`tillgate quarantine list` shows them, `tillgate quarantine show ID` says what is wrong".to_owned(),
+        });
+        unreachable.into_iter().chain(backlog).chain(quarantine).chain(self.absent_devices()).collect()
+    }
+
+    fn absent_devices(&self) -> impl Iterator<Item = Condition> {
+        let sources = self.board.sources().into_iter();
+        sources.filter(|source| source.kind == SourceKind::Device && !source.connected).map(|source| Condition {
+            code: "device".to_owned(),
+            message: format!("{} is not there: {}", source.id, source.detail),
+            fix: "plug it in; `tillgate devices` lists what is attached".to_owned(),
+        })
+    }
+
+    fn reasons(&self, gathered: &Gathered) -> Vec<Condition> {
+        let refusing = self.store.accepting().err().map(|error| refusal(&error));
+        let unreadable = gathered.problem.as_ref().map(|problem| Condition {
+            code: "store".to_owned(),
+            message: problem.clone(),
+            fix: "look at the disk (`df`, `dmesg`); `tillgate verify` says whether the journal is whole".to_owned(),
+        });
+        refusing.into_iter().chain(unreadable).collect()
+    }
+
+    fn readiness(&self, gathered: &Gathered) -> Readiness {
+        let reasons = self.reasons(gathered);
+        Readiness { ready: reasons.is_empty(), reasons, warnings: self.warnings(gathered) }
+    }
+}
+
+impl StatusSource for StatusBoard {
+    async fn status(&self) -> Status {
+        let gathered = self.gathered();
+        let loaded = self.config.borrow().clone();
+        let gateway = &loaded.config.gateway;
+        let figures = &gathered.figures;
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            gateway: GatewayName { org: gateway.org.clone(), store: gateway.store.clone(), id: gateway.id.clone() },
+            started_at: self.started_at,
+            now: self.clock.now(),
+            readiness: self.readiness(&gathered),
+            lanes: loaded.config.lanes.iter().map(|lane| lane.id.clone()).collect(),
+            sources: self.board.sources(),
+            broker: self.board.broker(),
+            outbox: OutboxFigures {
+                backlog: figures.outbox_records,
+                oldest_seconds: self.oldest_seconds(figures),
+                assigned: figures.sequence_assigned,
+                acknowledged: figures.sequence_acknowledged,
+            },
+            quarantine: figures.quarantine_open,
+            disk: DiskFigures { used: figures.disk_used, budget: figures.disk_budget },
+            recent: gathered.recent,
+        }
+    }
+
+    fn ready(&self) -> Readiness {
+        self.readiness(&self.gathered())
+    }
+}
+
+fn refusal(error: &StoreError) -> Condition {
+    let (code, fix) = match error {
+        StoreError::BudgetSpent { .. } => {
+            ("disk-budget", "bring the broker back, or raise [disk] budget; senders repeat what was refused")
+        }
+        StoreError::Overloaded => ("overloaded", "wait a moment; senders repeat what was refused"),
+        StoreError::Stopping => ("stopping", "the gateway is shutting down"),
+        _ => ("store", "look at the disk (`df`, `dmesg`); `tillgate verify` says whether the journal is whole"),
+    };
+    Condition { code: code.to_owned(), message: error.to_string(), fix: fix.to_owned() }
+}
+
+/// A record as people may see it: who it was only by the beginning of a name or an id.
+fn shown(record: &Outgoing) -> Option<RecentRecord> {
+    let event: Event<'_> = serde_json::from_slice(&record.payload).ok()?;
+    let data: Value = serde_json::from_str(event.data.get()).ok()?;
+    let text = |pointer: &str| data.pointer(pointer).and_then(Value::as_str);
+    let name = text("/customer/name").map(masked_name);
+    let id = text("/link/customer_id").map(masked_id);
+    let total = text("/totals/gross").or_else(|| text("/total"));
+    Some(RecentRecord {
+        sequence: record.sequence,
+        at: Timestamp::from_microsecond(record.received_us).ok()?,
+        r#type: event.r#type,
+        source: text("/provenance/source").unwrap_or_default().to_owned(),
+        customer: name.or(id),
+        amount: total.map(|total| [total, text("/currency").unwrap_or_default()].join(" ").trim_end().to_owned()),
+    })
+}

@@ -1,1 +1,0 @@
-//! Lanes: the readings of their devices go into the pipeline.

@@ -1,0 +1,198 @@
+//! Lanes against a simulated device and an intake that notes what it is given.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tillgate_drivers::simulated::SimulatedDevice;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use ulid::Ulid;
+
+use super::*;
+use crate::clock::SystemClock;
+use crate::config::{Driver, Suffix};
+use crate::normalize::reading::RawReading;
+use crate::pipeline::TakenItem;
+
+/// Refuses so many times, then takes.
+struct Notebook {
+    refusals: AtomicUsize,
+    taken: Mutex<Vec<Noted>>,
+}
+
+struct Noted {
+    source: String,
+    channel: tillgate_record::Channel,
+    reading: RawReading,
+}
+
+impl Intake for Notebook {
+    async fn take(&self, input: Input) -> Result<Taken, StoreError> {
+        let less_one = |left: usize| left.checked_sub(1);
+        if self.refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less_one).is_ok() {
+            return Err(StoreError::Overloaded);
+        }
+        assert_eq!(input.media, Media::Reading);
+        let reading = serde_json::from_slice(&input.bytes).unwrap();
+        let noted = Noted { source: input.source, channel: input.channel, reading };
+        self.taken.lock().unwrap().push(noted);
+        let item = TakenItem { status: ItemStatus::Accepted, event_id: None, findings: Vec::new() };
+        Ok(Taken { capture: Ulid::nil(), items: vec![item], replies: Vec::new() })
+    }
+}
+
+struct Rig {
+    hardware: SimulatedDevice,
+    notebook: Arc<Notebook>,
+    board: Arc<Board>,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Rig {
+    async fn start(driver: Driver, refusals: usize) -> Self {
+        let hardware = SimulatedDevice::plug_in().unwrap();
+        let device = Device {
+            id: "device-3".to_owned(),
+            lane: "3".to_owned(),
+            driver,
+            port: hardware.port().to_owned(),
+            baud: 9600,
+            line: "8N1".to_owned(),
+            suffix: Suffix::Any,
+            prefix: String::new(),
+        };
+        let notebook =
+            Arc::new(Notebook { refusals: AtomicUsize::new(refusals), taken: Mutex::default() });
+        let board = Arc::new(Board::default());
+        let services = Services {
+            intake: Arc::clone(&notebook),
+            board: Arc::clone(&board),
+            clock: Arc::new(SystemClock),
+            token_key: Arc::new(TokenKey::from_hex(&"5a".repeat(32)).unwrap()),
+        };
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(run(device, services, stop.clone()));
+        let rig = Self { hardware, notebook, board, stop, task };
+        rig.eventually("connected", || rig.state().0).await;
+        rig
+    }
+
+    /// Whether the device is connected, and what the board says about it.
+    fn state(&self) -> (bool, String) {
+        self.board
+            .sources()
+            .first()
+            .map(|source| (source.connected, source.detail.clone()))
+            .unwrap_or_default()
+    }
+
+    fn barcodes(&self) -> Vec<String> {
+        let taken = self.notebook.taken.lock().unwrap();
+        taken
+            .iter()
+            .map(|noted| match &noted.reading {
+                RawReading::Barcode { data, .. } => data.clone(),
+                RawReading::Card { masked_pan, .. } => masked_pan.clone().unwrap_or_default(),
+            })
+            .collect()
+    }
+
+    async fn eventually(&self, what: &str, holds: impl Fn() -> bool) {
+        let waiting = async {
+            while !holds() {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let result = timeout(Duration::from_secs(5), waiting).await;
+        result.unwrap_or_else(|_| panic!("within 5 seconds: {what}; board: {:?}", self.state()));
+    }
+
+    async fn stopped(self) -> (Arc<Notebook>, Arc<Board>) {
+        self.stop.cancel();
+        timeout(Duration::from_secs(2), self.task).await.expect("stops").unwrap();
+        (self.notebook, self.board)
+    }
+}
+
+#[tokio::test]
+async fn scans_reach_the_pipeline_in_order_and_the_board_shows_it() {
+    let rig = Rig::start(Driver::SerialScanner, 0).await;
+    for number in 0..100 {
+        rig.hardware.scan(&format!("{number:013}")).await.unwrap();
+    }
+    rig.eventually("100 readings", || rig.barcodes().len() == 100).await;
+    let expected: Vec<String> = (0..100).map(|number| format!("{number:013}")).collect();
+    assert_eq!(rig.barcodes(), expected);
+    let source = rig.board.sources().remove(0);
+    assert_eq!((source.captures, source.lane.as_deref()), (100, Some("3")));
+    assert!(source.last_at.is_some() && source.detail.ends_with("9600 8N1"), "{}", source.detail);
+    let (_, board) = rig.stopped().await;
+    assert!(!board.sources().remove(0).connected);
+}
+
+#[tokio::test]
+async fn a_swipe_reaches_the_pipeline_as_a_card_reader_s() {
+    let rig = Rig::start(Driver::SerialMagstripe, 0).await;
+    rig.hardware.swipe(&[";4111111111111111=29121011234?"]).await.unwrap();
+    rig.eventually("a card", || rig.barcodes() == ["411111******1111"]).await;
+    let (notebook, _) = rig.stopped().await;
+    let taken = notebook.taken.lock().unwrap();
+    let noted = taken.first().unwrap();
+    assert_eq!(noted.source, "device-3");
+    assert_eq!(noted.channel, tillgate_record::Channel::CardReader);
+}
+
+#[tokio::test]
+async fn refused_readings_wait_and_come_in_order() {
+    let rig = Rig::start(Driver::SerialScanner, 3).await;
+    for code in ["first", "second", "third"] {
+        rig.hardware.scan(code).await.unwrap();
+    }
+    rig.eventually("a reason", || rig.state().1.contains("readings wait: the store")).await;
+    rig.eventually("all three", || rig.barcodes() == ["first", "second", "third"]).await;
+    assert!(!rig.state().1.contains("wait"), "{}", rig.state().1);
+}
+
+#[tokio::test]
+async fn more_readings_than_can_wait_are_lost_with_a_count() {
+    let rig = Rig::start(Driver::SerialScanner, usize::MAX).await;
+    let extra = 5;
+    let codes: String =
+        (0..=READINGS_WAITING_MAX + extra).map(|number| format!("{number}\r")).collect();
+    rig.hardware.send(codes.as_bytes()).await.unwrap();
+    let lost = format!("{extra} readings lost since the start");
+    rig.eventually(&lost, || rig.state().1.contains(&lost)).await;
+    rig.notebook.refusals.store(0, Ordering::SeqCst);
+    let kept = || rig.barcodes().len() == READINGS_WAITING_MAX + 1;
+    rig.eventually("all that waited", kept).await;
+    assert_eq!(rig.barcodes().last(), Some(&READINGS_WAITING_MAX.to_string()));
+}
+
+#[tokio::test]
+async fn a_stop_while_the_store_refuses_does_not_hang_and_counts_what_is_lost() {
+    let rig = Rig::start(Driver::SerialScanner, usize::MAX).await;
+    for code in ["first", "second"] {
+        rig.hardware.scan(code).await.unwrap();
+    }
+    rig.eventually("a reason", || rig.state().1.contains("readings wait")).await;
+    sleep(Duration::from_millis(50)).await;
+    let (_, board) = rig.stopped().await;
+    let detail = board.sources().remove(0).detail;
+    assert!(detail.contains("2 readings lost"), "{detail}");
+}
+
+#[tokio::test]
+async fn an_unplugged_device_is_shown_with_what_to_do() {
+    let rig = Rig::start(Driver::SerialScanner, 0).await;
+    let Rig { hardware, board, stop, .. } = rig;
+    drop(hardware);
+    let gone = async {
+        while board.sources().iter().any(|source| source.connected) {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(Duration::from_secs(5), gone).await.unwrap();
+    let detail = board.sources().remove(0).detail;
+    assert!(detail.contains("unplugged") && detail.contains("plug it in again"), "{detail}");
+    stop.cancel();
+}

@@ -1,1 +1,0 @@
-//! Terminals: `POST /v1/sales` and the TCP stream.

@@ -1,0 +1,119 @@
+//! Files that partners put into their folders, and the acknowledgements that wait to be put into them.
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
+use ulid::Ulid;
+
+use super::StoreError;
+use super::insert::Bound;
+use crate::source::FileStamp;
+
+/// What became of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileState {
+    /// The capture that holds its content.
+    pub capture: Ulid,
+    /// Whether it has left the folder.
+    pub finished: bool,
+}
+
+/// An acknowledgement that waits to be written into its partner's folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingReply {
+    /// For [`super::Store::reply_written`].
+    pub id: i64,
+    /// The capture that earned it.
+    pub capture: String,
+    /// The name that the file is to have.
+    pub file_name: String,
+    /// `application/EDI-X12` or `application/EDIFACT`.
+    pub content_type: String,
+    /// The acknowledgement.
+    pub content: Vec<u8>,
+}
+
+/// Most replies that one look hands out.
+const REPLIES: i64 = 100;
+
+/// Binds the five parts of a stamp.
+pub(super) fn bind_stamp(query: Bound, stamp: &FileStamp) -> Bound {
+    // Inode numbers use all 64 bits on some file systems: the bits are kept, not the value.
+    query
+        .bind(stamp.partner.as_str())
+        .bind(stamp.name.as_str())
+        .bind(stamp.inode.cast_signed())
+        .bind(stamp.modified_ns)
+        .bind(stamp.bytes.cast_signed())
+}
+
+/// What became of a file, if it was taken.
+pub(super) async fn state(
+    connection: &mut SqliteConnection,
+    stamp: &FileStamp,
+) -> Result<Option<FileState>, StoreError> {
+    const SQL: &str = "SELECT capture, finished FROM edi_file WHERE partner = ? AND name = ? \
+        AND inode = ? AND modified_ns = ? AND bytes = ?";
+    let failed = StoreError::failed("look a file up");
+    let row = bind_stamp(sqlx::query(SQL), stamp).fetch_optional(connection).await;
+    match row.and_then(|row| row.as_ref().map(state_of).transpose()) {
+        Ok(state) => Ok(state),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+fn state_of(row: &SqliteRow) -> Result<FileState, sqlx::Error> {
+    let capture: String = row.try_get(0)?;
+    let capture = Ulid::from_string(&capture).map_err(|error| sqlx::Error::Decode(error.into()))?;
+    Ok(FileState { capture, finished: row.try_get::<i64, _>(1)? != 0 })
+}
+
+/// A file has left its folder.
+pub(super) async fn finish(
+    connection: &mut SqliteConnection,
+    stamp: &FileStamp,
+) -> Result<(), sqlx::Error> {
+    const SQL: &str = "UPDATE edi_file SET finished = 1 WHERE partner = ? AND name = ? \
+        AND inode = ? AND modified_ns = ? AND bytes = ?";
+    bind_stamp(sqlx::query(SQL), stamp).execute(connection).await.map(drop)
+}
+
+/// The replies that wait for a partner, oldest first.
+pub(super) async fn pending_replies(
+    connection: &mut SqliteConnection,
+    partner: &str,
+) -> Result<Vec<PendingReply>, sqlx::Error> {
+    const SQL: &str = "SELECT id, capture, file_name, content_type, content FROM reply \
+        WHERE partner = ? AND written_us IS NULL ORDER BY id LIMIT ?";
+    let rows = sqlx::query(SQL).bind(partner).bind(REPLIES).fetch_all(connection).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(PendingReply {
+                id: row.try_get(0)?,
+                capture: row.try_get(1)?,
+                file_name: row.try_get(2)?,
+                content_type: row.try_get(3)?,
+                content: row.try_get(4)?,
+            })
+        })
+        .collect()
+}
+
+/// A reply is in the partner's folder.
+pub(super) async fn reply_written(
+    connection: &mut SqliteConnection,
+    id: i64,
+    now_us: i64,
+) -> Result<(), sqlx::Error> {
+    const SQL: &str = "UPDATE reply SET written_us = ? WHERE id = ? AND written_us IS NULL";
+    sqlx::query(SQL).bind(now_us).bind(id).execute(connection).await.map(drop)
+}
+
+/// The next control number of a partner. Committed before it is used, so that none is used twice.
+pub(super) async fn next_control_number(
+    connection: &mut SqliteConnection,
+    partner: &str,
+) -> Result<i64, sqlx::Error> {
+    const SQL: &str = "INSERT INTO control_number (partner, last) VALUES (?, 1) \
+        ON CONFLICT (partner) DO UPDATE SET last = last + 1 RETURNING last";
+    sqlx::query(SQL).bind(partner).fetch_one(connection).await?.try_get(0)
+}

@@ -1,0 +1,364 @@
+//! The handle of the store: what the rest of the gateway calls. Writing goes through the queue to the writer, reading
+//! goes to the readers.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use serde_json::value::RawValue;
+use sqlx::Sqlite;
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::SqlitePool;
+use tillgate_record::{Quality, Severity};
+use tokio::sync::watch;
+
+use super::disk::Disk;
+use super::files::{FileState, PendingReply};
+use super::job::{Chore, Job, Queue, Replay};
+use super::open::{self, OpenError};
+use super::outbox::Envelope;
+use super::quarantine::{self, Entry, ShownEntry};
+use super::read::{self, Figures, RecentRecord, StoredCapture};
+use super::row::{signed, unsigned};
+use super::writer::Writer;
+use super::{
+    CustomerEntry, KeyHit, NewCapture, NewItem, Outcome, Product, Pruned, Receipt, StoreError,
+    StoreOptions, directory, files,
+};
+use crate::clock::Clock;
+use crate::customer::CustomerKey;
+use crate::source::FileStamp;
+use crate::telemetry::pulse::Pulse;
+
+/// Customers or products of one commit of an import: captures pass between two of them.
+const IMPORT_BATCH: usize = 500;
+/// Most bytes of a raw input that are shown to people.
+const SHOWN_RAW: u64 = 1 << 20;
+/// A key is data from outside; a longer one is no key.
+const KEY_BYTES: usize = 1024;
+
+/// The store. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pub(super) shared: Arc<Shared>,
+    pub(super) queue: Queue,
+    readers: SqlitePool,
+}
+
+/// What the writer and the handles both see.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) newest: watch::Sender<u64>,
+    acknowledged: AtomicU64,
+    pub(super) disk: Disk,
+    pub(super) envelope: Envelope,
+    pub(super) stopping: AtomicBool,
+    /// Whether the last commit held.
+    pub(super) healthy: AtomicBool,
+    pub(super) directory_version: AtomicU64,
+    pub(super) catalog_version: AtomicU64,
+    pub(super) has_customers: AtomicBool,
+    pub(super) has_products: AtomicBool,
+}
+
+impl Shared {
+    pub(super) fn acknowledged(&self) -> u64 {
+        self.acknowledged.load(Ordering::Acquire)
+    }
+
+    /// Forward only, and never beyond what was committed: a number that the store never gave out is a mistake of
+    /// the broker's side.
+    pub(super) fn acknowledge(&self, through: u64) {
+        let through = through.min(*self.newest.borrow());
+        self.acknowledged.fetch_max(through, Ordering::AcqRel);
+    }
+}
+
+impl Store {
+    /// Opens the store of a data folder and starts its writer.
+    pub async fn open(
+        options: StoreOptions,
+        clock: Arc<dyn Clock>,
+        pulse: Arc<Pulse>,
+    ) -> Result<Self, OpenError> {
+        let mut opened = open::open(&options.data_dir).await?;
+        let failed = |source| OpenError::Database { path: opened.path.clone(), source };
+        let disk = Disk::new(&opened.path, options.budget);
+        disk.measure(&mut opened.connection).await.map_err(failed)?;
+        let filled = directory::is_filled(&mut opened.connection).await.map_err(failed)?;
+        let counters = &opened.counters;
+        let shared = Arc::new(Shared {
+            newest: watch::Sender::new(unsigned(counters.newest())),
+            acknowledged: AtomicU64::new(unsigned(counters.acknowledged)),
+            disk,
+            envelope: Envelope {
+                source: format!("/{}/{}/{}", options.org, options.store, options.gateway),
+                incarnation: u32::try_from(counters.incarnation).unwrap_or(u32::MAX),
+            },
+            stopping: AtomicBool::new(false),
+            healthy: AtomicBool::new(true),
+            directory_version: AtomicU64::new(unsigned(counters.directory_version)),
+            catalog_version: AtomicU64::new(unsigned(counters.catalog_version)),
+            has_customers: AtomicBool::new(filled.0),
+            has_products: AtomicBool::new(filled.1),
+        });
+        let (queue, jobs) = Queue::new();
+        let readers = opened.readers.clone();
+        let writer = Writer::new(opened, Arc::clone(&shared), options.retention, clock, pulse);
+        tokio::spawn(writer.run(jobs));
+        Ok(Self { shared, queue, readers })
+    }
+
+    /// Commits a capture with all that it became. The answer comes after the sync.
+    pub async fn commit(&self, mut capture: NewCapture) -> Result<Receipt, StoreError> {
+        capture.items = capture.items.into_iter().map(checked).collect::<Result<_, _>>()?;
+        let bytes = capture.bytes();
+        self.accepting_bytes(bytes)?;
+        self.queue.ask(bytes, |answer| Job::Capture(Box::new(capture), answer)).await
+    }
+
+    /// Whether a capture would be taken now.
+    pub fn accepting(&self) -> Result<(), StoreError> {
+        self.accepting_bytes(0)
+    }
+
+    fn accepting_bytes(&self, bytes: usize) -> Result<(), StoreError> {
+        if self.shared.stopping.load(Ordering::Relaxed) {
+            return Err(StoreError::Stopping);
+        }
+        self.shared.disk.room_for(unsigned(signed(bytes)).max(1))
+    }
+
+    /// Whether the last commit held. For `/readyz`.
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        self.shared.healthy.load(Ordering::Relaxed)
+    }
+
+    /// The next control number of a partner, from 1 to 999,999,999. Some may stay unused; none comes twice.
+    pub async fn reserve_control_number(&self, partner: &str) -> Result<u32, StoreError> {
+        let partner = partner.to_owned();
+        self.queue.chore(|answer| Chore::ControlNumber(partner, answer)).await
+    }
+
+    /// The customers that these keys lead to, at most four a key.
+    pub async fn customers_by_keys(&self, keys: &[CustomerKey]) -> Result<Vec<KeyHit>, StoreError> {
+        if keys.is_empty() || self.directory_is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut reader = self.reader("look customers up").await?;
+        let hits = directory::customers_by_keys(&mut reader, keys).await;
+        hits.map_err(StoreError::failed("look customers up"))
+    }
+
+    /// The products of these GTINs (14 digits).
+    pub async fn products(&self, gtins: &[&str]) -> Result<HashMap<String, Product>, StoreError> {
+        if gtins.is_empty() || self.catalog_is_empty() {
+            return Ok(HashMap::new());
+        }
+        let mut reader = self.reader("look products up").await?;
+        let products = directory::products(&mut reader, gtins).await;
+        products.map_err(StoreError::failed("look products up"))
+    }
+
+    /// Rises with each change of the directory.
+    #[must_use]
+    pub fn directory_version(&self) -> u64 {
+        self.shared.directory_version.load(Ordering::Acquire)
+    }
+
+    /// Rises with each change of the catalog.
+    #[must_use]
+    pub fn catalog_version(&self) -> u64 {
+        self.shared.catalog_version.load(Ordering::Acquire)
+    }
+
+    /// Whether there are no customers, so that nobody needs to look.
+    #[must_use]
+    pub fn directory_is_empty(&self) -> bool {
+        !self.shared.has_customers.load(Ordering::Acquire)
+    }
+
+    /// Whether there are no products, so that nobody needs to look.
+    #[must_use]
+    pub fn catalog_is_empty(&self) -> bool {
+        !self.shared.has_products.load(Ordering::Acquire)
+    }
+
+    /// Writes customers; one of the same id is replaced with all its keys. Returns the directory's version.
+    pub async fn import_customers(&self, customers: Vec<CustomerEntry>) -> Result<u64, StoreError> {
+        for batch in customers.chunks(IMPORT_BATCH) {
+            let batch = batch.to_vec();
+            self.queue.chore(|answer| Chore::Customers(batch, answer)).await?;
+        }
+        Ok(self.directory_version())
+    }
+
+    /// Writes products; one of the same GTIN is replaced. Returns the catalog's version.
+    pub async fn import_products(&self, products: Vec<Product>) -> Result<u64, StoreError> {
+        for batch in products.chunks(IMPORT_BATCH) {
+            let batch = batch.to_vec();
+            self.queue.chore(|answer| Chore::Products(batch, answer)).await?;
+        }
+        Ok(self.catalog_version())
+    }
+
+    /// What became of a file, if it was taken.
+    pub async fn file_state(&self, stamp: &FileStamp) -> Result<Option<FileState>, StoreError> {
+        files::state(&mut *self.reader("look a file up").await?, stamp).await
+    }
+
+    /// A file has left its folder.
+    pub async fn file_finished(&self, stamp: &FileStamp) -> Result<(), StoreError> {
+        let stamp = stamp.clone();
+        self.queue.chore(|answer| Chore::FileFinished(stamp, answer)).await
+    }
+
+    /// The acknowledgements that wait to be written into a partner's folder, oldest first, some at a time.
+    pub async fn pending_replies(&self, partner: &str) -> Result<Vec<PendingReply>, StoreError> {
+        let mut reader = self.reader("read replies").await?;
+        let replies = files::pending_replies(&mut reader, partner).await;
+        replies.map_err(StoreError::failed("read replies"))
+    }
+
+    /// An acknowledgement is in its partner's folder.
+    pub async fn reply_written(&self, id: i64) -> Result<(), StoreError> {
+        self.queue.chore(|answer| Chore::ReplyWritten(id, answer)).await
+    }
+
+    /// Quarantine entries, newest first.
+    pub async fn quarantine_list(
+        &self,
+        limit: u32,
+        closed_too: bool,
+    ) -> Result<Vec<Entry>, StoreError> {
+        quarantine::list(&mut *self.reader("list quarantine").await?, limit, closed_too).await
+    }
+
+    /// A quarantine entry with its input, or the beginning of it.
+    pub async fn quarantine_show(&self, id: &str) -> Result<ShownEntry, StoreError> {
+        let mut reader = self.reader("read quarantine").await?;
+        let entry = quarantine::entry(&mut reader, id).await?;
+        let row = read::capture_row(&mut reader, &entry.capture).await?;
+        drop(reader);
+        let raw = read::unpacked(&row, SHOWN_RAW)?;
+        Ok(ShownEntry {
+            raw: raw.map(|raw| String::from_utf8_lossy(&raw).into_owned()),
+            media: row.media,
+            raw_bytes: unsigned(row.raw_bytes),
+            entry,
+        })
+    }
+
+    /// A person gives an entry up.
+    pub async fn quarantine_discard(&self, id: &str, by: &str) -> Result<(), StoreError> {
+        let (id, by) = (id.to_owned(), by.to_owned());
+        self.queue.chore(|answer| Chore::Discard(id, by, answer)).await
+    }
+
+    /// An entry is tried again with this result. A conflict becomes the next version of its key; what still cannot
+    /// become a record stays open with its new findings.
+    pub async fn commit_replay(
+        &self,
+        entry: &str,
+        item: NewItem,
+        by: &str,
+    ) -> Result<Outcome, StoreError> {
+        let replay = Replay { entry: entry.to_owned(), item: checked(item)?, by: by.to_owned() };
+        self.queue.chore(|answer| Chore::Replay(Box::new(replay), answer)).await
+    }
+
+    /// A capture with its whole input.
+    pub async fn capture_raw(&self, capture: &str) -> Result<StoredCapture, StoreError> {
+        let mut reader = self.reader("read a capture").await?;
+        let row = read::capture_row(&mut reader, capture).await?;
+        drop(reader);
+        read::stored_capture(row)
+    }
+
+    /// How the store stands.
+    pub async fn figures(&self) -> Result<Figures, StoreError> {
+        let shared = &self.shared;
+        let (assigned, acknowledged) = (*shared.newest.borrow(), shared.acknowledged());
+        let mut reader = self.reader("read figures").await?;
+        let waiting = read::waiting(&mut reader, i64::try_from(acknowledged).unwrap_or(i64::MAX));
+        let (oldest_received_us, quarantine_open, captures) =
+            waiting.await.map_err(StoreError::failed("read figures"))?;
+        Ok(Figures {
+            outbox_records: assigned.saturating_sub(acknowledged),
+            oldest_received_us,
+            sequence_assigned: assigned,
+            sequence_acknowledged: acknowledged,
+            incarnation: shared.envelope.incarnation,
+            quarantine_open,
+            captures,
+            disk_used: shared.disk.used(),
+            disk_budget: shared.disk.budget(),
+            wal_bytes: shared.disk.wal_bytes(),
+            directory_version: self.directory_version(),
+            catalog_version: self.catalog_version(),
+        })
+    }
+
+    /// The newest records, newest first.
+    pub async fn recent_records(&self, limit: u32) -> Result<Vec<RecentRecord>, StoreError> {
+        let mut reader = self.reader("read records").await?;
+        let records = read::recent_records(&mut reader, limit, self.shared.acknowledged()).await;
+        records.map_err(StoreError::failed("read records"))
+    }
+
+    /// One step of pruning. The writer takes such steps on its own; this one is for those who wait for it.
+    pub async fn prune(&self) -> Result<Pruned, StoreError> {
+        self.queue.chore(Chore::Prune).await
+    }
+
+    /// Takes nothing more, finishes what is queued, writes the cursor and folds the log into the file.
+    pub async fn close(self) {
+        // A writer that is gone has nothing left to finish.
+        let _ = self.queue.chore(Chore::Close).await;
+        self.readers.close().await;
+    }
+
+    pub(super) async fn reader(
+        &self,
+        operation: &'static str,
+    ) -> Result<PoolConnection<Sqlite>, StoreError> {
+        self.readers.acquire().await.map_err(StoreError::failed(operation))
+    }
+}
+
+impl NewCapture {
+    /// What it takes in memory and, about, on disk.
+    pub(super) fn bytes(&self) -> usize {
+        let items = self.items.iter().map(|item| match item {
+            // Row, key twice, event id and the pages' own share.
+            NewItem::Record(record) => record.data.len() + 2 * record.key.as_str().len() + 200,
+            NewItem::Quarantine(findings) => 200 + findings.len() * 200,
+            NewItem::Noted => 0,
+        });
+        let replies = self.replies.iter().map(|reply| reply.content.len());
+        400 + self.raw_zstd.len() + items.chain(replies).sum::<usize>()
+    }
+}
+
+/// What would fail a whole group is dealt with before it gets there.
+fn checked(item: NewItem) -> Result<NewItem, StoreError> {
+    let NewItem::Record(record) = item else { return Ok(item) };
+    let key = record.key.as_str();
+    if serde_json::from_slice::<&RawValue>(&record.data).is_err() {
+        return Err(StoreError::Unusable { reason: format!("the data of {key} is no JSON") });
+    }
+    if key.is_empty() || key.len() > KEY_BYTES {
+        return Ok(NewItem::Quarantine(vec![Quality {
+            rule: "key-length".to_owned(),
+            severity: Severity::Error,
+            path: String::new(),
+            message:
+                "the numbers that name this event are too long: correct them and send it again"
+                    .to_owned(),
+            expected: Some(format!("1 to {KEY_BYTES} bytes")),
+            found: Some(format!("{} bytes", key.len())),
+        }]));
+    }
+    Ok(NewItem::Record(record))
+}

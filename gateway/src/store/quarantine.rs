@@ -1,0 +1,334 @@
+//! Quarantine: what could not become a record, kept whole until a person has dealt with it.
+//!
+//! An entry is about one item of a capture. It is open, then replayed or discarded, and says by whom.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use sqlx::{Row, SqliteConnection};
+use tillgate_record::{Quality, Severity};
+
+use super::counters::Counters;
+use super::group::{Group, Known, KnownKeys, Place, findings_json, known_key, new_entry};
+use super::job::Replay;
+use super::row::{ENTRY_COLUMNS, EntryRow, moment, unsigned};
+use super::{NewItem, NewRecord, Outcome, StoreError};
+use crate::forward::Notice;
+
+/// An entry as a list shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Its name: the capture and the item.
+    pub id: String,
+    /// The capture's id.
+    pub capture: String,
+    /// The item within the capture, from 0.
+    pub item: u32,
+    /// When the capture was received (RFC 3339, UTC).
+    pub received_at: String,
+    /// The configured source.
+    pub source: String,
+    /// The kind of way in.
+    pub channel: String,
+    /// What is wrong.
+    pub findings: Vec<Quality>,
+    /// Open, replayed, discarded.
+    pub state: EntryState,
+    /// What was done with it, when and by whom.
+    pub closed: Option<String>,
+    /// The record that the broker refused, where the entry is about one.
+    pub parked: Option<u64>,
+    /// The record that it became.
+    pub replayed: Option<u64>,
+}
+
+/// Where an entry stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EntryState {
+    /// Waits for a person.
+    Open,
+    /// Tried again with success.
+    Replayed,
+    /// Given up by a person.
+    Discarded,
+}
+
+impl EntryState {
+    fn of_name(name: &str) -> Self {
+        match name {
+            "open" => Self::Open,
+            "replayed" => Self::Replayed,
+            _ => Self::Discarded,
+        }
+    }
+}
+
+/// An entry with the input.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownEntry {
+    /// The entry.
+    #[serde(flatten)]
+    pub entry: Entry,
+    /// How the input is to be read.
+    pub media: String,
+    /// Size of the whole input.
+    pub raw_bytes: u64,
+    /// The input, or its beginning where it is large, as text for people: bytes that are no UTF-8 are replaced.
+    /// None once it was pruned, which needs a closed entry.
+    pub raw: Option<String>,
+}
+
+/// Names, rule and what it is about: enough to find the entry, nothing of its content.
+#[derive(Serialize)]
+struct NoticePayload<'a> {
+    entry: &'a str,
+    capture: &'a str,
+    item: i64,
+    source: &'a str,
+    channel: &'a str,
+    received_at: String,
+    findings: BTreeMap<&'a str, u32>,
+}
+
+/// Most codes in a notice.
+const NOTICE_CODES: usize = 64;
+
+impl Entry {
+    fn of(row: EntryRow) -> Result<Self, StoreError> {
+        if row.digest() != row.checksum {
+            return Err(StoreError::Damaged { what: format!("quarantine entry {}", row.entry) });
+        }
+        let closed = closed(&row);
+        Ok(Self {
+            capture: capture_of(&row.entry).to_owned(),
+            id: row.entry,
+            item: u32::try_from(row.item).unwrap_or(u32::MAX),
+            received_at: moment(row.received_us).to_string(),
+            source: row.source,
+            channel: row.channel,
+            findings: serde_json::from_str(&row.findings).unwrap_or_default(),
+            state: EntryState::of_name(&row.state),
+            closed,
+            parked: row.parked.map(unsigned),
+            replayed: row.replayed.map(unsigned),
+        })
+    }
+}
+
+fn closed(row: &EntryRow) -> Option<String> {
+    let how = row.closed_how.as_deref()?;
+    Some(format!("{how} at {}", moment(row.closed_us.unwrap_or_default())))
+}
+
+/// The name of an entry begins with the capture's id, which has no dash.
+fn capture_of(entry: &str) -> &str {
+    entry.split_once('-').map_or(entry, |(capture, _)| capture)
+}
+
+/// Entries, newest first.
+pub(super) async fn list(
+    connection: &mut SqliteConnection,
+    limit: u32,
+    closed_too: bool,
+) -> Result<Vec<Entry>, StoreError> {
+    let condition = if closed_too { "" } else { "WHERE state = 'open'" };
+    let sql =
+        format!("SELECT {ENTRY_COLUMNS} FROM quarantine {condition} ORDER BY entry DESC LIMIT ?");
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(limit).fetch_all(connection).await;
+    let rows = rows.map_err(StoreError::failed("list quarantine"))?;
+    rows.iter()
+        .map(|row| Entry::of(EntryRow::of(row).map_err(StoreError::failed("list quarantine"))?))
+        .collect()
+}
+
+/// One entry.
+pub(super) async fn entry(
+    connection: &mut SqliteConnection,
+    id: &str,
+) -> Result<Entry, StoreError> {
+    Entry::of(entry_row(connection, id).await?)
+}
+
+async fn entry_row(connection: &mut SqliteConnection, id: &str) -> Result<EntryRow, StoreError> {
+    let sql = format!("SELECT {ENTRY_COLUMNS} FROM quarantine WHERE entry = ?");
+    let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id);
+    let row = query.fetch_optional(connection).await;
+    match row.and_then(|row| row.as_ref().map(EntryRow::of).transpose()) {
+        Ok(Some(row)) => Ok(row),
+        Ok(None) => Err(StoreError::NotFound { what: "quarantine entry", id: id.to_owned() }),
+        Err(error) => Err(StoreError::failed("read quarantine")(error)),
+    }
+}
+
+async fn open_entry(connection: &mut SqliteConnection, id: &str) -> Result<EntryRow, StoreError> {
+    let row = entry_row(connection, id).await?;
+    match closed(&row) {
+        Some(how) => Err(StoreError::EntryClosed { id: id.to_owned(), how }),
+        None => Ok(row),
+    }
+}
+
+fn close(mut row: EntryRow, state: &str, how: String, now_us: i64) -> EntryRow {
+    row.state = state.to_owned();
+    row.closed_us = Some(now_us);
+    row.closed_how = Some(how);
+    row.sealed()
+}
+
+/// A person gives an entry up.
+pub(super) async fn discard(
+    connection: &mut SqliteConnection,
+    id: &str,
+    by: &str,
+    now_us: i64,
+) -> Result<(), StoreError> {
+    let row = open_entry(connection, id).await?;
+    let row = close(row, "discarded", format!("discarded by {by}"), now_us);
+    EntryRow::write(connection, &[row]).await.map_err(StoreError::failed("discard an entry"))
+}
+
+/// An entry is tried again. Returns the counters to keep once the caller has committed.
+pub(super) async fn replay(
+    connection: &mut SqliteConnection,
+    counters: Counters,
+    replay: Replay,
+    now_us: i64,
+) -> Result<(Counters, Outcome), StoreError> {
+    let failed = || StoreError::failed("replay an entry");
+    let mut row = open_entry(connection, &replay.entry).await?;
+    let mut group = Group::new(counters, KnownKeys::new());
+    let outcome = match replay.item {
+        NewItem::Quarantine(findings) => {
+            row.findings = findings_json(&findings);
+            Outcome::Quarantined { entry: row.entry.clone() }
+        }
+        NewItem::Noted => Outcome::Noted,
+        NewItem::Record(record) => {
+            let known = known_key(connection, &record.key).await.map_err(failed())?;
+            replay_record(&mut group, &mut row, record, known.as_ref())
+        }
+    };
+    let row = match outcome {
+        Outcome::Quarantined { .. } => row.sealed(),
+        _ => close(row, "replayed", format!("replayed by {}", replay.by), now_us),
+    };
+    group.entries.push(row);
+    group.write(connection).await.map_err(failed())?;
+    Ok((group.after, outcome))
+}
+
+/// A key that is known with the same content was accepted meanwhile. With other content a person has now said that
+/// this one is right: it becomes the next version, with an event id of its own. What the broker refused becomes the
+/// next version in any case, since the version before never went out.
+fn replay_record(
+    group: &mut Group,
+    row: &mut EntryRow,
+    record: NewRecord,
+    known: Option<&Known>,
+) -> Outcome {
+    let version = match known {
+        Some(known) if known.content == record.content && row.parked.is_none() => {
+            return Outcome::Duplicate { sequence: unsigned(known.sequence) };
+        }
+        Some(known) => u32::try_from(known.version + 1).unwrap_or(u32::MAX),
+        None => 1,
+    };
+    let place = Place {
+        capture_id: capture_of(&row.entry),
+        capture: row.capture,
+        item: row.item,
+        received_us: row.received_us,
+        source: &row.source,
+        channel: &row.channel,
+    };
+    let sequence = group.record(&place, record, version);
+    row.replayed = i64::try_from(sequence).ok();
+    Outcome::Accepted { sequence }
+}
+
+/// The broker will never take a record: it is marked, and an entry tells people. A second time is no error, since a
+/// restart may come between this and the acknowledgement of what is behind.
+pub(super) async fn park(
+    connection: &mut SqliteConnection,
+    sequence: i64,
+    reason: &str,
+) -> Result<(), sqlx::Error> {
+    const MARK: &str = "UPDATE record SET parked = ? WHERE sequence = ? AND parked IS NULL";
+    const OF: &str = "SELECT capture.number, capture.id, record.item, record.received_us, \
+        capture.source, capture.channel, record.key \
+        FROM record JOIN capture ON capture.number = record.capture WHERE sequence = ?";
+    let query = sqlx::query(MARK).bind(reason).bind(sequence);
+    if query.execute(&mut *connection).await?.rows_affected() == 0 {
+        return Ok(());
+    }
+    let row = sqlx::query(OF).bind(sequence).fetch_one(&mut *connection).await?;
+    let (id, source, channel): (String, String, String) =
+        (row.try_get(1)?, row.try_get(4)?, row.try_get(5)?);
+    let place = Place {
+        capture_id: &id,
+        capture: row.try_get(0)?,
+        item: row.try_get(2)?,
+        received_us: row.try_get(3)?,
+        source: &source,
+        channel: &channel,
+    };
+    let mut entry = new_entry(&place, &[parked_finding(&row.try_get::<String, _>(6)?, reason)]);
+    entry.entry.push_str("-refused");
+    entry.parked = Some(sequence);
+    EntryRow::write(connection, &[entry.sealed()]).await
+}
+
+fn parked_finding(key: &str, reason: &str) -> Quality {
+    Quality {
+        rule: "refused-by-broker".to_owned(),
+        severity: Severity::Error,
+        path: String::new(),
+        message: format!("{key} was accepted but cannot be delivered: {reason}"),
+        expected: None,
+        found: None,
+    }
+}
+
+/// The CRM has the notice of an entry.
+pub(super) async fn noticed(
+    connection: &mut SqliteConnection,
+    id: &str,
+) -> Result<(), sqlx::Error> {
+    const SQL: &str = "UPDATE quarantine SET noticed = 1 WHERE entry = ?";
+    sqlx::query(SQL).bind(id).execute(connection).await.map(drop)
+}
+
+/// Notices that the CRM does not have, oldest first.
+pub(super) async fn notices(
+    connection: &mut SqliteConnection,
+    limit: i64,
+) -> Result<Vec<Notice>, sqlx::Error> {
+    let sql =
+        format!("SELECT {ENTRY_COLUMNS} FROM quarantine WHERE noticed = 0 ORDER BY entry LIMIT ?");
+    let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(limit);
+    let rows = query.fetch_all(connection).await?;
+    rows.iter().map(|row| Ok(notice(&EntryRow::of(row)?))).collect()
+}
+
+fn notice(row: &EntryRow) -> Notice {
+    let findings: Vec<Quality> = serde_json::from_str(&row.findings).unwrap_or_default();
+    let mut codes = BTreeMap::new();
+    for finding in &findings {
+        if codes.len() < NOTICE_CODES || codes.contains_key(finding.rule.as_str()) {
+            *codes.entry(finding.rule.as_str()).or_default() += 1;
+        }
+    }
+    let payload = NoticePayload {
+        entry: &row.entry,
+        capture: capture_of(&row.entry),
+        item: row.item,
+        source: &row.source,
+        channel: &row.channel,
+        received_at: moment(row.received_us).to_string(),
+        findings: codes,
+    };
+    // Strings and numbers: serializing them cannot fail.
+    let payload = serde_json::to_vec(&payload).unwrap_or_default();
+    Notice { id: row.entry.clone(), payload: payload.into() }
+}

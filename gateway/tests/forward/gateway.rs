@@ -1,0 +1,201 @@
+//! The forwarder under test, with an outbox in memory.
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tillgate::clock::SystemClock;
+use tillgate::config::NoSubscriber;
+use tillgate::forward::{
+    self, Address, Connection, Notice, Outbox, OutboxError, Outgoing, Settings, Surroundings,
+    Timing, Version,
+};
+use tillgate::telemetry::board::Board;
+use tillgate::telemetry::pulse::Pulse;
+use tokio::sync::watch;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+/// How long anything may take.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// An outbox without a disk.
+#[derive(Clone)]
+pub(crate) struct MemoryOutbox(Arc<Inner>);
+
+pub(crate) struct Inner {
+    records: Mutex<BTreeMap<u64, Bytes>>,
+    newest: watch::Sender<u64>,
+    acknowledged: AtomicU64,
+    pub(crate) parked: Mutex<BTreeMap<u64, String>>,
+    pub(crate) notices: Mutex<Vec<Notice>>,
+    pub(crate) readings: AtomicUsize,
+}
+
+impl Deref for MemoryOutbox {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl MemoryOutbox {
+    /// With records 1 to `count`, of about `bytes` bytes.
+    pub(crate) fn with_records(count: u64, bytes: usize) -> Self {
+        let outbox = Self(Arc::new(Inner {
+            records: Mutex::default(),
+            newest: watch::Sender::new(0),
+            acknowledged: AtomicU64::new(0),
+            parked: Mutex::default(),
+            notices: Mutex::default(),
+            readings: AtomicUsize::new(0),
+        }));
+        for _ in 0..count {
+            outbox.add(bytes);
+        }
+        outbox
+    }
+
+    /// One more record. Its payload begins with its number and a blank.
+    pub(crate) fn add(&self, bytes: usize) -> u64 {
+        let mut records = self.records.lock().unwrap();
+        let sequence = records.len() as u64 + 1;
+        let payload = format!("{sequence} {}", ".".repeat(bytes));
+        records.insert(sequence, Bytes::from(payload));
+        drop(records);
+        self.newest.send_replace(sequence);
+        sequence
+    }
+
+    pub(crate) fn through(&self) -> u64 {
+        self.0.acknowledged.load(Ordering::SeqCst)
+    }
+}
+
+impl Outbox for MemoryOutbox {
+    async fn after(&self, sequence: u64, limit: usize) -> Result<Vec<Outgoing>, OutboxError> {
+        self.readings.fetch_add(1, Ordering::SeqCst);
+        let parked = self.parked.lock().unwrap().clone();
+        let records = self.records.lock().unwrap();
+        let open = records.range(sequence + 1..).filter(|(key, _)| !parked.contains_key(key));
+        let outgoing = |(sequence, payload): (&u64, &Bytes)| Outgoing {
+            sequence: *sequence,
+            received_us: 0,
+            payload: payload.clone(),
+        };
+        Ok(open.take(limit).map(outgoing).collect())
+    }
+
+    fn newest(&self) -> watch::Receiver<u64> {
+        self.0.newest.subscribe()
+    }
+
+    fn acknowledged(&self) -> u64 {
+        self.through()
+    }
+
+    fn acknowledge(&self, through: u64) {
+        let before = self.0.acknowledged.swap(through, Ordering::SeqCst);
+        assert!(before < through, "acknowledged {through} after {before}");
+    }
+
+    async fn park(&self, sequence: u64, reason: &str) -> Result<(), OutboxError> {
+        let before = self.parked.lock().unwrap().insert(sequence, reason.to_owned());
+        assert_eq!(before, None, "parked twice");
+        Ok(())
+    }
+
+    async fn notices(&self, limit: usize) -> Result<Vec<Notice>, OutboxError> {
+        Ok(self.notices.lock().unwrap().iter().take(limit).cloned().collect())
+    }
+
+    async fn notice_acknowledged(&self, id: &str) -> Result<(), OutboxError> {
+        self.notices.lock().unwrap().retain(|notice| notice.id != id);
+        Ok(())
+    }
+}
+
+/// Settings with short waits.
+pub(crate) fn settings(version: Version, port: u16) -> Settings {
+    let address = Address { host: "127.0.0.1".to_owned(), port, tls: false };
+    Settings {
+        connection: Connection::plain(address, version, "acme-0042-gw-1"),
+        topic_prefix: "tillgate/v1/acme/0042/gw-1".to_owned(),
+        window_records: 200,
+        message_max: 1 << 20,
+        no_subscriber: NoSubscriber::Hold,
+        timing: Timing {
+            connect: Duration::from_secs(1),
+            silence: Duration::from_secs(1),
+            backoff_base: Duration::from_millis(10),
+            backoff_cap: Duration::from_millis(100),
+            connect_floor: Duration::from_millis(5),
+            stable: Duration::from_secs(60),
+            stop: Duration::from_secs(1),
+            notices: Duration::from_millis(50),
+        },
+    }
+}
+
+/// A running forwarder. Aborted when dropped.
+pub(crate) struct Gateway {
+    pub(crate) outbox: MemoryOutbox,
+    pub(crate) board: Arc<Board>,
+    pub(crate) pulse: Arc<Pulse>,
+    stop: CancellationToken,
+    task: AbortOnDropHandle<()>,
+}
+
+impl Gateway {
+    pub(crate) fn start(settings: Settings, outbox: &MemoryOutbox) -> Self {
+        let surroundings = Surroundings {
+            board: Arc::default(),
+            pulse: Arc::default(),
+            clock: Arc::new(SystemClock),
+            stop: CancellationToken::new(),
+        };
+        let task = tokio::spawn(forward::run(settings, outbox.clone(), surroundings.clone()));
+        Self {
+            outbox: outbox.clone(),
+            board: surroundings.board,
+            pulse: surroundings.pulse,
+            stop: surroundings.stop,
+            task: AbortOnDropHandle::new(task),
+        }
+    }
+
+    /// Waits until all records through a number are acknowledged.
+    pub(crate) async fn delivered(&self, through: u64) {
+        until(&format!("{through} records"), || self.outbox.through() >= through).await;
+    }
+
+    /// What the board says is wrong, once it says so.
+    pub(crate) async fn problem(&self, part: &str) -> String {
+        let problem = || self.board.broker().problem.unwrap_or_default();
+        let begun = Instant::now();
+        while !problem().contains(part) {
+            assert!(begun.elapsed() < LIMIT, "expected \"{part}\", found \"{}\"", problem());
+            sleep(Duration::from_millis(2)).await;
+        }
+        problem()
+    }
+
+    pub(crate) async fn stop(self) {
+        self.stop.cancel();
+        let _ = tokio::time::timeout(Duration::from_secs(5), self.task).await.expect("no stop");
+    }
+}
+
+/// Waits for something, at most ten seconds.
+pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !condition() {
+        assert!(begun.elapsed() < LIMIT, "waited too long for {what}");
+        sleep(Duration::from_millis(2)).await;
+    }
+}

@@ -1,1 +1,0 @@
-//! Barcodes: AIM symbology identifiers, GTINs, GS1 element strings.

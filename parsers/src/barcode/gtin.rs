@@ -1,0 +1,182 @@
+//! Numbers of the EAN/UPC family: check digits, expansion, add-ons.
+
+use crate::finding::{Fault, Finding, Severity};
+
+/// A number that EAN/UPC carries.
+pub(super) struct Retail {
+    pub(super) symbology: &'static str,
+    /// 14 digits.
+    pub(super) gtin: String,
+    pub(super) add_on: Option<String>,
+}
+
+/// A number of which only the digits are known.
+pub(super) struct Plain {
+    pub(super) symbology: Option<&'static str>,
+    /// 14 digits.
+    pub(super) gtin: String,
+}
+
+/// Why a content is no number of the EAN/UPC family.
+pub(super) enum Problem {
+    /// Something else than digits, or too many or too few.
+    Form {
+        /// How many characters there are.
+        length: usize,
+    },
+    /// The check digit is wrong.
+    CheckDigit {
+        /// What it should be.
+        expected: Option<u8>,
+        /// What it is.
+        found: u8,
+    },
+}
+
+/// The check digit of GS1 General Specifications 7.9: from the right, digits count three times and once in turn.
+/// Expects all digits with the check digit last.
+#[must_use]
+pub fn check_digit_fits(number: &[u8]) -> bool {
+    number.len() > 1
+        && number.iter().all(u8::is_ascii_digit)
+        && number.last().copied() == expected_check_digit(number).map(|digit| b'0' + digit)
+}
+
+/// What the last digit should be.
+pub(super) fn expected_check_digit(number: &[u8]) -> Option<u8> {
+    let (_, front) = number.split_last()?;
+    let sum: u32 = front
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(place, digit)| {
+            let digit = u32::from(digit.wrapping_sub(b'0'));
+            if place % 2 == 0 { 3 * digit } else { digit }
+        })
+        .sum();
+    u8::try_from((10 - sum % 10) % 10).ok()
+}
+
+/// Reads what stands under `]E0` and `]E3`.
+pub(super) fn retail(content: &[u8]) -> Result<Retail, Problem> {
+    if !content.iter().all(u8::is_ascii_digit) {
+        return Err(Problem::Form { length: content.len() });
+    }
+    // The linear part is tried from the longest: 13 digits may also be eight with five beside them.
+    let parts = [(13, 0), (12, 0), (8, 0), (13, 2), (13, 5), (12, 2), (12, 5), (8, 2), (8, 5)];
+    let fitting = parts.into_iter().filter(|(linear, add_on)| linear + add_on == content.len());
+    let mut problem = Problem::Form { length: content.len() };
+    for (linear, _) in fitting {
+        let (number, add_on) = content.split_at_checked(linear).unwrap_or((content, b""));
+        match linear_part(number) {
+            Ok((symbology, gtin)) => {
+                let add_on = (!add_on.is_empty()).then(|| text(add_on));
+                return Ok(Retail { symbology, gtin, add_on });
+            }
+            Err(wrong) if matches!(problem, Problem::Form { .. }) => problem = wrong,
+            Err(_) => {}
+        }
+    }
+    Err(problem)
+}
+
+fn linear_part(number: &[u8]) -> Result<(&'static str, String), Problem> {
+    match plain(number) {
+        Some(Plain { symbology: Some(symbology), gtin }) => Ok((symbology, gtin)),
+        _ => Err(wrong_check_digit(number)),
+    }
+}
+
+fn wrong_check_digit(number: &[u8]) -> Problem {
+    Problem::CheckDigit {
+        expected: expected_check_digit(number),
+        found: number.last().copied().unwrap_or_default(),
+    }
+}
+
+/// 8, 12, 13 or 14 digits with a fitting check digit, or a UPC-E with its number system and check digit.
+///
+/// Eight digits that begin with 0 fit both UPC-E and EAN-8 more often than not. They are taken for UPC-E, since GS1
+/// gives EAN-8 numbers of that range to nobody (GS1 General Specifications 1.4.3: restricted circulation).
+pub(super) fn plain(number: &[u8]) -> Option<Plain> {
+    let symbology = match number.len() {
+        8 => {
+            let found = |symbology, gtin| Plain { symbology: Some(symbology), gtin };
+            let upc_e = expand_upc_e(number).map(|long| found("upc-e", padded(&long)));
+            let ean_8 = check_digit_fits(number).then(|| found("ean-8", padded(number)));
+            return if number.first() == Some(&b'0') { upc_e.or(ean_8) } else { ean_8.or(upc_e) };
+        }
+        12 => Some("upc-a"),
+        // GTIN-12 in an EAN-13 symbol has a leading zero: scanners are set up to send UPC-A so.
+        13 if number.first() == Some(&b'0') => Some("upc-a"),
+        13 => Some("ean-13"),
+        14 => None,
+        _ => return None,
+    };
+    check_digit_fits(number).then(|| Plain { symbology, gtin: padded(number) })
+}
+
+/// What stands under `]E4`: EAN-8 and nothing else.
+pub(super) fn ean_8(content: &[u8]) -> Result<Retail, Problem> {
+    if content.len() != 8 || !content.iter().all(u8::is_ascii_digit) {
+        return Err(Problem::Form { length: content.len() });
+    }
+    if !check_digit_fits(content) {
+        return Err(wrong_check_digit(content));
+    }
+    Ok(Retail { symbology: "ean-8", gtin: padded(content), add_on: None })
+}
+
+/// UPC-E to UPC-A (GS1 General Specifications 5.2.2.4.2): the last of the six digits says where zeros were left out.
+/// Expects number system, six digits and check digit; the check digit is that of the expanded number.
+pub(super) fn expand_upc_e(number: &[u8]) -> Option<[u8; 12]> {
+    let [system @ (b'0' | b'1'), a, b, c, d, e, last, check] = *number else { return None };
+    let middle = match last {
+        b'0'..=b'2' => [a, b, last, b'0', b'0', b'0', b'0', c, d, e],
+        b'3' => [a, b, c, b'0', b'0', b'0', b'0', b'0', d, e],
+        b'4' => [a, b, c, d, b'0', b'0', b'0', b'0', b'0', e],
+        b'5'..=b'9' => [a, b, c, d, e, b'0', b'0', b'0', b'0', last],
+        _ => return None,
+    };
+    let mut expanded = [check; 12];
+    expanded[0] = system;
+    expanded[1..11].copy_from_slice(&middle);
+    check_digit_fits(&expanded).then_some(expanded)
+}
+
+/// A GTIN in 14 digits.
+fn padded(number: &[u8]) -> String {
+    format!("{:0>14}", text(number))
+}
+
+fn text(digits: &[u8]) -> String {
+    digits.iter().copied().map(char::from).collect()
+}
+
+impl Problem {
+    /// What to tell the operator. `identifier` is the symbology identifier.
+    pub(super) fn finding(&self, identifier: String) -> Finding {
+        match self {
+            Self::Form { length } => Finding {
+                code: "gtin-form",
+                severity: Severity::Error,
+                fault: Fault::Device,
+                message: format!(
+                    "the scanner says EAN/UPC ({identifier}), but this is no number of that family: scan again"
+                )
+                .into(),
+                expected: Some("8, 12 or 13 digits, and 2 or 5 more for an add-on".to_owned()),
+                found: Some(format!("{length} characters")),
+            },
+            Self::CheckDigit { expected, found } => Finding {
+                code: "gtin-check-digit",
+                severity: Severity::Error,
+                fault: Fault::Device,
+                message: "the check digit does not fit, so that a digit was misread: scan again, or key the number in"
+                    .into(),
+                expected: expected.map(|digit| format!("check digit {digit}")),
+                found: Some(char::from(*found).to_string()),
+            },
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Cuts one frame into tracks and finds the number of each.
+//!
+//! In: the characters of a swipe, with the sentinels of ISO/IEC 7813 (`%…?`, `;…?`) and of readers (`+…?`), with
+//! some of them missing, or with none. Out: for each track its number, or that it could not be read. Never: names,
+//! expiry dates and the rest of a track.
+
+use super::number::Number;
+
+/// Fewest digits of a number: anything shorter is noise.
+const MIN_NUMBER_DIGITS: usize = 4;
+
+/// What a track said.
+pub(super) enum Seen {
+    /// Nothing that counts: an empty track, a name, track 3.
+    Nothing,
+    /// The reader or we could not read it.
+    Unreadable,
+    /// A number.
+    Number(Track),
+}
+
+/// The number of a track, and how much of the track was there.
+pub(super) struct Track {
+    pub(super) number: Number,
+    bounds: Bounds,
+}
+
+/// What stood around a track.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bounds {
+    /// Both sentinels.
+    Both,
+    /// Only one of them: characters may be lost.
+    One,
+    /// The whole frame has none: the reader is set up to leave them out.
+    None,
+}
+
+impl Track {
+    pub(super) fn is_whole(&self) -> bool {
+        self.bounds != Bounds::One
+    }
+
+    /// Whether a number that is no payment card's can be believed. Without sentinels nothing shows that digits are
+    /// lost, so that a number which begins like a payment card's is then taken for the stump of one.
+    pub(super) fn can_name_a_member(&self) -> bool {
+        match self.bounds {
+            Bounds::Both => true,
+            Bounds::One => false,
+            Bounds::None => !super::scheme::begins_like_payment_card(self.number.digits()),
+        }
+    }
+}
+
+/// The tracks of a frame, in order.
+pub(super) fn tracks(frame: &[u8]) -> impl Iterator<Item = Seen> + '_ {
+    let bare = !frame.iter().any(|byte| start_sentinel(*byte).is_some());
+    let mut rest = frame;
+    let mut second_seen = false;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        if bare {
+            let end = rest.iter().position(|byte| is_line_end(*byte)).unwrap_or(rest.len());
+            let (line, behind) = rest.split_at(end);
+            rest = behind.get(1..).unwrap_or_default();
+            return Some(bare_track(line));
+        }
+        let Some(start) = rest.iter().position(|byte| start_sentinel(*byte).is_some()) else {
+            let leftover = rest;
+            rest = &[];
+            return Some(stray(leftover));
+        };
+        if start > 0 {
+            let (before, behind) = rest.split_at(start);
+            rest = behind;
+            return Some(stray(before));
+        }
+        let (sentinel, content, bounds, behind) = framed(rest)?;
+        rest = behind;
+        let repeated = sentinel == Sentinel::Two && std::mem::replace(&mut second_seen, true);
+        Some(if repeated { third(content) } else { read(sentinel, content, bounds) })
+    })
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sentinel {
+    One,
+    Two,
+    Three,
+}
+
+fn start_sentinel(byte: u8) -> Option<Sentinel> {
+    match byte {
+        b'%' => Some(Sentinel::One),
+        b';' => Some(Sentinel::Two),
+        b'+' => Some(Sentinel::Three),
+        _ => None,
+    }
+}
+
+fn is_line_end(byte: u8) -> bool {
+    matches!(byte, b'\r' | b'\n')
+}
+
+/// Splits the track at the front of `rest`, which begins with a start sentinel. `+` ends no track: it may stand in
+/// the name on track 1.
+fn framed(rest: &[u8]) -> Option<(Sentinel, &[u8], Bounds, &[u8])> {
+    let (first, rest) = rest.split_first()?;
+    let sentinel = start_sentinel(*first)?;
+    let end = rest
+        .iter()
+        .position(|byte| matches!(byte, b'?' | b'%' | b';') || is_line_end(*byte))
+        .unwrap_or(rest.len());
+    let (content, behind) = rest.split_at(end);
+    match behind.split_first() {
+        Some((b'?', behind)) => Some((sentinel, content, Bounds::Both, behind)),
+        _ => Some((sentinel, content, Bounds::One, behind)),
+    }
+}
+
+fn read(sentinel: Sentinel, content: &[u8], bounds: Bounds) -> Seen {
+    match (sentinel, content) {
+        (_, b"E") => Seen::Unreadable,
+        (_, b"") if bounds == Bounds::Both => Seen::Nothing,
+        (Sentinel::One, content) => first(content, bounds),
+        (Sentinel::Two, content) => second(content, bounds),
+        (Sentinel::Three, _) => Seen::Nothing,
+    }
+}
+
+/// Track 1: format code B and the number for bank cards; others often write the number alone. Text of another
+/// format (a licence, a name) holds nothing for us.
+fn first(content: &[u8], bounds: Bounds) -> Seen {
+    let field = content.split(|byte| *byte == b'^').next().unwrap_or_default();
+    match field.strip_prefix(b"B") {
+        Some(field) => number(field, bounds),
+        None if field.iter().all(|byte| byte.is_ascii_digit() || *byte == b' ') => {
+            number(field, bounds)
+        }
+        None => Seen::Nothing,
+    }
+}
+
+/// Track 2: the number up to `=`, which chip cards and some readers write as `D`.
+fn second(content: &[u8], bounds: Bounds) -> Seen {
+    let field = content.split(|byte| matches!(byte, b'=' | b'D' | b'd')).next();
+    number(field.unwrap_or_default(), bounds)
+}
+
+/// A second `;…?` is track 3 of a reader that has no sentinel of its own for it.
+fn third(content: &[u8]) -> Seen {
+    if content == b"E" { Seen::Unreadable } else { Seen::Nothing }
+}
+
+fn number(field: &[u8], bounds: Bounds) -> Seen {
+    match Number::from_field(field) {
+        Some(number) if number.digits().len() >= MIN_NUMBER_DIGITS => {
+            Seen::Number(Track { number, bounds })
+        }
+        _ => Seen::Unreadable,
+    }
+}
+
+/// A line of a frame without any start sentinel.
+fn bare_track(line: &[u8]) -> Seen {
+    let end = line.iter().position(|byte| *byte == b'?');
+    let (content, bounds) = match end {
+        Some(end) => (line.get(..end).unwrap_or_default(), Bounds::One),
+        None => (line, Bounds::None),
+    };
+    let content = content.trim_ascii();
+    if content.is_empty() {
+        return stray(line);
+    }
+    if content.contains(&b'^') { first(content, bounds) } else { second(content, bounds) }
+}
+
+/// Characters outside all tracks: line ends and check characters (LRC) are no matter, several digits are a track
+/// that lost its start, or was swiped the wrong way round.
+fn stray(bytes: &[u8]) -> Seen {
+    let digits = bytes.iter().filter(|byte| byte.is_ascii_digit()).count();
+    if digits >= MIN_NUMBER_DIGITS { Seen::Unreadable } else { Seen::Nothing }
+}

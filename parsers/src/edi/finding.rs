@@ -1,0 +1,214 @@
+//! What is wrong with an EDI input, where, and which acknowledgement code it earns.
+//!
+//! [`Findings`] keeps the first of them and counts the rest, so that no input makes it grow without bound.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::rules::{Code, Policy, Rule};
+use super::shown::shown;
+use crate::finding::{Fault, Finding, Severity};
+
+/// Findings that are kept; more are counted.
+pub const MOST_FINDINGS: usize = 1000;
+
+/// Where in the report a finding belongs: indices of interchange, group and set.
+pub type Node = (Option<usize>, Option<usize>, Option<usize>);
+
+/// Where in the input a finding is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Place {
+    /// The byte, from 0.
+    pub offset: usize,
+    /// The line, from 1, as an editor counts.
+    pub line: usize,
+    /// The segment within its transaction set; ST is 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub segment_position: Option<u32>,
+    /// The segment's tag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub segment: Option<String>,
+    /// The element, from 1 after the tag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub element: Option<u32>,
+    /// The component of a composite element, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub component: Option<u32>,
+    /// The repetition of a repeated element, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repetition: Option<u32>,
+    /// ISA13.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interchange: Option<String>,
+    /// GS06.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// ST02.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transaction: Option<String>,
+    /// The loop that the segment stands in.
+    #[serde(skip)]
+    pub loop_id: Option<&'static str>,
+    /// The number of the data element in the standard's directory.
+    #[serde(skip)]
+    pub element_number: Option<u16>,
+}
+
+/// One finding with its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EdiFinding {
+    /// What is wrong.
+    #[serde(flatten)]
+    pub finding: Finding,
+    /// What to do.
+    pub help: &'static str,
+    /// Where.
+    #[serde(flatten)]
+    pub place: Place,
+    /// The acknowledgement code, by the element that carries it: `{"AK304":"3"}`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub acknowledgement: BTreeMap<&'static str, &'static str>,
+    /// The same, for composing acknowledgements.
+    #[serde(skip)]
+    pub answer: Option<Code>,
+    /// The bad value as sent, for AK404. Only where it may be shown.
+    #[serde(skip)]
+    pub copy: Option<Vec<u8>>,
+    /// Where in the report it belongs.
+    #[serde(skip)]
+    pub node: Node,
+}
+
+impl EdiFinding {
+    /// Whether it is an error.
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        self.finding.severity == Severity::Error
+    }
+
+    /// Whether it is about an envelope rather than the content of a set.
+    #[must_use]
+    pub fn is_envelope(&self) -> bool {
+        !matches!(self.answer, Some(Code::Segment(_) | Code::Element(_)))
+    }
+}
+
+/// What a rule says about one place, before it becomes a finding.
+#[derive(Debug, Clone, Default)]
+pub struct Remark {
+    /// What is wrong, less expected and found.
+    pub message: Cow<'static, str>,
+    /// What was expected.
+    pub expected: Option<String>,
+    /// What was found, as sent.
+    pub found: Option<Vec<u8>>,
+}
+
+impl Remark {
+    /// A remark.
+    pub fn new(message: impl Into<Cow<'static, str>>) -> Self {
+        Self { message: message.into(), expected: None, found: None }
+    }
+
+    /// With what was expected.
+    #[must_use]
+    pub fn expected(mut self, expected: impl Into<String>) -> Self {
+        self.expected = Some(expected.into());
+        self
+    }
+
+    /// With what was found.
+    #[must_use]
+    pub fn found(mut self, found: &[u8]) -> Self {
+        self.found = Some(found.to_vec());
+        self
+    }
+}
+
+/// The findings of one input.
+#[derive(Debug, Clone, Default)]
+pub struct Findings {
+    kept: Vec<EdiFinding>,
+    errors: u64,
+    warnings: u64,
+}
+
+impl Findings {
+    /// Those that were kept, in the order in which they were found.
+    #[must_use]
+    pub fn kept(&self) -> &[EdiFinding] {
+        &self.kept
+    }
+
+    /// Errors, those included that were not kept.
+    #[must_use]
+    pub fn errors(&self) -> u64 {
+        self.errors
+    }
+
+    /// Warnings, those included that were not kept.
+    #[must_use]
+    pub fn warnings(&self) -> u64 {
+        self.warnings
+    }
+
+    /// Findings that were counted and not kept.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        (self.errors + self.warnings).saturating_sub(self.kept.len() as u64)
+    }
+
+    /// Adds a finding; gives back how bad it is.
+    pub(super) fn add(
+        &mut self,
+        rule: &Rule,
+        policy: Policy,
+        remark: Remark,
+        at: (Place, Node, Option<Code>),
+    ) -> Severity {
+        let severity = rule.severity(policy);
+        match severity {
+            Severity::Error => self.errors += 1,
+            Severity::Warning => self.warnings += 1,
+        }
+        if self.kept.len() >= MOST_FINDINGS {
+            return severity;
+        }
+        let (place, node, answer) = at;
+        let found = remark.found.as_deref().map(shown);
+        self.kept.push(EdiFinding {
+            finding: Finding {
+                code: rule.code,
+                severity,
+                fault: Fault::Sender,
+                message: sentence(remark.message, remark.expected.as_deref(), found.as_deref()),
+                expected: remark.expected,
+                found,
+            },
+            help: rule.help,
+            acknowledgement: answer.iter().map(|code| (code.carrier(), code.value())).collect(),
+            answer,
+            copy: remark.found,
+            place,
+            node,
+        });
+        severity
+    }
+}
+
+fn sentence(
+    message: Cow<'static, str>,
+    expected: Option<&str>,
+    found: Option<&str>,
+) -> Cow<'static, str> {
+    match (expected, found) {
+        (None, None) => message,
+        (Some(expected), None) => format!("{message}: expected {expected}").into(),
+        (None, Some(found)) => format!("{message}: found {found:?}").into(),
+        (Some(expected), Some(found)) => {
+            format!("{message}: expected {expected}, found {found:?}").into()
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! Every rule that an X12 input can break: its stable code, how bad it is under which policy, the acknowledgement
+//! code that it earns, and what to do about it.
+//!
+//! Strict and lenient are two readings of one list of findings, not two parsers. `lenient` takes what the field sends
+//! every day; what changes meaning or money is an error under both.
+
+use serde::Serialize;
+
+use crate::finding::Severity::{self, Error, Warning};
+
+/// How much a partner is forgiven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Policy {
+    /// What can be read without doubt is taken, with a warning.
+    #[default]
+    Lenient,
+    /// The standard to the letter.
+    Strict,
+}
+
+/// A code of an acknowledgement, on the level that carries it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Code {
+    /// TA105 (I18).
+    Interchange(&'static str),
+    /// AK905 (716).
+    Group(&'static str),
+    /// AK502 (718).
+    Set(&'static str),
+    /// AK304 (720).
+    Segment(&'static str),
+    /// AK403 (723).
+    Element(&'static str),
+}
+
+impl Code {
+    /// The element that carries it, as in `{"AK304":"3"}`.
+    #[must_use]
+    pub fn carrier(self) -> &'static str {
+        match self {
+            Self::Interchange(_) => "TA105",
+            Self::Group(_) => "AK905",
+            Self::Set(_) => "AK502",
+            Self::Segment(_) => "AK304",
+            Self::Element(_) => "AK403",
+        }
+    }
+
+    /// The code.
+    #[must_use]
+    pub fn value(self) -> &'static str {
+        match self {
+            Self::Interchange(code)
+            | Self::Group(code)
+            | Self::Set(code)
+            | Self::Segment(code)
+            | Self::Element(code) => code,
+        }
+    }
+
+    /// The code that the tables of a version have for the same thing: a 997 of 004010 must not carry a code that
+    /// only a later table knows, and 19 means something else there.
+    #[must_use]
+    pub fn in_version(self, interchange: u32, group: u32) -> Self {
+        match self {
+            Self::Interchange("032") if interchange < 505 => Self::Interchange("022"),
+            Self::Group("19") if group < 5010 => Self::Group("6"),
+            Self::Element("12" | "13") if group < 5010 => Self::Element("3"),
+            other => other,
+        }
+    }
+}
+
+/// One rule.
+#[derive(Debug, Clone, Copy)]
+pub struct Rule {
+    /// Stable name.
+    pub code: &'static str,
+    /// How bad under the lenient policy.
+    pub lenient: Severity,
+    /// How bad under the strict policy.
+    pub strict: Severity,
+    /// The acknowledgement code.
+    pub answer: Option<Code>,
+    /// The acknowledgement refuses even where the finding is only a warning: the input is right, but we cannot use it.
+    pub refuses: bool,
+    /// What to do.
+    pub help: &'static str,
+}
+
+impl Rule {
+    /// How bad under a policy.
+    #[must_use]
+    pub fn severity(&self, policy: Policy) -> Severity {
+        match policy {
+            Policy::Lenient => self.lenient,
+            Policy::Strict => self.strict,
+        }
+    }
+
+    const fn new(
+        code: &'static str,
+        severities: (Severity, Severity),
+        answer: Option<Code>,
+        help: &'static str,
+    ) -> Self {
+        Self { code, lenient: severities.0, strict: severities.1, answer, refuses: false, help }
+    }
+
+    const fn refusing(mut self) -> Self {
+        self.refuses = true;
+        self
+    }
+}
+
+/// An error under both policies.
+const ALWAYS: (Severity, Severity) = (Error, Error);
+/// Forgiven by the lenient policy.
+const FORGIVEN: (Severity, Severity) = (Warning, Error);
+/// Worth saying, never an error.
+const NOTED: (Severity, Severity) = (Warning, Warning);
+
+macro_rules! rules {
+    ($($name:ident = $code:literal, $severities:ident, $answer:expr, $help:literal;)*) => {
+        $(#[doc = $help] pub const $name: Rule = Rule::new($code, $severities, $answer, $help);)*
+    };
+}
+
+const fn ta1(code: &'static str) -> Option<Code> {
+    Some(Code::Interchange(code))
+}
+const fn ak9(code: &'static str) -> Option<Code> {
+    Some(Code::Group(code))
+}
+const fn ak5(code: &'static str) -> Option<Code> {
+    Some(Code::Set(code))
+}
+const fn ak3(code: &'static str) -> Option<Code> {
+    Some(Code::Segment(code))
+}
+const fn ak4(code: &'static str) -> Option<Code> {
+    Some(Code::Element(code))
+}
+
+// The input and the interchange.
+rules! {
+    NOT_X12 = "not-x12", ALWAYS, None, "ask the sender for X12 850, 810 or 997 within ISA and IEA";
+    BYTE_ORDER_MARK = "byte-order-mark", FORGIVEN, None, "ask the sender to write the file without a byte order mark";
+    LEADING_BLANKS = "leading-blanks", FORGIVEN, None, "ask the sender to begin the file with ISA";
+    LINE_ENDS = "line-ends", NOTED, None, "nothing to do: line ends after terminators are no data";
+    INDENTED = "blanks-around-segment", NOTED, None, "nothing to do: blanks before tags are no data";
+    JUNK_BETWEEN = "bytes-between-interchanges", FORGIVEN, None, "ask the sender what the bytes are; they were skipped";
+    ISA_UNREADABLE = "isa-unreadable", ALWAYS, ta1("022"), "ask the sender to write ISA with its sixteen elements in 106 bytes";
+    ISA_WRAPPED = "wrapped-lines", ALWAYS, ta1("022"), "ask for the file without line wrapping; binary transfer often helps";
+    ISA_LENGTH = "isa-length", FORGIVEN, ta1("022"), "ask the sender to pad the elements of ISA to their fixed widths";
+    TERMINATOR_BLANK = "terminator-blank", FORGIVEN, ta1("004"), "ask the sender to remove the blank before the segment terminator of ISA";
+    TERMINATOR_INVALID = "terminator-invalid", ALWAYS, ta1("004"), "use a terminator that is no letter, digit or blank, such as ~";
+    TERMINATOR_WIDE = "terminator-multibyte", ALWAYS, ta1("004"), "use one byte such as ~ as terminator; an editor or a character set conversion often causes this";
+    ELEMENT_SEPARATOR = "element-separator-invalid", ALWAYS, ta1("026"), "use a separator that is no letter, digit or blank and nothing else, such as *";
+    COMPONENT_SEPARATOR = "component-separator-invalid", ALWAYS, ta1("027"), "use a component separator of its own, such as >";
+    REPETITION_SEPARATOR = "repetition-separator-invalid", ALWAYS, ta1("032"), "use a repetition separator of its own, such as ^";
+    ISA_QUALIFIER = "isa-qualifier", FORGIVEN, None, "send ISA01 and ISA03 as two digits, and a known qualifier in ISA05 and ISA07";
+    ISA_DATE = "isa-date", FORGIVEN, ta1("014"), "send ISA09 as YYMMDD";
+    ISA_TIME = "isa-time", FORGIVEN, ta1("015"), "send ISA10 as HHMM";
+    ISA_VERSION = "isa-version", FORGIVEN, ta1("017"), "send the control version in ISA12, such as 00401";
+    ISA_CONTROL_NUMBER = "isa-control-number", FORGIVEN, ta1("018"), "send nine digits in ISA13";
+    ISA_ACKNOWLEDGEMENT = "isa-acknowledgement", FORGIVEN, ta1("019"), "send 0 or 1 in ISA14";
+    ISA_USAGE = "isa-usage", FORGIVEN, ta1("020"), "send P, T or I in ISA15";
+    UNKNOWN_SENDER = "unknown-sender", ALWAYS, ta1("006"), "compare ISA05 and ISA06 with x12 of the [[partner]] whose folder or token was used";
+    UNKNOWN_RECEIVER = "unknown-receiver", ALWAYS, ta1("008"), "compare ISA07 and ISA08 with [edi] x12; the file may be meant for someone else";
+    IEA_MISSING = "iea-missing", ALWAYS, ta1("023"), "ask the sender for the whole interchange; a transfer that broke off often causes this";
+    IEA02_MISMATCH = "iea02-mismatch", ALWAYS, ta1("001"), "ask the sender to repeat ISA13 in IEA02";
+    IEA02_ZEROS = "iea02-zeros", FORGIVEN, ta1("001"), "ask the sender to write IEA02 with the zeros of ISA13";
+    IEA01_COUNT = "iea01-count", ALWAYS, ta1("021"), "ask the sender to count the functional groups in IEA01";
+    IEA01_TA1_ONLY = "iea01-count-ta1", FORGIVEN, ta1("021"), "send IEA01 as 0 in an interchange without groups";
+    INTERCHANGE_EMPTY = "interchange-empty", ALWAYS, ta1("024"), "send at least one functional group or TA1";
+    INTERCHANGE_DUPLICATE = "isa13-duplicate", NOTED, ta1("025"), "use each interchange control number once";
+    OUTSIDE_SET = "segment-outside-set", ALWAYS, ta1("024"), "put every segment between ST and SE";
+    UNTERMINATED = "last-segment-unterminated", FORGIVEN, ta1("023"), "end the last segment with the terminator too";
+    LIMIT_SETS = "limit-sets", ALWAYS, ta1("024"), "split the file";
+}
+
+// The functional group.
+rules! {
+    GE_MISSING = "ge-missing", ALWAYS, ak9("3"), "close the group with GE";
+    GE02_MISMATCH = "ge02-mismatch", ALWAYS, ak9("4"), "repeat GS06 in GE02";
+    GE02_ZEROS = "ge02-zeros", FORGIVEN, ak9("4"), "write GE02 with the zeros of GS06";
+    GE01_COUNT = "ge01-count", ALWAYS, ak9("5"), "count the transaction sets in GE01";
+    GS06_INVALID = "gs06-invalid", FORGIVEN, ak9("6"), "send one to nine digits in GS06";
+    GS06_DUPLICATE = "gs06-duplicate", ALWAYS, ak9("19"), "use each group control number once in an interchange";
+    GROUP_EMPTY = "group-empty", FORGIVEN, None, "send at least one transaction set in a group";
+    VERSION_NEAREST = "version-nearest", NOTED, None, "nothing to do unless findings look wrong: the tables of the nearest version were used";
+}
+
+/// The tables of this version are not carried.
+pub const VERSION_UNSUPPORTED: Rule = Rule::new(
+    "group-version-unsupported",
+    NOTED,
+    ak9("2"),
+    "send version 004010 or 005010; only the envelope was checked",
+)
+.refusing();
+
+// The transaction set.
+rules! {
+    SE_MISSING = "se-missing", ALWAYS, ak5("2"), "close the transaction set with SE";
+    SE02_MISMATCH = "se02-mismatch", ALWAYS, ak5("3"), "repeat ST02 in SE02";
+    SE02_ZEROS = "se02-zeros", FORGIVEN, ak5("3"), "write SE02 with the zeros of ST02";
+    SE01_COUNT = "se01-count", FORGIVEN, ak5("4"), "count the segments from ST to SE, both included, in SE01";
+    SE01_INVALID = "se01-invalid", ALWAYS, ak5("4"), "send the number of segments in SE01";
+    ST01_INVALID = "st01-invalid", ALWAYS, ak5("6"), "send the three digits of the transaction set in ST01";
+    ST02_MISSING = "st02-missing", ALWAYS, ak5("7"), "send a control number in ST02";
+    ST02_INVALID = "st02-invalid", FORGIVEN, ak5("7"), "send four to nine letters or digits in ST02";
+    ST02_DUPLICATE = "st02-duplicate", ALWAYS, ak5("23"), "use each set control number once in a group";
+    SET_IN_WRONG_GROUP = "set-in-wrong-group", FORGIVEN, ak5("6"), "send GS01 PO for 850, IN for 810, FA for 997";
+}
+
+/// A set that is right but not for us.
+pub const SET_UNSUPPORTED: Rule = Rule::new(
+    "set-unsupported",
+    NOTED,
+    ak5("1"),
+    "tillgate takes X12 850, 810 and 997 in this version; only the envelope was checked",
+)
+.refusing();
+
+// Segments.
+rules! {
+    SEGMENT_EMPTY = "segment-empty", FORGIVEN, ak3("1"), "remove the second terminator";
+    SEGMENT_TAG = "segment-tag", ALWAYS, ak3("1"), "send a tag of X12: a capital letter and one or two letters or digits";
+    SEGMENT_UNKNOWN = "segment-unknown", ALWAYS, ak3("1"), "look for a misspelt tag, or for a lost separator";
+    SEGMENT_NOT_IN_SET = "segment-not-in-set", ALWAYS, ak3("6"), "leave the segment out, or use the transaction set that has it";
+    SEGMENT_UNEXPECTED = "segment-unexpected", ALWAYS, ak3("2"), "look for a segment that is missing before it: its loop was not opened";
+    SEGMENT_ORDER = "segment-out-of-order", ALWAYS, ak3("7"), "send the segments in the order of the standard";
+    SEGMENT_MISSING = "segment-missing", ALWAYS, ak3("3"), "send the mandatory segment";
+    SEGMENT_TOO_OFTEN = "segment-too-often", ALWAYS, ak3("5"), "send the segment less often";
+    LOOP_TOO_OFTEN = "loop-too-often", ALWAYS, ak3("4"), "send the loop less often";
+    TRAILING_SEPARATORS = "trailing-separators", NOTED, None, "nothing to do: empty elements at the end say nothing";
+    BINARY_LENGTH = "binary-length", ALWAYS, ak3("8"), "send the length in bytes of the binary data, and the terminator right after it";
+}
+
+// Elements.
+rules! {
+    ELEMENT_MISSING = "element-missing", ALWAYS, ak4("1"), "send the mandatory element";
+    ELEMENT_CONDITION = "element-condition", ALWAYS, ak4("2"), "send the elements together that belong together";
+    ELEMENT_EXCLUSION = "element-exclusion", ALWAYS, ak4("10"), "send only one of the elements";
+    ELEMENT_TOO_MANY = "too-many-elements", ALWAYS, ak4("3"), "look for a separator in data, or remove the elements that the segment does not have";
+    COMPONENT_TOO_MANY = "too-many-components", ALWAYS, ak4("13"), "look for a component separator in data";
+    REPETITION_TOO_MANY = "too-many-repetitions", ALWAYS, ak4("12"), "send the element less often";
+    ELEMENT_TOO_SHORT = "element-too-short", ALWAYS, ak4("4"), "send a value of the length that the standard asks";
+    ELEMENT_TOO_LONG = "element-too-long", ALWAYS, ak4("5"), "send a value of the length that the standard allows";
+    ELEMENT_CHARACTER = "element-character", ALWAYS, ak4("6"), "send digits, an optional minus and a point in numbers, and no control bytes anywhere";
+    ELEMENT_CHARSET = "element-character-set", FORGIVEN, ak4("6"), "send the characters of the X12 extended character set";
+    ELEMENT_CODE = "element-code", ALWAYS, ak4("7"), "send a code of the list";
+    ELEMENT_DATE = "element-date", ALWAYS, ak4("8"), "send a date as CCYYMMDD";
+    ELEMENT_TIME = "element-time", ALWAYS, ak4("9"), "send a time as HHMM or HHMMSS";
+    CTT01_COUNT = "ctt01-count", ALWAYS, ak4("7"), "count the PO1 (850) or IT1 (810) segments in CTT01";
+}

@@ -1,0 +1,255 @@
+//! Card data in EDI: ANSI X12, UN/EDIFACT, and text that was meant as such.
+//!
+//! Delimiters bound a number: it stands in one component. The length stays and no delimiter is made, so that every
+//! offset and count still holds. What the standards keep numbers of their own in stays: control segments, document
+//! numbers, trade items, logistic units and locations, the latter three only with a fitting check digit.
+
+use std::borrow::Cow;
+
+use memchr::memmem;
+
+use super::field::is_gtin;
+use super::scan::{self, Alphabet, Hit};
+use super::{Redacted, note};
+use crate::barcode::check_digit_fits;
+
+/// Longest segment that is searched for the place of a number, on each side of it.
+const MAX_SEGMENT_BYTES: usize = 4096;
+
+/// Cuts card data out of interchanges. The length stays.
+#[must_use]
+pub fn edi(input: &[u8]) -> Redacted<'_> {
+    let mut out: Option<Vec<u8>> = None;
+    let mut found = Vec::new();
+    for (start, end) in interchanges(input) {
+        let part = input.get(start..end).unwrap_or_default();
+        let syntax = Syntax::of(part);
+        let alphabet = Alphabet::edi([syntax.component, syntax.element, syntax.segment]);
+        let Some(cut) = scan::cut(part, &alphabet, |hit| syntax.spares(part, hit)) else {
+            continue;
+        };
+        note(&mut found, &cut, start, None);
+        let out = out.get_or_insert_with(|| input.to_vec());
+        if let Some(place) = out.get_mut(start..end) {
+            place.copy_from_slice(&cut.text);
+        }
+    }
+    Redacted { bytes: out.map_or(Cow::Borrowed(input), Cow::Owned), found }
+}
+
+/// Where each interchange begins and ends: delimiters may change from one to the next.
+fn interchanges(input: &[u8]) -> Vec<(usize, usize)> {
+    let mut starts: Vec<usize> = [b"ISA".as_slice(), b"UNA", b"UNB"]
+        .into_iter()
+        .flat_map(|tag| memmem::find_iter(input, tag))
+        .filter(|start| begins_interchange(input, *start))
+        .collect();
+    starts.push(0);
+    starts.sort_unstable();
+    starts.dedup();
+    let ends = starts.iter().skip(1).copied().chain([input.len()]);
+    starts.iter().copied().zip(ends).collect()
+}
+
+fn begins_interchange(input: &[u8], start: usize) -> bool {
+    let rest = input.get(start..).unwrap_or_default();
+    let before = start.checked_sub(1).and_then(|before| input.get(before));
+    if before.is_some_and(u8::is_ascii_alphanumeric) {
+        return false;
+    }
+    match rest.get(..3) {
+        // ISA01 has two characters.
+        Some(b"ISA") => rest.get(3).is_some_and(is_delimiter) && rest.get(3) == rest.get(6),
+        Some(b"UNA") => memmem::find(rest.get(..16).unwrap_or(rest), b"UNB").is_some(),
+        // Behind UNA it is the same interchange.
+        Some(b"UNB") => {
+            let just_before = input.get(start.saturating_sub(13)..start).unwrap_or_default();
+            memmem::find(just_before, b"UNA").is_none()
+        }
+        _ => false,
+    }
+}
+
+fn is_delimiter(byte: &u8) -> bool {
+    !byte.is_ascii_alphanumeric() && *byte != b' '
+}
+
+/// Which standard, and its delimiters.
+struct Syntax {
+    standard: Standard,
+    component: u8,
+    element: u8,
+    segment: u8,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standard {
+    X12,
+    Edifact,
+    Unknown,
+}
+
+impl Syntax {
+    fn of(part: &[u8]) -> Self {
+        let at = |place: usize| part.get(place).copied();
+        match part.get(..3) {
+            Some(b"ISA") => {
+                let element = at(3).unwrap_or(b'*');
+                let (component, segment) = isa_end(part, element).unwrap_or((b':', b'~'));
+                Self { standard: Standard::X12, component, element, segment }
+            }
+            Some(b"UNA") => Self {
+                standard: Standard::Edifact,
+                component: at(3).unwrap_or(b':'),
+                element: at(4).unwrap_or(b'+'),
+                segment: at(8).unwrap_or(b'\''),
+            },
+            Some(b"UNB") => {
+                Self { standard: Standard::Edifact, component: b':', element: b'+', segment: b'\'' }
+            }
+            _ => {
+                Self { standard: Standard::Unknown, component: b':', element: b'+', segment: b'\'' }
+            }
+        }
+    }
+
+    /// Whether a number is known for something else by its place.
+    fn spares(&self, part: &[u8], hit: &Hit) -> bool {
+        if self.standard == Standard::Unknown || hit.tail > hit.end {
+            return false;
+        }
+        let (start, end) = self.segment_around(part, hit);
+        let before = part.get(start..hit.start).unwrap_or_default().trim_ascii_start();
+        let whole: Vec<&[u8]> = before.split(|byte| *byte == self.element).collect();
+        let Some((open, closed)) = whole.split_last() else { return false };
+        let behind = part.get(hit.end..end).unwrap_or_default();
+        let value = part.get(hit.start..hit.end).unwrap_or_default();
+        let place = Place {
+            tag: closed.first().copied().unwrap_or_default(),
+            element: closed.len(),
+            qualifier: closed.last().copied().unwrap_or_default(),
+            before: open,
+            behind: behind.split(|byte| *byte == self.element).next().unwrap_or_default(),
+            component: self.component,
+        };
+        match self.standard {
+            Standard::X12 => place.spares_x12(value),
+            _ => place.spares_edifact(value),
+        }
+    }
+
+    /// The segment that a hit stands in. A released delimiter of EDIFACT ends nothing.
+    fn segment_around(&self, part: &[u8], hit: &Hit) -> (usize, usize) {
+        let floor = hit.start.saturating_sub(MAX_SEGMENT_BYTES);
+        let ceiling = hit.end.saturating_add(MAX_SEGMENT_BYTES).min(part.len());
+        let ends_here = |at: &usize| {
+            let released = self.standard == Standard::Edifact
+                && at.checked_sub(1).and_then(|before| part.get(before)) == Some(&b'?');
+            part.get(*at) == Some(&self.segment) && !released
+        };
+        let start = (floor..hit.start).rev().find(ends_here).map_or(floor, |at| at + 1);
+        let end = (hit.end..ceiling).find(ends_here).unwrap_or(ceiling);
+        (start, end)
+    }
+}
+
+/// The component separator and the segment terminator: ISA16 and what follows it. Counted in elements, since blanks
+/// get lost on the way.
+fn isa_end(part: &[u8], element: u8) -> Option<(u8, u8)> {
+    let mut separators = part.iter().enumerate().take(256).filter(|(_, byte)| **byte == element);
+    let (last, _) = separators.nth(15)?;
+    Some((*part.get(last + 1)?, *part.get(last + 2)?))
+}
+
+/// Where in a segment a number stands.
+struct Place<'a> {
+    tag: &'a [u8],
+    /// Of its element, from 1.
+    element: usize,
+    /// The element before it.
+    qualifier: &'a [u8],
+    /// What stands before it in its element.
+    before: &'a [u8],
+    /// What follows it in its element.
+    behind: &'a [u8],
+    component: u8,
+}
+
+impl Place<'_> {
+    fn spares_x12(&self, value: &[u8]) -> bool {
+        let alone = self.before.is_empty() && self.behind.is_empty();
+        match self.tag {
+            b"ISA" | b"GS" | b"ST" | b"SE" | b"GE" | b"IEA" | b"TA1" | b"AK1" | b"AK2" | b"BHT" => {
+                true
+            }
+            _ if !alone => false,
+            // The document's own number, or the one it answers.
+            b"BEG" => self.element == 3,
+            b"BIG" => matches!(self.element, 2 | 4),
+            b"BCH" | b"BAK" => self.element == 3,
+            b"BSN" => self.element == 2,
+            b"PRF" => self.element == 1,
+            b"PO1" | b"IT1" | b"LIN" | b"SLN" | b"POC" | b"IT8" | b"ZA" | b"SDP" => {
+                is_x12_item_qualifier(self.qualifier) && is_gtin(value)
+            }
+            b"MAN" => matches!(self.qualifier, b"GM" | b"AA" | b"UC") && is_sscc(value),
+            // UL: global location number.
+            b"N1" | b"SDQ" => self.qualifier == b"UL" && is_gtin(value),
+            _ => false,
+        }
+    }
+
+    fn spares_edifact(&self, value: &[u8]) -> bool {
+        let first = self.before.is_empty();
+        let qualified = |codes: &[&[u8]]| {
+            let mut components = self.behind.split(|byte| *byte == self.component).skip(1);
+            components.any(|component| codes.contains(&component))
+        };
+        match self.tag {
+            b"UNA" | b"UNB" | b"UNG" | b"UNH" | b"UNT" | b"UNE" | b"UNZ" | b"UCI" | b"UCM" => true,
+            // C106: the document's own number.
+            b"BGM" => self.element == 2 && first && !self.behind.contains(&b' '),
+            // C506: order, delivery note, invoice, contract.
+            b"RFF" => {
+                let code = self.before.split(|byte| *byte == self.component).next();
+                let behind_code =
+                    self.before.iter().filter(|byte| **byte == self.component).count() == 1;
+                behind_code
+                    && self.before.ends_with(&[self.component])
+                    && matches!(code, Some(b"ON" | b"DQ" | b"IV" | b"CT" | b"AAK" | b"VN"))
+            }
+            b"LIN" | b"PIA" => first && qualified(&[b"EN", b"SRV", b"UP", b"EU"]) && is_gtin(value),
+            b"GIN" => self.before.is_empty() && is_sscc(value),
+            // Agency 9 is GS1.
+            b"NAD" | b"LOC" => first && qualified(&[b"9"]) && is_gtin(value),
+            _ => false,
+        }
+    }
+}
+
+/// X12 data element 235: codes of GS1 trade item numbers.
+fn is_x12_item_qualifier(code: &[u8]) -> bool {
+    matches!(
+        code,
+        b"UP"
+            | b"EN"
+            | b"UK"
+            | b"UI"
+            | b"UA"
+            | b"UD"
+            | b"UE"
+            | b"UG"
+            | b"UH"
+            | b"UN"
+            | b"UX"
+            | b"EO"
+            | b"EA"
+            | b"U2"
+    )
+}
+
+/// GS1 General Specifications 3.2: 18 digits, with or without their application identifier 00.
+fn is_sscc(value: &[u8]) -> bool {
+    let number = if value.len() == 20 { value.strip_prefix(b"00") } else { Some(value) };
+    number.is_some_and(|number| number.len() == 18 && check_digit_fits(number))
+}

@@ -1,0 +1,121 @@
+//! Reads the collection of real EDI files beside the repository, where it is present: nothing panics, every finding
+//! points into the input, and the verdict on envelopes is the manifest's but for differences that are written down.
+//! `TILLGATE_EDI_CORPUS` names the collection where it stands elsewhere.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tillgate_parsers::edi::{self, Issue, Options, Policy, Report};
+
+/// Where the lenient policy differs from the manifest, and why: `file <tab> reason`.
+const DIFFERENCES: &str = include_str!("edi/corpus-differences.tsv");
+
+const ISSUE: Issue = Issue { control_number: 1, date: (2026, 11, 21), time: (12, 0) };
+
+fn corpus() -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/edi");
+    let path = std::env::var_os("TILLGATE_EDI_CORPUS").map_or(beside, PathBuf::from);
+    path.join("manifest.tsv").exists().then_some(path)
+}
+
+struct Row {
+    file: String,
+    standard: String,
+    verdict: String,
+}
+
+fn manifest(corpus: &Path) -> Vec<Row> {
+    let text = fs::read(corpus.join("manifest.tsv")).unwrap();
+    String::from_utf8_lossy(&text)
+        .lines()
+        .skip(1)
+        .map(|line| {
+            let column = |index: usize| line.split('\t').nth(index).unwrap_or("").to_owned();
+            Row { file: column(0), standard: column(5), verdict: column(11) }
+        })
+        .collect()
+}
+
+/// Errors that the manifest's checker knows too: envelopes, counts, tags, binary lengths.
+fn envelope_error(report: &Report<'_>) -> Option<&'static str> {
+    report
+        .findings
+        .kept()
+        .iter()
+        .filter(|finding| finding.is_error())
+        .find(|finding| {
+            finding.is_envelope() || matches!(finding.finding.code, "segment-tag" | "binary-length")
+        })
+        .map(|finding| finding.finding.code)
+}
+
+#[test]
+fn real_files_are_read_without_panic_and_findings_point_into_them() {
+    let Some(corpus) = corpus() else {
+        println!("skipped: no ../shared/data/edi");
+        return;
+    };
+    let mut files = 0;
+    for row in manifest(&corpus) {
+        let input = fs::read(corpus.join(&row.file)).unwrap();
+        for policy in [Policy::Lenient, Policy::Strict] {
+            let report = edi::read(&input, &Options { policy, ..Options::default() });
+            for finding in report.findings.kept() {
+                assert!(finding.place.offset <= input.len(), "{}: {finding:?}", row.file);
+            }
+            for reply in edi::acknowledge(&report, &ISSUE) {
+                let back = edi::read(
+                    &reply.content,
+                    &Options { policy: Policy::Strict, ..Options::default() },
+                );
+                let wrong =
+                    back.findings.kept().iter().find(|f| f.finding.code != "version-nearest");
+                assert_eq!(
+                    wrong,
+                    None,
+                    "{}: {}",
+                    row.file,
+                    String::from_utf8_lossy(&reply.content)
+                );
+            }
+            let json: Vec<String> = edi::json::transactions(&report)
+                .map(|transaction| serde_json::to_string(&transaction).unwrap())
+                .collect();
+            let sets: usize =
+                report.interchanges.iter().flat_map(|i| &i.groups).map(|g| g.sets.len()).sum();
+            assert_eq!(json.len(), sets);
+        }
+        files += 1;
+    }
+    assert!(files > 400, "{files} files");
+}
+
+#[test]
+fn envelope_verdicts_are_the_manifests_but_for_written_differences() {
+    let Some(corpus) = corpus() else {
+        println!("skipped: no ../shared/data/edi");
+        return;
+    };
+    let mut expected: BTreeMap<&str, &str> = DIFFERENCES
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.is_empty())
+        .filter_map(|line| line.split_once('\t'))
+        .collect();
+    let mut wrong = Vec::new();
+    for row in manifest(&corpus).iter().filter(|row| row.standard == "X12") {
+        let input = fs::read(corpus.join(&row.file)).unwrap();
+        let report = edi::read(&input, &Options::default());
+        let error = envelope_error(&report);
+        let agrees = error.is_none() == (row.verdict == "valid");
+        let listed = expected.remove(row.file.as_str()).is_some();
+        if agrees == listed {
+            wrong.push(format!(
+                "{}\tmanifest {}, tillgate {error:?}, listed {listed}",
+                row.file, row.verdict
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}\n{}", wrong.len(), wrong.join("\n"));
+    assert!(expected.is_empty(), "listed and not in the corpus: {expected:?}");
+}
