@@ -147,11 +147,8 @@ impl Broker {
     fn write_configuration(&self) {
         let folder = self.folder.path();
         // Started by root, mosquitto would change to a user who cannot read the temporary folder.
-        let mut text = format!(
-            "user root\nlog_dest stderr\n\
-             log_type error\nlog_type warning\nlog_type notice\nlog_type information\nlog_type subscribe\nlistener {} 127.0.0.1\n",
-            self.port
-        );
+        let mut text = format!("user root\nlistener {} 127.0.0.1\nlog_dest stderr\n", self.port);
+        text.push_str("log_type error\nlog_type warning\nlog_type notice\nlog_type information\nlog_type subscribe\n");
         // Its own limits, 20 under way and 1,000 queued a client, would lose what this test wants to count.
         text.push_str("max_inflight_messages 1000\nmax_queued_messages 0\n");
         if !self.options.forgetful {

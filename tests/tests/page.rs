@@ -1,4 +1,5 @@
-//! The status page as people see it: in a real browser, with the words that matter, and a picture for whoever reviews it.
+//! The status page as people see it: in a real browser, with the words that matter, and a picture for whoever
+//! reviews it.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! The tools of these tests, tried without the gateway: a test that sees nothing because its witness is blind would pass
-//! for the wrong reason.
+//! The tools of these tests, tried without the gateway: a test that sees nothing because its witness is blind would
+//! pass for the wrong reason.
 
 use std::fs::{self, File};
 use std::io::Read;

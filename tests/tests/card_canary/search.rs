@@ -95,8 +95,8 @@ pub(crate) fn assert_absent(places: &[Place], cards: &[&str]) {
     assert!(leaks.is_empty(), "{count} card numbers were found, such as:\n{}", leaks.join("\n"));
 }
 
-/// The digits of a text, without the blanks, dashes and JSON escapes between them, and where each stood. What is no digit
-/// otherwise becomes `x`, so that digits of different words never meet.
+/// The digits of a text, without the blanks, dashes and JSON escapes between them, and where each stood. What is no
+/// digit otherwise becomes `x`, so that digits of different words never meet.
 fn digits_of(content: &[u8]) -> (String, Vec<usize>) {
     let mut digits = String::with_capacity(content.len());
     let mut positions = Vec::with_capacity(content.len());

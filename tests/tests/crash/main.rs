@@ -1,5 +1,5 @@
-//! A first crash test: the daemon is killed again and again under load, the broker is restarted meanwhile, and at the end
-//! nothing that was acknowledged is missing and nothing counts twice.
+//! A first crash test: the daemon is killed again and again under load, the broker is restarted meanwhile, and at the
+//! end nothing that was acknowledged is missing and nothing counts twice.
 //!
 //! `TILLGATE_CRASH_ROUNDS` sets how often (30), `TILLGATE_CRASH_SEED` repeats the moments of an earlier run.
 #![expect(

@@ -1,5 +1,5 @@
-//! Who sends during the crash test. Each repeats what was not answered, as terminals in the field do, and remembers what
-//! was.
+//! Who sends during the crash test. Each repeats what was not answered, as terminals in the field do, and remembers
+//! what was.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
