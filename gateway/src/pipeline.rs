@@ -12,6 +12,7 @@
 
 mod capture;
 mod compose;
+mod count;
 mod linking;
 mod replay;
 
@@ -24,7 +25,7 @@ use ulid::Ulid;
 use uuid::Uuid;
 
 use crate::clock::Clock;
-use crate::config::Loaded;
+use crate::config::Config;
 use crate::customer::CustomerKeys;
 use crate::normalize::{Context, Interpretation, Reply};
 use crate::source::{Input, Media};
@@ -44,31 +45,34 @@ pub struct Pipeline {
     store: Store,
     clock: Arc<dyn Clock>,
     keys: CustomerKeys,
-    config: watch::Receiver<Arc<Loaded>>,
+    config: watch::Receiver<Arc<Config>>,
 }
 
 impl Intake for Pipeline {
     async fn take(&self, input: Input) -> Result<Taken, StoreError> {
         self.store.accepting()?;
-        let loaded = self.config.borrow().clone();
+        let config = Arc::clone(&self.config.borrow());
         let control_number = self.control_number(&input).await?;
 
         let capture = Capture::without_card_data(input, self.clock.now());
-        let context = capture.context(&loaded.config, control_number);
+        let context = capture.context(&config, control_number);
         let interpretation = interpret(&capture, &context);
         let linked = linking::link(interpretation, &self.store, &self.keys).await?;
-        let (new_capture, items) = compose::compose(capture, linked, &loaded)?;
+        let (new_capture, items) = compose::compose(capture, linked, &config)?;
         let replies = new_capture.replies.clone();
+        let origin = (new_capture.source.clone(), new_capture.channel);
         let receipt = self.store.commit(new_capture).await?;
+        let taken = compose::answer(receipt, items, replies);
 
-        Ok(compose::answer(receipt, items, replies))
+        count::taken(&taken, &origin);
+        Ok(taken)
     }
 }
 
 impl Pipeline {
     /// A pipeline into a store. `config` may change while it runs: each input is interpreted by one configuration.
     #[must_use]
-    pub fn new(store: Store, clock: Arc<dyn Clock>, keys: CustomerKeys, config: watch::Receiver<Arc<Loaded>>) -> Self {
+    pub fn new(store: Store, clock: Arc<dyn Clock>, keys: CustomerKeys, config: watch::Receiver<Arc<Config>>) -> Self {
         Self { store, clock, keys, config }
     }
 

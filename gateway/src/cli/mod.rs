@@ -8,14 +8,18 @@ mod check;
 mod completions;
 mod config_file;
 mod customers;
+mod demo;
 pub mod decode;
 pub mod devices;
 pub mod doctor;
+pub mod edi;
 mod harden;
 mod import;
 mod quarantine;
+mod run;
 mod status;
 mod style;
+mod tail;
 mod token;
 mod verify;
 
@@ -62,9 +66,15 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::DemoArgs),
+    Run(run::RunArgs),
     Check(check::CheckArgs),
+    Devices(devices::DevicesArgs),
+    Tail(tail::TailArgs),
     Status(status::StatusArgs),
     Quarantine(quarantine::QuarantineArgs),
+    Edi(edi::EdiArgs),
+    Decode(decode::DecodeArgs),
     Customers(customers::CustomersArgs),
     Catalog(catalog::CatalogArgs),
     Verify(verify::VerifyArgs),
@@ -90,9 +100,15 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 
 fn dispatch(command: Command, out: &mut dyn Write) -> anyhow::Result<u8> {
     match command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args, out),
+        Command::Devices(args) => devices::run(&args, out),
+        Command::Tail(args) => tail::run(&args, out),
         Command::Status(args) => status::run(&args, out),
         Command::Quarantine(args) => quarantine::run(&args, out),
+        Command::Edi(args) => Ok(edi::run(&args)),
+        Command::Decode(args) => Ok(decode::run(args)),
         Command::Customers(args) => customers::run(&args, out),
         Command::Catalog(args) => catalog::run(&args, out),
         Command::Verify(args) => verify::run(&args, out),

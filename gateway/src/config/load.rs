@@ -1,6 +1,7 @@
 //! Reading the file: bytes to a [`Config`] or to everything that is wrong with it.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -24,9 +25,7 @@ const RETIRED: &[(&str, &str)] = &[];
 #[derive(Debug, Clone)]
 pub struct Loaded {
     /// What it says.
-    pub config: Config,
-    /// The first 16 hex digits of the SHA-256 of the file: goes into each record's provenance.
-    pub version: String,
+    pub config: Arc<Config>,
     /// What is odd, though allowed.
     pub warnings: Problems,
 }
@@ -61,7 +60,8 @@ impl Config {
         let problems = Problems { file: path.to_owned(), text: text.to_owned(), list };
         match config {
             Some(config) if !has_error(&problems.list) => {
-                Ok(Loaded { config, version: version_of(text), warnings: problems })
+                let config = Config { version: version_of(text), ..config };
+                Ok(Loaded { config: Arc::new(config), warnings: problems })
             }
             _ => Err(ConfigErrors(problems)),
         }

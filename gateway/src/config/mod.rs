@@ -71,6 +71,10 @@ pub struct Config {
     /// People and machines that may see pages, status and metrics.
     #[serde(default, rename = "viewer")]
     pub viewers: Vec<Viewer>,
+    /// The first 16 hex digits of the SHA-256 of the file: goes into each record's provenance.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub version: String,
 }
 
 /// `[gateway]`

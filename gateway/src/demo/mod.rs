@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Loaded};
-use crate::forward::{self, TailSettings};
+use crate::forward::{self, Connection, TailEvent, TailSettings, Version};
 use crate::run::{Daemon, DaemonOptions, stop_signal};
 use store_floor::Floor;
 use table::Table;
@@ -95,16 +95,15 @@ fn print_records(
     stop: CancellationToken,
 ) -> JoinHandle<anyhow::Result<()>> {
     tokio::spawn(async move {
-        let settings = TailSettings::plain(&format!("mqtt://{broker}"))?;
-        let tail = forward::tail(settings, |payload| match table.row(payload, clock.now()) {
-            Ok(()) => ControlFlow::Continue(()),
+        let address = format!("mqtt://{broker}").parse()?;
+        let connection = Connection::plain(address, Version::V5, "tillgate-demo-table");
+        let tail = forward::tail(TailSettings::all_records(connection), |event| match event {
             // The reader of a pipe went away: nobody wants more.
-            Err(_) => ControlFlow::Break(()),
+            TailEvent::Message(payload) if table.row(payload, clock.now()).is_err() => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
         });
-        match stop.run_until_cancelled(tail).await {
-            Some(ended) => Ok(ended?),
-            None => Ok(()),
-        }
+        stop.run_until_cancelled(tail).await;
+        Ok(())
     })
 }
 

@@ -4,8 +4,11 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 
 use jiff::Timestamp;
-use serde_json::Value;
-use tillgate_record::Event;
+
+use crate::telemetry::summary;
+
+/// Rows between two headers: a screen.
+const HEADER_EVERY: u64 = 40;
 
 /// The demo's output. Data goes to stdout; the banner goes to stderr where the data is JSON for machines.
 pub(super) struct Table {
@@ -38,62 +41,11 @@ impl Table {
             out.write_all(payload)?;
             return out.write_all(b"\n");
         }
-        if self.rows.is_multiple_of(40) {
-            writeln!(out, "{:>8}  {:>5}  {:<8} {:<9} {:<22} what", "after", "seq", "record", "from", "customer")?;
+        if self.rows.is_multiple_of(HEADER_EVERY) {
+            writeln!(out, "{:>9}  {}", "after", summary::header())?;
         }
         self.rows += 1;
         let after = now.duration_since(self.started).as_secs_f64();
-        match serde_json::from_slice::<Event<'_>>(payload) {
-            Ok(event) => {
-                let data: Value = serde_json::from_str(event.data.get()).unwrap_or_default();
-                writeln!(out, "{after:>7.2}s  {}", describe(&event, &data))
-            }
-            Err(error) => writeln!(out, "{after:>7.2}s  not an event of tillgate: {error}"),
-        }
+        writeln!(out, "{after:>8.2}s  {}", summary::line(payload))
     }
-}
-
-fn describe(event: &Event<'_>, data: &Value) -> String {
-    let kind = data["kind"].as_str().unwrap_or("?");
-    let from = data["lane"].as_str().map_or_else(|| text(&data["provenance"]["source"]), |lane| format!("lane {lane}"));
-    format!("{:>5}  {kind:<8} {from:<9} {} {}", event.sequence, padded(&customer(data), 22), content(data))
-}
-
-/// Who it was, as far as a screen may show it, and how that is known.
-fn customer(data: &Value) -> String {
-    let link = &data["link"];
-    match (link["decision"].as_str(), link["customer_id"].as_str()) {
-        (Some("linked"), Some(id)) => format!("{id} by {}", text(&link["method"])),
-        (Some(decision), _) => decision.to_owned(),
-        (None, _) => String::new(),
-    }
-}
-
-fn content(data: &Value) -> String {
-    match data["kind"].as_str() {
-        Some("barcode") => match data["description"].as_str() {
-            Some(description) => format!("{}  {description}", text(&data["data"])),
-            None => text(&data["data"]),
-        },
-        Some("card") => match data["masked_pan"].as_str() {
-            Some(masked) => format!("{} {masked}", text(&data["scheme"])),
-            None => "loyalty card".to_owned(),
-        },
-        Some("order" | "invoice" | "credit_note") => {
-            format!("{} of {}, {} lines", text(&data["number"]), text(&data["sender"]["id"]), count(&data["lines"]))
-        }
-        _ => format!("{} {}, {} lines", text(&data["totals"]["gross"]), text(&data["currency"]), count(&data["lines"])),
-    }
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or("-").to_owned()
-}
-
-fn count(value: &Value) -> usize {
-    value.as_array().map_or(0, Vec::len)
-}
-
-fn padded(text: &str, width: usize) -> String {
-    format!("{text:<width$}")
 }

@@ -82,6 +82,18 @@ pub enum Body {
     },
 }
 
+impl Body {
+    /// The name in metric labels.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Sale(sale) => sale.kind.as_str(),
+            Self::Document(document) => document.kind.as_str(),
+            Self::Reading { reading, .. } => reading.as_str(),
+        }
+    }
+}
+
 /// An acknowledgement that an input earned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {

@@ -6,9 +6,10 @@ use tillgate_record::{
 use tillgate_record::document::DocumentKind;
 
 use super::capture::Capture;
+use super::count;
 use super::linking::{Linked, LinkedItem, LinkedRecord};
 use super::{ItemStatus, Taken, TakenItem};
-use crate::config::{Config, Loaded};
+use crate::config::Config;
 use crate::normalize::{Body, Candidate, Reply};
 use crate::store::{NewCapture, NewItem, NewRecord, Outcome, Receipt, StoreError};
 
@@ -19,9 +20,9 @@ const COMPRESSION_LEVEL: i32 = 1;
 pub(super) fn compose(
     capture: Capture,
     linked: Linked,
-    loaded: &Loaded,
+    config: &Config,
 ) -> Result<(NewCapture, Vec<TakenItem>), StoreError> {
-    let origin = Origin { capture: &capture, parser: linked.parser, loaded };
+    let origin = Origin { capture: &capture, parser: linked.parser, config };
     let (rows, answers) =
         linked.items.into_iter().zip(0..).map(|(item, position)| origin.item(item, position)).collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
     let raw = capture.raw();
@@ -33,7 +34,7 @@ pub(super) fn compose(
         media: capture.media,
         received_at: capture.received_at,
         sha256: capture.sha256,
-        config_version: loaded.version.clone(),
+        config_version: config.version.clone(),
         items: rows,
         replies: linked.replies,
         source: capture.source,
@@ -76,7 +77,7 @@ fn conflict_finding() -> Quality {
 struct Origin<'a> {
     capture: &'a Capture,
     parser: &'static str,
-    loaded: &'a Loaded,
+    config: &'a Config,
 }
 
 impl Origin<'_> {
@@ -93,6 +94,8 @@ impl Origin<'_> {
     fn record(&self, linked: LinkedRecord, position: u32) -> Result<(NewItem, TakenItem), StoreError> {
         let LinkedRecord { candidate: Candidate { body, quality }, link, content } = linked;
         let identity = Identity::of(&body, self);
+        count::record(body.kind());
+        count::linked(&link);
         let findings = quality.clone();
         let data = self.data(body, link, quality, position).map_err(|error| StoreError::Unusable { reason: format!("the record cannot be written as JSON: {error}") })?;
         let answer = pending(ItemStatus::Accepted, Some(identity.key.event_id(1)), findings);
@@ -115,7 +118,7 @@ impl Origin<'_> {
             }
             Body::Reading { reading, lane } => serde_json::to_vec(&ReadingRecord {
                 reading,
-                store: self.config().gateway.store.clone(),
+                store: self.config.gateway.store.clone(),
                 lane,
                 device: self.capture.source.clone(),
                 read_at: self.capture.received_at.to_string(),
@@ -135,12 +138,8 @@ impl Origin<'_> {
             received_at: self.capture.received_at.to_string(),
             sha256: hex::encode(self.capture.sha256),
             parser: self.parser.to_owned(),
-            config_version: self.loaded.version.clone(),
+            config_version: self.config.version.clone(),
         }
-    }
-
-    fn config(&self) -> &Config {
-        &self.loaded.config
     }
 }
 
@@ -153,7 +152,7 @@ struct Identity {
 
 impl Identity {
     fn of(body: &Body, origin: &Origin<'_>) -> Self {
-        let gateway = &origin.config().gateway;
+        let gateway = &origin.config.gateway;
         let received = origin.capture.received_at.to_string();
         match body {
             Body::Sale(sale) => Self {

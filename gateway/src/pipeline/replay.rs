@@ -1,6 +1,8 @@
 //! A quarantined input is tried again: by a newer version, another configuration, or with corrected content. It goes the
 //! same way as a new one.
 
+use std::sync::Arc;
+
 use tillgate_record::Quality;
 use zeroize::Zeroizing;
 
@@ -65,8 +67,8 @@ impl Pipeline {
         let position = if attempt.content.is_some() { 0 } else { entry.entry.item as usize };
         let capture = Capture::again(stored, attempt.content);
 
-        let loaded = self.config.borrow().clone();
-        let mut interpretation = interpret(&capture, &capture.context(&loaded.config, None));
+        let config = Arc::clone(&self.config.borrow());
+        let mut interpretation = interpret(&capture, &capture.context(&config, None));
         let found = interpretation.items.len();
         if position >= found || (attempt.content.is_some() && found != 1) {
             return Err(ReplayError::NoSuchItem { found, wanted: position });
@@ -75,7 +77,7 @@ impl Pipeline {
         interpretation.replies.clear();
 
         let linked = linking::link(interpretation, &self.store, &self.keys).await?;
-        let (rows, answers) = compose::compose(capture, linked, &loaded)?;
+        let (rows, answers) = compose::compose(capture, linked, &config)?;
         let item = rows.items.into_iter().next().unwrap_or(NewItem::Noted);
         let findings = answers.into_iter().flat_map(|answer| answer.findings).collect();
         let outcome = self.store.commit_replay(attempt.entry, item, attempt.by).await?;

@@ -2,6 +2,10 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
+use crate::clock::Clock;
+use crate::config::Config;
 use crate::control::{Handler, QuarantineEntry, QuarantineItem, Replayed, Request, Response};
 use crate::customer::CustomerKeys;
 use crate::customer::import::{ImportError, read_customers, read_products};
@@ -9,6 +13,7 @@ use crate::pipeline::{Attempt, Pipeline, ReplayError};
 use crate::store::{Entry, Outcome, Store, StoreError};
 use crate::web::StatusSource;
 
+use super::keys::{self, KeyError};
 use super::status::StatusBoard;
 
 /// Who closed an entry, as the journal shows it. Commands run on this machine by those who may read its data.
@@ -52,6 +57,16 @@ impl Admin {
         Self { store, pipeline, status, keys }
     }
 
+    /// For commands that work on the data of a stopped daemon.
+    pub(super) fn of_stopped(store: Store, config: &Arc<Config>, clock: Arc<dyn Clock>) -> Result<Self, KeyError> {
+        let keys = keys::load(config)?.customer;
+        let (_, config) = watch::channel(Arc::clone(config));
+        let pipeline = Pipeline::new(store.clone(), Arc::clone(&clock), keys.clone(), config.clone());
+        let now = clock.now();
+        let status = StatusBoard::new(store.clone(), Arc::default(), config, clock, now);
+        Ok(Self::new(store, Arc::new(pipeline), Arc::new(status), keys))
+    }
+
     /// Customers and products as CSV, for the demo.
     pub async fn import(&self, customers: &str, products: &str) -> Result<(), AdminError> {
         let customers = read_customers(customers.as_bytes(), &self.keys)?.filter_map(Result::ok).collect();
@@ -71,7 +86,7 @@ impl Admin {
             }
             Request::QuarantineShow { id } => {
                 let shown = self.store.quarantine_show(&id).await?;
-                let input = String::from_utf8_lossy(&shown.raw.unwrap_or_default()).into_owned();
+                let input = shown.raw.unwrap_or_default();
                 Response::QuarantineEntry(Box::new(QuarantineEntry {
                     item: item(shown.entry),
                     media: shown.media,

@@ -13,7 +13,7 @@ use super::keys::{self, KeyError};
 use super::sources::{Sources, Surroundings};
 use super::status::StatusBoard;
 use crate::clock::Clock;
-use crate::config::Loaded;
+use crate::config::{Config, Loaded};
 use crate::pipeline::Pipeline;
 use crate::store::{OpenError, Store, StoreOptions};
 use crate::telemetry::board::Board;
@@ -63,7 +63,7 @@ pub struct Daemon {
     store: Store,
     clock: Arc<dyn Clock>,
     board: Arc<Board>,
-    config: watch::Sender<Arc<Loaded>>,
+    config: watch::Sender<Arc<Config>>,
     sources: Sources,
     admin: Arc<Admin>,
     forwarder: Forwarder,
@@ -82,17 +82,16 @@ impl Daemon {
     /// Starts everything. When this returns, inputs are taken; the broker need not have answered yet, since a till must
     /// work without it.
     pub async fn start(loaded: Loaded, clock: Arc<dyn Clock>, options: DaemonOptions) -> Result<Self, StartError> {
-        let loaded = Arc::new(loaded);
-        let config = &loaded.config;
+        let config = loaded.config;
         let started_at = clock.now();
         let board = Arc::new(Board::default());
         let writer_pulse = Arc::new(Pulse::default());
-        let broker = forward::Settings::from_config(config)?;
-        let listeners = web::bind(config).await?;
-        let store = Store::open(StoreOptions::from(config), Arc::clone(&clock), Arc::clone(&writer_pulse)).await?;
-        let keys = keys::load(config)?;
+        let broker = forward::Settings::load(&config)?;
+        let listeners = web::bind(&config).await?;
+        let store = Store::open(StoreOptions::from(config.as_ref()), Arc::clone(&clock), Arc::clone(&writer_pulse)).await?;
+        let keys = keys::load(&config)?;
         let exporter = Exporter::start()?;
-        let (config_sender, config_receiver) = watch::channel(Arc::clone(&loaded));
+        let (config_sender, config_receiver) = watch::channel(Arc::clone(&config));
 
         let pipeline = Arc::new(Pipeline::new(
             store.clone(),
@@ -127,7 +126,7 @@ impl Daemon {
             clock: Arc::clone(&clock),
             token_key: keys.token,
         });
-        sources.apply(config).await;
+        sources.apply(&config).await;
         let forwarder = Forwarder::start(broker, &store, &board, &clock, Arc::new(Pulse::default()));
 
         let (stop_background, background) = (CancellationToken::new(), TaskTracker::new());
@@ -152,18 +151,18 @@ impl Daemon {
     /// Puts another configuration in force: sources, tokens, limits and the broker. What needs a restart is said.
     pub async fn reload(&mut self, loaded: Loaded) {
         let before = Arc::clone(&self.config.borrow());
-        let loaded = Arc::new(loaded);
-        warn_of_restart(&before, &loaded);
-        self.sources.apply(&loaded.config).await;
-        if before.config.mqtt != loaded.config.mqtt {
-            self.replace_forwarder(&loaded).await;
+        let config = loaded.config;
+        warn_of_restart(&before, &config);
+        self.sources.apply(&config).await;
+        if before.mqtt != config.mqtt {
+            self.replace_forwarder(&config).await;
         }
-        tracing::info!(before = before.version, now = loaded.version, "configuration reloaded");
-        self.config.send_replace(loaded);
+        tracing::info!(before = before.version, now = config.version, "configuration reloaded");
+        self.config.send_replace(config);
     }
 
-    async fn replace_forwarder(&mut self, loaded: &Loaded) {
-        match forward::Settings::from_config(&loaded.config) {
+    async fn replace_forwarder(&mut self, config: &Config) {
+        match forward::Settings::load(config) {
             Ok(settings) => {
                 self.forwarder.stop().await;
                 let pulse = Arc::clone(&self.forwarder.pulse);
@@ -209,8 +208,13 @@ impl Daemon {
 impl Forwarder {
     fn start(settings: forward::Settings, store: &Store, board: &Arc<Board>, clock: &Arc<dyn Clock>, pulse: Arc<Pulse>) -> Self {
         let stop = CancellationToken::new();
-        let telemetry = (Arc::clone(board), Arc::clone(&pulse));
-        let task = tokio::spawn(forward::run(settings, store.clone(), telemetry, Arc::clone(clock), stop.clone()));
+        let surroundings = forward::Surroundings {
+            board: Arc::clone(board),
+            pulse: Arc::clone(&pulse),
+            clock: Arc::clone(clock),
+            stop: stop.clone(),
+        };
+        let task = tokio::spawn(forward::run(settings, store.clone(), surroundings));
         Self { stop, task, pulse }
     }
 
@@ -224,8 +228,7 @@ impl Forwarder {
 }
 
 /// These are fixed when the daemon starts.
-fn warn_of_restart(before: &Loaded, after: &Loaded) {
-    let (before, after) = (&before.config, &after.config);
+fn warn_of_restart(before: &Config, after: &Config) {
     let fixed = [
         ("[gateway]", before.gateway == after.gateway),
         ("[http]", before.http == after.http),

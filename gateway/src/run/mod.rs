@@ -15,11 +15,14 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::clock::SystemClock;
+use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Loaded};
+use crate::control::{Handler, Request, Response};
+use crate::store::{Store, StoreOptions};
 use crate::telemetry::logs::Logs;
 use crate::telemetry::service;
 
+use admin::Admin;
 pub use daemon::{Daemon, DaemonOptions, StartError};
 
 /// `tillgate run`: works until SIGTERM or SIGINT. SIGHUP reads the configuration again.
@@ -49,7 +52,7 @@ fn banner(loaded: &Loaded) {
         version = env!("CARGO_PKG_VERSION"),
         gateway = format!("{}/{}/{}", gateway.org, gateway.store, gateway.id),
         data_dir = %gateway.data_dir.display(),
-        config = loaded.version,
+        config = loaded.config.version,
         "tillgate starts"
     );
     for warning in &loaded.warnings.list {
@@ -107,4 +110,22 @@ pub async fn stop_signal() -> std::io::Result<()> {
     let mut signals = Signals::new()?;
     while let Wish::Reload = signals.next().await {}
     Ok(())
+}
+
+/// Does what a command asks on the data of a stopped daemon. The lock of the data folder keeps a daemon from starting
+/// meanwhile.
+pub fn offline(loaded: Loaded, request: Request) -> anyhow::Result<Response> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let config = loaded.config;
+        let store = Store::open(StoreOptions::from(config.as_ref()), Arc::clone(&clock), Arc::default()).await?;
+        let admin = Admin::of_stopped(store.clone(), &config, clock)?;
+        let response = admin.handle(request).await;
+        store.close().await;
+        match response {
+            Response::Refused { message } => anyhow::bail!(message),
+            response => Ok(response),
+        }
+    })
 }

@@ -44,7 +44,7 @@ struct Running {
 #[derive(Clone, PartialEq)]
 enum SourceSettings {
     Device(Device),
-    Partner(Box<exchange::PartnerSettings>),
+    Partner(Box<exchange::Settings>),
     /// Terminals come to our listeners, which read the configuration in force: nothing runs for them.
     Terminal(Terminal),
 }
@@ -125,7 +125,7 @@ impl Sources {
 fn wanted(config: &Config) -> BTreeMap<String, SourceSettings> {
     let devices = config.devices.iter().map(|device| (device.id.clone(), SourceSettings::Device(device.clone())));
     let partners = config.partners.iter().map(|partner| {
-        let settings = exchange::PartnerSettings::of(config, partner);
+        let settings = exchange::Settings::of(config, partner);
         (partner.id.clone(), SourceSettings::Partner(Box::new(settings)))
     });
     let terminals =

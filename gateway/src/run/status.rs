@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::config::Loaded;
+use crate::config::Config;
 use crate::forward::{Outbox, Outgoing};
 use crate::store::{Figures, Store, StoreError};
 use crate::telemetry::board::{Board, SourceKind};
@@ -31,7 +31,7 @@ const OLD_SECONDS: f64 = 600.0;
 pub struct StatusBoard {
     store: Store,
     board: Arc<Board>,
-    config: watch::Receiver<Arc<Loaded>>,
+    config: watch::Receiver<Arc<Config>>,
     clock: Arc<dyn Clock>,
     started_at: Timestamp,
     gathered: Mutex<Gathered>,
@@ -48,7 +48,7 @@ impl StatusBoard {
     pub(super) fn new(
         store: Store,
         board: Arc<Board>,
-        config: watch::Receiver<Arc<Loaded>>,
+        config: watch::Receiver<Arc<Config>>,
         clock: Arc<dyn Clock>,
         started_at: Timestamp,
     ) -> Self {
@@ -163,8 +163,8 @@ impl StatusBoard {
 impl StatusSource for StatusBoard {
     async fn status(&self) -> Status {
         let gathered = self.gathered();
-        let loaded = self.config.borrow().clone();
-        let gateway = &loaded.config.gateway;
+        let config = Arc::clone(&self.config.borrow());
+        let gateway = &config.gateway;
         let figures = &gathered.figures;
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -172,7 +172,7 @@ impl StatusSource for StatusBoard {
             started_at: self.started_at,
             now: self.clock.now(),
             readiness: self.readiness(&gathered),
-            lanes: loaded.config.lanes.iter().map(|lane| lane.id.clone()).collect(),
+            lanes: config.lanes.iter().map(|lane| lane.id.clone()).collect(),
             sources: self.board.sources(),
             broker: self.board.broker(),
             outbox: OutboxFigures {

@@ -7,3 +7,4 @@ pub mod metric;
 pub mod pulse;
 pub mod service;
 pub mod status;
+pub mod summary;

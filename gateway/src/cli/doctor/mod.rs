@@ -127,7 +127,7 @@ fn all(loaded: &Loaded) -> anyhow::Result<Vec<Check>> {
 fn configuration(loaded: &Loaded) -> Check {
     let file = loaded.warnings.file.display().to_string();
     if loaded.warnings.list.is_empty() {
-        return Check::ok("config.valid", format!("version {}", loaded.version)).of(file);
+        return Check::ok("config.valid", format!("version {}", loaded.config.version)).of(file);
     }
     let found = loaded.warnings.to_string();
     Check::warn("config.valid", found.trim_end(), "see `tillgate check`").of(file)

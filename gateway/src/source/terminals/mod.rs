@@ -69,10 +69,14 @@ fn refusal(rule: &str, message: String) -> Quality {
 #[must_use]
 pub fn refusal_of(failure: &StoreError) -> (&'static str, u32) {
     match failure {
-        StoreError::BudgetSpent { .. } => ("disk-budget", 30),
+        StoreError::BudgetSpent { .. } | StoreError::DiskFull { .. } => ("disk-budget", 30),
         StoreError::Overloaded => ("overloaded", 1),
         StoreError::Stopping => ("stopping", 10),
-        StoreError::Failed { .. } => ("store-failed", 10),
+        StoreError::Failed { .. }
+        | StoreError::NotFound { .. }
+        | StoreError::EntryClosed { .. }
+        | StoreError::Damaged { .. }
+        | StoreError::Unusable { .. } => ("store-failed", 10),
     }
 }
 

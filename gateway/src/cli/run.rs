@@ -1,0 +1,28 @@
+//! `tillgate run`: the daemon.
+
+use clap::Args;
+
+use super::{ConfigFile, exit};
+
+/// Runs the gateway until it is told to stop.
+///
+/// SIGTERM and Ctrl-C stop it within five seconds: what was accepted is on disk. SIGHUP reads the configuration
+/// again; sources, tokens, limits, the broker and the log level follow at once, the log says what needs a restart.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  tillgate run --config /etc/tillgate/tillgate.toml
+  systemctl reload tillgate          # after a change of the configuration
+
+Exit codes: 0 stopped as told, 1 it could not start or failed, 78 the configuration cannot be used.")]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    config: ConfigFile,
+}
+
+pub(super) fn run(args: &RunArgs) -> anyhow::Result<u8> {
+    let loaded = args.config.load()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(crate::run::run(&args.config.path, loaded))?;
+    Ok(exit::FINE)
+}

@@ -1,0 +1,93 @@
+//! `tillgate tail`: records from the broker as they arrive.
+
+use std::io::{self, Write};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::style::harmless;
+use super::{ConfigFile, exit};
+use crate::forward::{self, Connection, Settings, TailEvent, TailSettings, Version};
+use crate::telemetry::summary;
+
+/// Prints records from the broker as they arrive: what the CRM gets, with people masked in the table.
+///
+/// With `--json` each record is printed whole, as it is on the broker. Waits for the broker where it does not answer.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  tillgate tail
+  tillgate tail --broker mqtt://127.0.0.1:1883 --limit 10 --json
+
+Exit codes: 0 --limit was reached or the output was closed, 1 it failed.")]
+pub(super) struct TailArgs {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// The broker, instead of the one in the configuration: mqtt://HOST:PORT or mqtts://HOST:PORT.
+    #[arg(long, value_name = "URL")]
+    broker: Option<String>,
+    /// With --broker: the authority that signed its certificate (PEM).
+    #[arg(long, value_name = "FILE", requires = "broker")]
+    ca_file: Option<PathBuf>,
+    /// End after so many records.
+    #[arg(long)]
+    limit: Option<u64>,
+    /// Only this topic or filter.
+    #[arg(long, default_value = forward::tail::ALL_RECORDS)]
+    topic: String,
+    /// Print the events as JSON, one a line.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &TailArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
+    let settings = TailSettings { topic_filter: args.topic.clone(), ..TailSettings::all_records(connection(args)?) };
+    let mut left = args.limit.unwrap_or(u64::MAX);
+    let mut failed = None;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(forward::tail(settings, |event| {
+        if left == 0 {
+            return ControlFlow::Break(());
+        }
+        left -= u64::from(matches!(event, TailEvent::Message(_)));
+        match print(&event, args.json, out) {
+            Ok(()) if left > 0 => ControlFlow::Continue(()),
+            ended => {
+                failed = ended.err();
+                ControlFlow::Break(())
+            }
+        }
+    }));
+    failed.map_or(Ok(exit::FINE), |error| Err(error.into()))
+}
+
+/// A client of its own: with the gateway's client id the broker would throw the gateway out.
+fn connection(args: &TailArgs) -> anyhow::Result<Connection> {
+    let client_id = format!("tillgate-tail-{:08x}", rand::random::<u32>());
+    if let Some(url) = &args.broker {
+        let connection = Connection::plain(url.parse()?, Version::V5, &client_id);
+        return Ok(Connection { ca_file: args.ca_file.clone(), ..connection });
+    }
+    let loaded = args.config.load()?;
+    let settings = Settings::from_config(&loaded.config)?;
+    Ok(Connection { client_id, ..settings.connection })
+}
+
+fn print(event: &TailEvent<'_>, json: bool, out: &mut dyn Write) -> io::Result<()> {
+    match event {
+        TailEvent::Subscribed => writeln!(io::stderr(), "waiting for records"),
+        TailEvent::Lost { problem, retry_in } => {
+            writeln!(io::stderr(), "{}; next attempt in {} s", harmless(problem), retry_in.as_secs().max(1))
+        }
+        TailEvent::Message(payload) => {
+            if json {
+                out.write_all(payload)?;
+                out.write_all(b"\n")?;
+            } else {
+                writeln!(out, "{}", harmless(&summary::line(payload)))?;
+            }
+            out.flush()
+        }
+    }
+}

@@ -1,1 +1,0 @@
-//! EDI partners: watched folders and `POST /v1/edi`.

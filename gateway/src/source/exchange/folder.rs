@@ -1,0 +1,311 @@
+//! The four directories of a partner, as open directories: no operation goes through a path that others could bend.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rustix::fd::OwnedFd;
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, RenameFlags, Stat};
+use rustix::io::Errno;
+use zeroize::Zeroizing;
+
+use crate::source::FileStamp;
+
+/// Files that are looked at in one round; more wait for the next.
+pub(super) const MOST_ARRIVALS: usize = 10_000;
+
+/// Names that are tried before a file is given up on that was sent again and again.
+const MOST_SUFFIXES: u32 = 10_000;
+
+/// Why a folder cannot be worked with.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "cannot {doing} in the EDI folder {folder}: check that it exists, is writable and has room"
+)]
+pub struct FolderError {
+    doing: &'static str,
+    folder: PathBuf,
+    #[source]
+    source: io::Error,
+}
+
+/// Where a file ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outbox {
+    /// All of it was taken.
+    Done,
+    /// Some of it is in quarantine.
+    Rejected,
+}
+
+/// A file in `in`.
+#[derive(Debug, Clone)]
+pub(super) struct Arrival {
+    /// Its name: data from outside, used only within the open directories.
+    pub(super) name: OsString,
+    /// What tells it from another.
+    pub(super) stamp: FileStamp,
+}
+
+impl Arrival {
+    /// Time since the last change; none where that lies in the future.
+    pub(super) fn age(&self, now: Timestamp) -> Option<Duration> {
+        let age = now.as_nanosecond() - i128::from(self.stamp.modified_ns);
+        u64::try_from(age).ok().map(Duration::from_nanos)
+    }
+}
+
+/// The directories of one partner.
+#[derive(Debug)]
+pub(super) struct Folder {
+    root: PathBuf,
+    inbox: OwnedFd,
+    out: OwnedFd,
+    done: OwnedFd,
+    rejected: OwnedFd,
+}
+
+impl Folder {
+    /// Opens the directories; those that are not there are made, for us alone.
+    pub(super) fn open(root: &Path) -> Result<Self, FolderError> {
+        let failed = failure("open directories", root);
+        let open = || -> io::Result<Self> {
+            use std::os::unix::fs::DirBuilderExt;
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(root)?;
+            let directory = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let root_fd = rustix::fs::open(root, directory, Mode::empty())?;
+            let child = |name: &str| -> io::Result<OwnedFd> {
+                match rustix::fs::mkdirat(&root_fd, name, Mode::RWXU) {
+                    Ok(()) | Err(Errno::EXIST) => {}
+                    Err(error) => return Err(error.into()),
+                }
+                Ok(rustix::fs::openat(&root_fd, name, directory | OFlags::NOFOLLOW, Mode::empty())?)
+            };
+            Ok(Self {
+                root: root.to_owned(),
+                inbox: child("in")?,
+                out: child("out")?,
+                done: child("done")?,
+                rejected: child("rejected")?,
+            })
+        };
+        open().map_err(failed)
+    }
+
+    /// For the kernel's watch only.
+    pub(super) fn inbox_path(&self) -> PathBuf {
+        self.root.join("in")
+    }
+
+    /// Regular files directly in `in` whose names are not those of unfinished transfers, oldest first.
+    pub(super) fn arrivals(&self, partner: &str) -> Result<Vec<Arrival>, FolderError> {
+        let list = || -> io::Result<Vec<Arrival>> {
+            let mut arrivals = Vec::new();
+            for entry in Dir::read_from(&self.inbox)? {
+                let entry = entry?;
+                let name = OsStr::from_bytes(entry.file_name().to_bytes());
+                if is_temporary(name) {
+                    continue;
+                }
+                let stat = match rustix::fs::statat(&self.inbox, name, AtFlags::SYMLINK_NOFOLLOW) {
+                    Ok(stat) => stat,
+                    Err(Errno::NOENT) => continue,
+                    Err(error) => return Err(error.into()),
+                };
+                if is_regular(&stat) {
+                    let stamp = stamp(partner, name, &stat);
+                    arrivals.push(Arrival { name: name.to_owned(), stamp });
+                }
+                if arrivals.len() >= MOST_ARRIVALS {
+                    break;
+                }
+            }
+            arrivals.sort_by(|a, b| {
+                (a.stamp.modified_ns, &a.name).cmp(&(b.stamp.modified_ns, &b.name))
+            });
+            Ok(arrivals)
+        };
+        list().map_err(failure("list files", &self.root))
+    }
+
+    /// Reads a file, at most one byte more than `largest`. None if it is not what was seen any more.
+    pub(super) fn read(
+        &self,
+        arrival: &Arrival,
+        largest: usize,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, FolderError> {
+        let read = || -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+            // NONBLOCK, since a FIFO put in the file's place would hold us for ever.
+            let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+            let file = match rustix::fs::openat(&self.inbox, &arrival.name, flags, Mode::empty()) {
+                Ok(file) => file,
+                Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            };
+            if !self.is_same(&rustix::fs::fstat(&file)?, arrival) {
+                return Ok(None);
+            }
+            let limit = (largest as u64).saturating_add(1);
+            let room = usize::try_from(arrival.stamp.bytes.min(limit)).unwrap_or(0);
+            // With room for all of it from the start, so that growing leaves no copy behind unzeroed.
+            let mut bytes = Zeroizing::new(Vec::with_capacity(room + 1));
+            let mut file = File::from(file);
+            (&mut file).take(limit).read_to_end(&mut bytes)?;
+            Ok(self.is_same(&rustix::fs::fstat(&file)?, arrival).then_some(bytes))
+        };
+        read().map_err(failure("read a file", &self.root))
+    }
+
+    fn is_same(&self, stat: &Stat, arrival: &Arrival) -> bool {
+        is_regular(stat) && stamp(&arrival.stamp.partner, &arrival.name, stat) == arrival.stamp
+    }
+
+    /// Puts a reply into `out` under its final name, whole and synced. One that is there already, with the same
+    /// content, was written before a crash.
+    pub(super) fn write_reply(&self, name: &str, content: &[u8]) -> Result<(), FolderError> {
+        let write = || -> io::Result<()> {
+            for number in 1..MOST_SUFFIXES {
+                let name = suffixed(OsStr::new(name), number);
+                match content_at(&self.out, &name, content.len())? {
+                    Some(known) if known == content => return Ok(()),
+                    Some(_) => {}
+                    None => return self.place(&self.out, &name, content),
+                }
+            }
+            Err(io::ErrorKind::AlreadyExists.into())
+        };
+        write().map_err(failure("write an acknowledgement", &self.root))
+    }
+
+    /// Moves a file out of `in`, never over another. `text` goes beside it as `NAME.findings.txt`.
+    pub(super) fn put_away(
+        &self,
+        name: &OsStr,
+        outbox: Outbox,
+        text: Option<&str>,
+    ) -> Result<(), FolderError> {
+        let target = match outbox {
+            Outbox::Done => &self.done,
+            Outbox::Rejected => &self.rejected,
+        };
+        let put = || -> io::Result<()> {
+            let moved = self.move_to(name, target)?;
+            if let Some(text) = text {
+                let mut beside = moved;
+                beside.push(".findings.txt");
+                match self.place(target, &beside, text.as_bytes()) {
+                    // The text is a courtesy: the findings are in the journal.
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                    other => other?,
+                }
+            }
+            rustix::fs::fsync(target)?;
+            Ok(rustix::fs::fsync(&self.inbox)?)
+        };
+        put().map_err(failure("move a file", &self.root))
+    }
+
+    fn move_to(&self, name: &OsStr, target: &OwnedFd) -> io::Result<OsString> {
+        for number in 1..MOST_SUFFIXES {
+            let new = suffixed(name, number);
+            match rename_to_new(&self.inbox, name, target, &new) {
+                Ok(()) => return Ok(new),
+                Err(Errno::EXIST) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
+    }
+
+    /// Writes a new file by way of a temporary name.
+    fn place(&self, directory: &OwnedFd, name: &OsStr, content: &[u8]) -> io::Result<()> {
+        let mut temporary = OsString::from(".");
+        temporary.push(name);
+        temporary.push(".tmp");
+        match rustix::fs::unlinkat(directory, &temporary, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mode = Mode::RUSR | Mode::WUSR | Mode::RGRP;
+        let mut file = File::from(rustix::fs::openat(directory, &temporary, flags, mode)?);
+        file.write_all(content)?;
+        file.sync_all()?;
+        rename_to_new(directory, &temporary, directory, name)?;
+        Ok(rustix::fs::fsync(directory)?)
+    }
+}
+
+fn failure(doing: &'static str, folder: &Path) -> impl Fn(io::Error) -> FolderError {
+    let folder = folder.to_owned();
+    move |source| FolderError { doing, folder: folder.clone(), source }
+}
+
+/// Renames, but never over a file that is there.
+fn rename_to_new(from: &OwnedFd, name: &OsStr, to: &OwnedFd, new: &OsStr) -> Result<(), Errno> {
+    match rustix::fs::renameat_with(from, name, to, new, RenameFlags::NOREPLACE) {
+        // Some network file systems cannot refuse to replace: look first, as the only one who writes there.
+        Err(Errno::INVAL | Errno::NOSYS) => {
+            match rustix::fs::statat(to, new, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(_) => Err(Errno::EXIST),
+                Err(Errno::NOENT) => rustix::fs::renameat(from, name, to, new),
+                Err(error) => Err(error),
+            }
+        }
+        other => other,
+    }
+}
+
+/// What a file in `out` holds, as far as it matters for comparing; none if nothing is there.
+fn content_at(directory: &OwnedFd, name: &OsStr, expected: usize) -> io::Result<Option<Vec<u8>>> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    match rustix::fs::openat(directory, name, flags, Mode::empty()) {
+        Ok(file) if is_regular(&rustix::fs::fstat(&file)?) => {
+            let mut content = Vec::new();
+            File::from(file).take(expected as u64 + 1).read_to_end(&mut content)?;
+            Ok(Some(content))
+        }
+        // Something else stands there under our name.
+        Ok(_) | Err(Errno::LOOP | Errno::NXIO | Errno::ACCESS) => Ok(Some(Vec::new())),
+        Err(Errno::NOENT) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// `a.edi`, `a.edi.2`, `a.edi.3` …
+fn suffixed(name: &OsStr, number: u32) -> OsString {
+    let mut name = name.to_owned();
+    if number > 1 {
+        name.push(format!(".{number}"));
+    }
+    name
+}
+
+/// Names that transfer programs use until a file is whole; `.` and `..` are among them.
+fn is_temporary(name: &OsStr) -> bool {
+    let name = name.as_bytes();
+    name.starts_with(b".")
+        || [&b".tmp"[..], b".part", b".filepart"]
+            .iter()
+            .any(|ending| name.to_ascii_lowercase().ends_with(ending))
+}
+
+fn is_regular(stat: &Stat) -> bool {
+    FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
+}
+
+fn stamp(partner: &str, name: &OsStr, stat: &Stat) -> FileStamp {
+    let seconds = stat.st_mtime.saturating_mul(1_000_000_000);
+    FileStamp {
+        partner: partner.to_owned(),
+        name: name.to_string_lossy().into_owned(),
+        inode: stat.st_ino,
+        modified_ns: seconds.saturating_add_unsigned(stat.st_mtime_nsec),
+        bytes: u64::try_from(stat.st_size).unwrap_or(0),
+    }
+}

@@ -1,0 +1,324 @@
+//! A partner's EDI folder: files appear in `in`, replies in `out`, and each file ends in `done` or `rejected`.
+//!
+//! In: a folder that others write to. Out: inputs to the pipeline, one a file, and the replies that were committed with
+//! them. What survives a crash at any point: the stamp of a file is committed with its capture, so it is taken
+//! once; replies are committed too and written from the journal; only then is the file moved.
+//! Never: a name used as a path, a link followed, a file overwritten, a file removed.
+
+mod folder;
+mod journal;
+mod watch;
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tillgate_parsers::edi::envelope::is_unfinished;
+use tillgate_record::{Channel, Quality};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
+
+pub use self::folder::FolderError;
+use self::folder::{Arrival, Folder, Outbox};
+pub use self::journal::{ExchangeJournal, FileState, PendingReply};
+use self::watch::Watch;
+use crate::clock::Clock;
+use crate::config::{Config, Partner};
+use crate::pipeline::{Intake, ItemStatus, Taken};
+use crate::source::{FileStamp, Input, Media};
+use crate::store::StoreError;
+use crate::telemetry::board::Board;
+use crate::telemetry::metric::Metric;
+
+/// How often the folder is looked at.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// After a failure the folder rests, twice as long each time.
+const SHORTEST_REST: Duration = Duration::from_secs(1);
+const LONGEST_REST: Duration = Duration::from_secs(60);
+
+/// Findings that are written beside a rejected file.
+const MOST_FINDINGS_SHOWN: usize = 200;
+
+/// What a partner's folder needs to know.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The partner's id, which is the source's id.
+    pub partner: String,
+    /// The folder that holds `in`, `out`, `done` and `rejected`.
+    pub root: PathBuf,
+    /// A file that was written in place is taken when it has not changed for so long.
+    pub settle: Duration,
+    /// A file that ends in mid-interchange waits so long for its rest.
+    pub stale: Duration,
+    /// Largest file in bytes.
+    pub largest: usize,
+}
+
+impl Settings {
+    /// The settings of a configured partner.
+    #[must_use]
+    pub fn of(config: &Config, partner: &Partner) -> Self {
+        let own = || config.gateway.data_dir.join("edi").join(&partner.id);
+        Self {
+            partner: partner.id.clone(),
+            root: partner.folder.clone().unwrap_or_else(own),
+            settle: Duration::from_secs(config.edi.settle_seconds.into()),
+            stale: Duration::from_secs(config.edi.stale_seconds.into()),
+            largest: config.limits.edi_file.as_usize(),
+        }
+    }
+}
+
+/// Why a round could not be finished. The file stays where it is, and the next round goes on.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("a file operation was cut short")]
+    Interrupted(#[from] tokio::task::JoinError),
+}
+
+/// One partner's folder with what it works with.
+#[derive(Debug)]
+pub struct Exchange<I, J, C> {
+    /// Which folder, and when a file is ready.
+    pub settings: Settings,
+    /// Takes the inputs.
+    pub intake: Arc<I>,
+    /// Remembers files and replies.
+    pub journal: Arc<J>,
+    /// Shows people what the folder is doing.
+    pub board: Arc<Board>,
+    /// The time of day.
+    pub clock: Arc<C>,
+}
+
+impl<I: Intake, J: ExchangeJournal, C: Clock> Exchange<I, J, C> {
+    /// Serves the folder until `stop`.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut rest = SHORTEST_REST;
+        while !stop.is_cancelled() {
+            let trouble = match Folder::open(&self.settings.root) {
+                Ok(folder) => {
+                    let detail = format!("folder {}", self.settings.root.display());
+                    self.board.source_connected(&self.settings.partner, true, &detail);
+                    self.serve(Arc::new(folder), &stop, &mut rest).await
+                }
+                Err(error) => Err(error.into()),
+            };
+            let Err(trouble) = trouble else {
+                return;
+            };
+            self.report(&trouble);
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(rest) => rest = (rest * 2).min(LONGEST_REST),
+            }
+        }
+    }
+
+    fn report(&self, trouble: &Trouble) {
+        let partner = self.settings.partner.as_str();
+        let mut detail = trouble.to_string();
+        let mut cause = std::error::Error::source(trouble);
+        while let Some(error) = cause {
+            detail = format!("{detail}: {error}");
+            cause = error.source();
+        }
+        tracing::warn!(partner, %detail, "the EDI folder waits; files stay in it");
+        self.board.source_connected(partner, false, &detail);
+    }
+
+    /// Rounds until `stop` or trouble.
+    async fn serve(
+        &self,
+        folder: Arc<Folder>,
+        stop: &CancellationToken,
+        rest: &mut Duration,
+    ) -> Result<(), Trouble> {
+        let mut watch = Watch::new(&folder, self.settings.settle);
+        self.write_replies(&folder).await?;
+        let mut ticks = tokio::time::interval(LOOK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut waiting = HashMap::new();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                _ = ticks.tick() => {}
+            }
+            let arrivals = folder.arrivals(&self.settings.partner)?;
+            for arrival in watch.ready(arrivals, self.clock.now()) {
+                if stop.is_cancelled() {
+                    return Ok(());
+                }
+                self.handle(&folder, arrival, &mut waiting).await?;
+            }
+            waiting.retain(|name: &OsString, _| watch.knows(name));
+            *rest = SHORTEST_REST;
+        }
+    }
+
+    async fn handle(
+        &self,
+        folder: &Arc<Folder>,
+        arrival: Arrival,
+        waiting: &mut HashMap<OsString, (FileStamp, Instant)>,
+    ) -> Result<(), Trouble> {
+        let state = self.journal.file_state(&arrival.stamp).await?;
+        if state == Some(FileState::Committed) {
+            // We were stopped between commit and move. What became of its items is in quarantine or the outbox.
+            self.write_replies(folder).await?;
+            return self.finish(folder, arrival, Outbox::Done, None).await;
+        }
+        let Some(bytes) = self.read(folder, &arrival).await? else {
+            return Ok(());
+        };
+        if bytes.len() > self.settings.largest {
+            let text = format!(
+                "limit-edi-file: the file is larger than {} bytes; raise edi_file in [limits] or ask for smaller files\n",
+                self.settings.largest
+            );
+            tracing::warn!(partner = %self.settings.partner, bytes = arrival.stamp.bytes, "an EDI file is too large");
+            return self.put_away(folder, arrival, Outbox::Rejected, Some(text)).await;
+        }
+        if is_unfinished(&bytes) && self.must_wait(&arrival, waiting) {
+            return Ok(());
+        }
+        // A file that was finished before and is back was put back by someone: its stamp is spent.
+        let file = (state.is_none()).then(|| arrival.stamp.clone());
+        self.take(folder, arrival, (bytes, file)).await
+    }
+
+    /// A broken upload may go on: it waits as long as it changes, and `stale` from its last change.
+    fn must_wait(
+        &self,
+        arrival: &Arrival,
+        waiting: &mut HashMap<OsString, (FileStamp, Instant)>,
+    ) -> bool {
+        let now = Instant::now();
+        let entry =
+            waiting.entry(arrival.name.clone()).or_insert_with(|| (arrival.stamp.clone(), now));
+        if entry.0 != arrival.stamp {
+            *entry = (arrival.stamp.clone(), now);
+        }
+        let since_change = arrival.age(self.clock.now()).unwrap_or_default();
+        let waited = now.duration_since(entry.1).max(since_change);
+        waited < self.settings.stale
+    }
+
+    async fn read(
+        &self,
+        folder: &Arc<Folder>,
+        arrival: &Arrival,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, Trouble> {
+        let (folder, arrival) = (Arc::clone(folder), arrival.clone());
+        let largest = self.settings.largest;
+        Ok(tokio::task::spawn_blocking(move || folder.read(&arrival, largest)).await??)
+    }
+
+    async fn take(
+        &self,
+        folder: &Arc<Folder>,
+        arrival: Arrival,
+        (bytes, file): (Zeroizing<Vec<u8>>, Option<FileStamp>),
+    ) -> Result<(), Trouble> {
+        let partner = self.settings.partner.as_str();
+        let size = bytes.len() as u64;
+        let received_at = self.clock.now();
+        let known = file.is_some();
+        let input = Input {
+            source: partner.to_owned(),
+            channel: Channel::EdiFolder,
+            media: Media::Edi,
+            bytes,
+            received_at,
+            file,
+        };
+        let taken = self.intake.take(input).await?;
+        let refused = taken.items.iter().filter(|item| is_refused(item.status)).count();
+        Metric::EdiBytes.add(size, &[]);
+        self.board.source_captured(partner, refused as u64, received_at);
+        tracing::info!(partner, capture = %taken.capture, items = taken.items.len(), refused, "EDI file taken");
+        self.write_replies(folder).await?;
+        let (outbox, text) = if refused > 0 {
+            (Outbox::Rejected, Some(findings_text(&taken)))
+        } else {
+            (Outbox::Done, None)
+        };
+        if known {
+            self.finish(folder, arrival, outbox, text).await
+        } else {
+            self.put_away(folder, arrival, outbox, text).await
+        }
+    }
+
+    /// Writes what the journal says is not written yet, each under its final name at once.
+    async fn write_replies(&self, folder: &Arc<Folder>) -> Result<(), Trouble> {
+        for reply in self.journal.pending_replies(&self.settings.partner).await? {
+            let folder = Arc::clone(folder);
+            let id = reply.id;
+            tokio::task::spawn_blocking(move || {
+                folder.write_reply(&reply.file_name, &reply.content)
+            })
+            .await??;
+            self.journal.reply_written(id).await?;
+        }
+        Ok(())
+    }
+
+    async fn finish(
+        &self,
+        folder: &Arc<Folder>,
+        arrival: Arrival,
+        outbox: Outbox,
+        text: Option<String>,
+    ) -> Result<(), Trouble> {
+        let stamp = arrival.stamp.clone();
+        self.put_away(folder, arrival, outbox, text).await?;
+        Ok(self.journal.file_finished(&stamp).await?)
+    }
+
+    async fn put_away(
+        &self,
+        folder: &Arc<Folder>,
+        arrival: Arrival,
+        outbox: Outbox,
+        text: Option<String>,
+    ) -> Result<(), Trouble> {
+        let folder = Arc::clone(folder);
+        let moved = move || folder.put_away(&arrival.name, outbox, text.as_deref());
+        Ok(tokio::task::spawn_blocking(moved).await??)
+    }
+}
+
+fn is_refused(status: ItemStatus) -> bool {
+    matches!(status, ItemStatus::Quarantined | ItemStatus::Conflict)
+}
+
+/// What stands in the file beside a rejected one. Findings hold no card numbers.
+fn findings_text(taken: &Taken) -> String {
+    let findings: Vec<&Quality> = taken
+        .items
+        .iter()
+        .filter(|item| is_refused(item.status))
+        .flat_map(|item| &item.findings)
+        .collect();
+    let mut text = format!("capture {}\n", taken.capture);
+    for finding in findings.iter().take(MOST_FINDINGS_SHOWN) {
+        let Quality { rule, severity, path, message, .. } = finding;
+        text.push_str(&format!("{} {rule} at {path}: {message}\n", severity.as_str()));
+    }
+    if let Some(more) = findings.len().checked_sub(MOST_FINDINGS_SHOWN).filter(|more| *more > 0) {
+        text.push_str(&format!("and {more} more\n"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;
