@@ -89,10 +89,13 @@ impl Pipeline {
 /// it waits for a version that understands it.
 fn interpret(capture: &Capture, context: &Context<'_>) -> Interpretation {
     let attempt = || crate::normalize::interpret(capture.raw(), capture.media, context);
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(attempt)).unwrap_or_else(|_| {
+    let attempted = std::panic::catch_unwind(std::panic::AssertUnwindSafe(attempt));
+    let mut interpretation = attempted.unwrap_or_else(|_| {
         tracing::error!(capture = %capture.id, source = capture.source, "a parser failed on an input: please report it");
         Interpretation::rejected("none", our_fault())
-    })
+    });
+    capture::tell_of_card_data(capture, &mut interpretation.items);
+    interpretation
 }
 
 fn our_fault() -> Quality {

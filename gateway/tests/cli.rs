@@ -187,6 +187,29 @@ fn a_closed_pipe_is_no_error() {
 }
 
 #[test]
+fn the_process_leaves_no_core() {
+    let (_dir, file) = store("");
+    let arguments = ["quarantine", "replay", "x", "--with", "-", "--config", text(&file)];
+    let mut child =
+        tillgate(&arguments).stdin(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    // It waits for its input, so that there is time to look. Until exec is through the limits are still ours.
+    let limits = format!("/proc/{}/limits", child.id());
+    let no_core = |limits: &str| {
+        let mut lines = limits.lines();
+        lines.any(|line| {
+            line.split_whitespace().eq(["Max", "core", "file", "size", "0", "0", "bytes"])
+        })
+    };
+    let seen = (0..100).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        no_core(&fs::read_to_string(&limits).unwrap_or_default())
+    });
+    drop(child.stdin.take());
+    child.wait().unwrap();
+    assert!(seen, "no core limit of 0 in {limits}");
+}
+
+#[test]
 fn completions_are_made_for_shells() {
     for shell in ["bash", "zsh", "fish"] {
         let (code, out, _) = ran(&["completions", shell]);

@@ -107,7 +107,7 @@ fn dispatch(command: Command, out: &mut dyn Write) -> anyhow::Result<u8> {
         Command::Tail(args) => tail::run(&args, out),
         Command::Status(args) => status::run(&args, out),
         Command::Quarantine(args) => quarantine::run(&args, out),
-        Command::Edi(args) => Ok(edi::run(&args)),
+        Command::Edi(args) => run_edi(args),
         Command::Decode(args) => Ok(decode::run(args)),
         Command::Customers(args) => customers::run(&args, out),
         Command::Catalog(args) => catalog::run(&args, out),
@@ -117,6 +117,11 @@ fn dispatch(command: Command, out: &mut dyn Write) -> anyhow::Result<u8> {
         Command::Completions(args) => completions::run(&args, out),
         Command::Man(args) => completions::man(&args, out),
     }
+}
+
+fn run_edi(args: edi::EdiArgs) -> anyhow::Result<u8> {
+    let loaded = args.config_path().map(crate::config::Config::load).transpose()?;
+    Ok(edi::run(args, loaded.as_ref().map(|loaded| loaded.config.as_ref())))
 }
 
 /// Help and version are asked for and come on stdout; everything else is a mistake.

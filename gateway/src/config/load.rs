@@ -1,5 +1,7 @@
 //! Reading the file: bytes to a [`Config`] or to everything that is wrong with it.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -70,17 +72,18 @@ impl Config {
 
 fn read(path: &Path) -> Result<String, String> {
     let failed = |error: std::io::Error| format!("cannot read the file: {error}");
-    let bytes = std::fs::metadata(path).map_err(failed)?.len();
-    if bytes > FILE_BYTES_MAX {
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(failed)?;
+    let limit = FILE_BYTES_MAX + 1;
+    let read = file.take(limit).read_to_end(&mut bytes).map_err(failed)?;
+    if u64::try_from(read).is_ok_and(|read| read == limit) {
         return Err(format!(
-            "the file has {bytes} bytes, and a configuration has at most {FILE_BYTES_MAX}"
+            "a configuration has at most {FILE_BYTES_MAX} bytes, and this has more"
         ));
     }
-    String::from_utf8(std::fs::read(path).map_err(failed)?).map_err(|error| {
-        format!(
-            "expected UTF-8 text, found another byte at offset {}",
-            error.utf8_error().valid_up_to()
-        )
+    String::from_utf8(bytes).map_err(|error| {
+        let offset = error.utf8_error().valid_up_to();
+        format!("expected UTF-8 text, found another byte at offset {offset}")
     })
 }
 
@@ -230,6 +233,11 @@ t.toml:9:2: htttp: unknown key; did you mean "http"?
 
     #[test]
     fn an_unreadable_file_says_so() {
+        let told = Config::load(Path::new("/dev/zero")).unwrap_err().to_string();
+        assert_eq!(
+            told,
+            "/dev/zero: a configuration has at most 4194304 bytes, and this has more\n"
+        );
         let told = Config::load(Path::new("/nonexistent/t.toml")).unwrap_err().to_string();
         assert!(told.starts_with("/nonexistent/t.toml: cannot read the file: "), "{told}");
     }

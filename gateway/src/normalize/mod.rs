@@ -57,6 +57,16 @@ pub enum Item {
     Noted(Vec<Quality>),
 }
 
+impl Item {
+    /// What is wrong or odd.
+    pub fn findings_mut(&mut self) -> &mut Vec<Quality> {
+        match self {
+            Self::Candidate(candidate) => &mut candidate.quality,
+            Self::Rejected(findings) | Self::Noted(findings) => findings,
+        }
+    }
+}
+
 /// A record before it is linked.
 #[derive(Debug)]
 pub struct Candidate {

@@ -5,11 +5,11 @@ use jiff::Timestamp;
 use rand::Rng;
 use sha2::{Digest, Sha256};
 use tillgate_parsers::redact::{self, Place, Redacted};
-use tillgate_record::Channel;
+use tillgate_record::{Channel, Quality, Severity};
 use ulid::Ulid;
 
 use crate::config::Config;
-use crate::normalize::Context;
+use crate::normalize::{Body, Context, Item};
 use crate::source::{FileStamp, Input, Media};
 
 /// One input as received, less card data.
@@ -55,6 +55,44 @@ impl Capture {
     /// What normalizing may know besides the bytes.
     pub(super) fn context<'a>(&'a self, config: &'a Config, control_number: Option<u32>) -> Context<'a> {
         Context { config, source: &self.source, received_at: self.received_at, control_number }
+    }
+}
+
+/// Tells the sender where card data was: at the document that held it. Sales are told by their own normalizer, which
+/// knows the field.
+pub(super) fn tell_of_card_data(capture: &Capture, items: &mut [Item]) {
+    if matches!(capture.media, Media::SaleJson | Media::SaleNdjson) {
+        return;
+    }
+    for place in &capture.card_data {
+        let holder = items.iter().position(|item| holds(item, place.offset)).unwrap_or(0);
+        if let Some(item) = items.get_mut(holder) {
+            item.findings_mut().push(card_data_finding(place));
+        }
+    }
+}
+
+fn holds(item: &Item, offset: usize) -> bool {
+    match item {
+        Item::Candidate(candidate) => match &candidate.body {
+            Body::Document(document) => {
+                (document.control.first_byte..document.control.end_byte).contains(&(offset as u64))
+            }
+            Body::Sale(_) | Body::Reading { .. } => false,
+        },
+        Item::Rejected(_) | Item::Noted(_) => false,
+    }
+}
+
+fn card_data_finding(place: &Place) -> Quality {
+    Quality {
+        rule: "card-data-removed".to_owned(),
+        severity: Severity::Warning,
+        path: place.field.clone().unwrap_or_else(|| format!("byte {}", place.offset)),
+        message: "a card number stood here and was cut down to its first six and last four digits: send it in no field"
+            .to_owned(),
+        expected: None,
+        found: Some(place.masked.clone()),
     }
 }
 

@@ -99,6 +99,8 @@ impl Capture {
         let StoredCapture { id, source, channel, media, received_at, raw, .. } = stored;
         let bytes = Zeroizing::new(content.map_or(raw, <[u8]>::to_vec));
         let input = Input { source, channel, media, bytes, received_at, file: None };
-        Self { id, ..Self::without_card_data(input, received_at) }
+        let mut capture = Self::without_card_data(input, received_at);
+        capture.id = id;
+        capture
     }
 }

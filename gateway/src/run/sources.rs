@@ -110,9 +110,10 @@ impl Sources {
                 Some(tokio::spawn(lanes::run(device, lanes::Services { intake: pipeline, board, clock, token_key }, stop)))
             }
             SourceSettings::Partner(partner) => {
-                board.add_source(&partner.id, SourceKind::Partner, None, "starting");
+                board.add_source(&partner.partner, SourceKind::Partner, None, "starting");
                 let journal = Arc::new(store.clone());
-                Some(tokio::spawn(exchange::run(*partner, pipeline, journal, board, clock, stop)))
+                let exchange = exchange::Exchange { settings: *partner, intake: pipeline, journal, board, clock };
+                Some(tokio::spawn(exchange.run(stop)))
             }
             SourceSettings::Terminal(terminal) => {
                 board.add_source(&terminal.id, SourceKind::Terminal, terminal.lane.as_deref(), "waiting for its first sale");

@@ -28,7 +28,7 @@ const RECENT: usize = 12;
 const OLD_SECONDS: f64 = 600.0;
 
 /// The gathered state.
-pub struct StatusBoard {
+pub(super) struct StatusBoard {
     store: Store,
     board: Arc<Board>,
     config: watch::Receiver<Arc<Config>>,

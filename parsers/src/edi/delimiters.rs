@@ -145,7 +145,9 @@ pub fn read_header(input: &[u8], start: usize) -> Result<Header<'_>, Unreadable>
 fn fixed_positions(isa: &[u8], separator: u8) -> Option<[usize; 16]> {
     let fixed = isa.get(..ISA_BYTES)?;
     let in_place = SEPARATOR_POSITIONS.iter().all(|&at| fixed.get(at) == Some(&separator));
-    let count = fixed.iter().filter(|byte| **byte == separator).count();
+    // ISA16 and the terminator are judged as delimiters, with a clearer word if one of them clashes.
+    let values = fixed.get(..ISA_BYTES - 2)?;
+    let count = values.iter().filter(|byte| **byte == separator).count();
     (in_place && count == SEPARATOR_POSITIONS.len()).then_some(SEPARATOR_POSITIONS)
 }
 

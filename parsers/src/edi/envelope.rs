@@ -580,10 +580,10 @@ impl<'a> Assembler<'a, '_> {
             transaction: table,
             tally: Tally::default(),
         });
+        self.check_version(id, version);
         self.state.in_set = true;
         self.state.outside_reported = false;
         self.check_set_header(segment, id, number, is_new);
-        self.check_version(id, version);
         if let Some(table) = table {
             let mut validator = Validator::new(table, version >= 5010);
             validator.segment(segment, &mut Speaker { assembler: self, segment });

@@ -182,7 +182,7 @@ impl Findings {
             finding: Finding {
                 code: rule.code,
                 severity,
-                fault: Fault::Sender,
+                fault: if rule.code.starts_with("limit-") { Fault::Limit } else { Fault::Sender },
                 message: sentence(remark.message, remark.expected.as_deref(), found.as_deref()),
                 expected: remark.expected,
                 found,
@@ -203,12 +203,16 @@ fn sentence(
     expected: Option<&str>,
     found: Option<&str>,
 ) -> Cow<'static, str> {
+    let found = found.map(|found| match found {
+        "" => "nothing".to_owned(),
+        found => format!("{found:?}"),
+    });
     match (expected, found) {
         (None, None) => message,
         (Some(expected), None) => format!("{message}: expected {expected}").into(),
-        (None, Some(found)) => format!("{message}: found {found:?}").into(),
+        (None, Some(found)) => format!("{message}: found {found}").into(),
         (Some(expected), Some(found)) => {
-            format!("{message}: expected {expected}, found {found:?}").into()
+            format!("{message}: expected {expected}, found {found}").into()
         }
     }
 }

@@ -144,6 +144,12 @@ impl Folder {
             let file = match rustix::fs::openat(&self.inbox, &arrival.name, flags, Mode::empty()) {
                 Ok(file) => file,
                 Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => return Ok(None),
+                // One file that is not for us must not hold up the others.
+                Err(error @ (Errno::ACCESS | Errno::PERM)) => {
+                    let name = &arrival.stamp.name;
+                    tracing::warn!(name, %error, "an EDI file cannot be read: check its owner and mode");
+                    return Ok(None);
+                }
                 Err(error) => return Err(error.into()),
             };
             if !self.is_same(&rustix::fs::fstat(&file)?, arrival) {

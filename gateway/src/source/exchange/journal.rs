@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use crate::source::FileStamp;
-use crate::store::StoreError;
+use crate::store::{Store, StoreError};
 
 /// How far a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,4 +47,24 @@ pub trait ExchangeJournal: Send + Sync + 'static {
 
     /// The reply is in `out`, synced.
     fn reply_written(&self, id: i64) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+impl ExchangeJournal for Store {
+    async fn file_state(&self, stamp: &FileStamp) -> Result<Option<FileState>, StoreError> {
+        let state = Self::file_state(self, stamp).await?;
+        Ok(state.map(|state| if state.finished { FileState::Finished } else { FileState::Committed }))
+    }
+
+    async fn file_finished(&self, stamp: &FileStamp) -> Result<(), StoreError> {
+        Self::file_finished(self, stamp).await
+    }
+
+    async fn pending_replies(&self, partner: &str) -> Result<Vec<PendingReply>, StoreError> {
+        let replies = Self::pending_replies(self, partner).await?.into_iter();
+        Ok(replies.map(|reply| PendingReply { id: reply.id, file_name: reply.file_name, content: reply.content }).collect())
+    }
+
+    async fn reply_written(&self, id: i64) -> Result<(), StoreError> {
+        Self::reply_written(self, id).await
+    }
 }

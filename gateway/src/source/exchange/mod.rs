@@ -44,7 +44,7 @@ const LONGEST_REST: Duration = Duration::from_secs(60);
 const MOST_FINDINGS_SHOWN: usize = 200;
 
 /// What a partner's folder needs to know.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The partner's id, which is the source's id.
     pub partner: String,
@@ -85,8 +85,7 @@ enum Trouble {
 }
 
 /// One partner's folder with what it works with.
-#[derive(Debug)]
-pub struct Exchange<I, J, C> {
+pub struct Exchange<I, J> {
     /// Which folder, and when a file is ready.
     pub settings: Settings,
     /// Takes the inputs.
@@ -96,10 +95,10 @@ pub struct Exchange<I, J, C> {
     /// Shows people what the folder is doing.
     pub board: Arc<Board>,
     /// The time of day.
-    pub clock: Arc<C>,
+    pub clock: Arc<dyn Clock>,
 }
 
-impl<I: Intake, J: ExchangeJournal, C: Clock> Exchange<I, J, C> {
+impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
     /// Serves the folder until `stop`.
     pub async fn run(self, stop: CancellationToken) {
         let mut rest = SHORTEST_REST;
@@ -175,6 +174,11 @@ impl<I: Intake, J: ExchangeJournal, C: Clock> Exchange<I, J, C> {
             // We were stopped between commit and move. What became of its items is in quarantine or the outbox.
             self.write_replies(folder).await?;
             return self.finish(folder, arrival, Outbox::Done, None).await;
+        }
+        let known_stump =
+            waiting.get(&arrival.name).is_some_and(|(stamp, _)| *stamp == arrival.stamp);
+        if known_stump && self.must_wait(&arrival, waiting) {
+            return Ok(());
         }
         let Some(bytes) = self.read(folder, &arrival).await? else {
             return Ok(());

@@ -33,11 +33,12 @@ static TRANSACTIONS: [&Transaction; 3] = [&PURCHASE_ORDER, &INVOICE, &ACKNOWLEDG
 
 /// Tags of X12 that none of the tables has: a segment of another set rather than a misspelt one.
 const OTHER_TAGS: &[&str] = &[
-    "ACK", "ADX", "B10", "B2", "B2A", "B3", "BAK", "BCA", "BCD", "BCH", "BHT", "BLN", "BPR", "BPT",
-    "BRA", "BSN", "CAS", "CDD", "CLD", "CLM", "CLP", "CON", "DED", "DLM", "DTP", "EB", "ENT",
-    "G01", "G17", "G33", "GF", "HI", "HL", "IN1", "K1", "L0", "L1", "L11", "L3", "L5", "LX", "N5",
-    "N7", "NM1", "OTI", "PAD", "PAT", "POC", "PRF", "PRV", "PTD", "RCD", "RMR", "RMT", "SBR",
-    "SII", "SN1", "SV1", "SV2", "TED", "TRN", "UIT", "W01", "W05", "W06", "W66", "XPO", "XQ", "ZA",
+    "ACK", "ADX", "B10", "B2", "B2A", "B3", "BAK", "BCA", "BCD", "BCH", "BDS", "BHT", "BIN", "BLN",
+    "BPR", "BPT", "BRA", "BSN", "CAS", "CDD", "CLD", "CLM", "CLP", "CON", "DED", "DLM", "DTP",
+    "EB", "ENT", "G01", "G17", "G33", "GF", "HI", "HL", "IN1", "K1", "L0", "L1", "L11", "L3", "L5",
+    "LX", "N5", "N7", "NM1", "OTI", "PAD", "PAT", "POC", "PRF", "PRV", "PTD", "RCD", "RMR", "RMT",
+    "SBR", "SII", "SN1", "SV1", "SV2", "TED", "TRN", "UIT", "W01", "W05", "W06", "W66", "XPO",
+    "XQ", "ZA",
 ];
 
 static PURCHASE_ORDER: Transaction = Transaction {
