@@ -112,7 +112,7 @@ impl Site {
             .set("gateway", "currency", "CNY")
             .set("mqtt", "url", broker_url)
             // A test does not wait a minute for the second attempt.
-            .set("mqtt", "reconnect_cap_seconds", 1)
+            .set("mqtt", "reconnect_cap_seconds", 2)
             .set("http", "listen", http)
             .set("terminals", "listen", stream)
             .set("edi", "settle_seconds", 1)
