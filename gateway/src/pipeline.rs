@@ -72,7 +72,12 @@ impl Intake for Pipeline {
 impl Pipeline {
     /// A pipeline into a store. `config` may change while it runs: each input is interpreted by one configuration.
     #[must_use]
-    pub fn new(store: Store, clock: Arc<dyn Clock>, keys: CustomerKeys, config: watch::Receiver<Arc<Config>>) -> Self {
+    pub fn new(
+        store: Store,
+        clock: Arc<dyn Clock>,
+        keys: CustomerKeys,
+        config: watch::Receiver<Arc<Config>>,
+    ) -> Self {
         Self { store, clock, keys, config }
     }
 

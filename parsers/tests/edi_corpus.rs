@@ -26,7 +26,7 @@ struct Row {
 }
 
 fn manifest(corpus: &Path) -> Vec<Row> {
-    let text = fs::read(corpus.join("manifest.tsv")).unwrap();
+    let text = fs::read(corpus.join("manifest.tsv")).unwrap_or_default();
     String::from_utf8_lossy(&text)
         .lines()
         .skip(1)

@@ -42,7 +42,7 @@ Exit codes: 0 imported, 1 the gateway cannot take it, 2 rows were left out.")]
 pub(super) fn run(args: &CatalogArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
     let Action::Import { file } = &args.action;
     let csv = File::open(file).with_context(|| format!("cannot open {}", file.display()))?;
-    let rows =
-        read_products(BufReader::new(csv)).with_context(|| format!("cannot import {}", file.display()))?;
+    let rows = read_products(BufReader::new(csv))
+        .with_context(|| format!("cannot import {}", file.display()))?;
     import(&args.config, "products", rows, |products| Request::ImportProducts { products }, out)
 }

@@ -111,8 +111,11 @@ fn symbology_identifier(text: &str) -> Result<String, String> {
 
 fn decode_barcode(args: &BarcodeArgs, output: &mut Output<'_>) -> anyhow::Result<u8> {
     let barcode = match barcode::from_brackets(&args.data) {
-        // Brackets are only written for GS1 data: where no symbology is given, any of GS1's will do.
-        Some(message) => barcode::read(args.aim.as_deref().or(Some("]C1")), &message),
+        // Brackets are only written for GS1 data: it is read as under GS1-128, which nobody stated.
+        Some(message) if args.aim.is_none() => {
+            Barcode { symbology: None, ..barcode::read(Some("]C1"), &message) }
+        }
+        Some(message) => barcode::read(args.aim.as_deref(), &message),
         None => barcode::read(args.aim.as_deref(), with_fnc1(&args.data).as_bytes()),
     };
     if args.json {
@@ -271,25 +274,26 @@ mod tests {
 
     #[test]
     fn fnc1_may_be_written_in_several_ways() {
-        let expected = "symbology  gs1-128\ndata       010400638133393110A1{GS}17291231\ngtin       \
-                        04006381333931\n(01)       04006381333931\n(10)       A1\n(17)       291231\n";
-        for data in [
-            "]C1010400638133393110A1{GS}17291231",
-            "]C1010400638133393110A1<GS>17291231",
-            "]C1010400638133393110A1\\x1D17291231",
-            "(01)04006381333931(10)A1(17)291231",
+        let expected = "data       010400638133393110A1{GS}17291231\ngtin       04006381333931\n\
+                        (01)       04006381333931\n(10)       A1\n(17)       291231\n";
+        for (symbology, data) in [
+            ("gs1-128", "]C1010400638133393110A1{GS}17291231"),
+            ("gs1-128", "]C1010400638133393110A1<GS>17291231"),
+            ("gs1-128", "]C1010400638133393110A1\\x1D17291231"),
+            ("not stated", "(01)04006381333931(10)A1(17)291231"),
         ] {
-            assert_eq!(decode(&["barcode", data], ""), (FINE, expected.to_owned(), String::new()));
+            let expected = format!("symbology  {symbology}\n{expected}");
+            assert_eq!(decode(&["barcode", data], ""), (FINE, expected, String::new()));
         }
     }
 
     #[test]
     fn a_wrong_check_digit_is_an_input_error() {
-        let (code, _, words) = decode(&["barcode", "--aim", "]E0", "4006381333932"], "");
+        let (code, _, words) = decode(&["barcode", "--aim", "]E0", "4006381333933"], "");
         assert_eq!(code, INPUT_ERRORS);
         assert!(words.starts_with("error gtin-check-digit: "), "{words}");
-        assert!(words.ends_with("; expected check digit 1; found 2\n"), "{words}");
-        let (code, data, words) = decode(&["barcode", "--json", "]E04006381333932"], "");
+        assert!(words.ends_with("; expected check digit 1; found 3\n"), "{words}");
+        let (code, data, words) = decode(&["barcode", "--json", "]E04006381333933"], "");
         let value: Value = serde_json::from_str(&data).unwrap();
         assert_eq!((code, words.as_str()), (INPUT_ERRORS, ""));
         assert_eq!(value["findings"][0]["code"], "gtin-check-digit");

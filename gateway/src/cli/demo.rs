@@ -31,8 +31,11 @@ pub(super) struct DemoArgs {
 }
 
 pub(super) fn run(args: &DemoArgs) -> anyhow::Result<u8> {
-    let options =
-        DemoOptions { run_for: args.seconds.map(Duration::from_secs), port: args.port, json: args.json };
+    let options = DemoOptions {
+        run_for: args.seconds.map(Duration::from_secs),
+        port: args.port,
+        json: args.json,
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ended = runtime.block_on(demo::run(options));
     // The demo's broker has threads of its own that only end with the process.

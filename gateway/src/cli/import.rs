@@ -72,7 +72,11 @@ impl Total {
         if self.left_out == 0 {
             return Ok(exit::FINE);
         }
-        writeln!(io::stderr(), "tillgate: {} rows were left out: correct them and import the file again", self.left_out)?;
+        writeln!(
+            io::stderr(),
+            "tillgate: {} rows were left out: correct them and import the file again",
+            self.left_out
+        )?;
         Ok(exit::INPUT)
     }
 }

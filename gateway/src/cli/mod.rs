@@ -8,8 +8,8 @@ mod check;
 mod completions;
 mod config_file;
 mod customers;
-mod demo;
 pub mod decode;
+mod demo;
 pub mod devices;
 pub mod doctor;
 pub mod edi;
@@ -90,7 +90,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    let mut out = io::BufWriter::new(io::stdout().lock());
+    // Not locked: the demo and `tail` print from other threads.
+    let mut out = io::BufWriter::new(io::stdout());
     let ended = dispatch(cli.command, &mut out);
     match ended.and_then(|code| out.flush().map(|()| code).map_err(anyhow::Error::from)) {
         Ok(code) => code,

@@ -42,7 +42,10 @@ pub(super) struct TailArgs {
 }
 
 pub(super) fn run(args: &TailArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
-    let settings = TailSettings { topic_filter: args.topic.clone(), ..TailSettings::all_records(connection(args)?) };
+    let settings = TailSettings {
+        topic_filter: args.topic.clone(),
+        ..TailSettings::all_records(connection(args)?)
+    };
     let mut left = args.limit.unwrap_or(u64::MAX);
     let mut failed = None;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -78,7 +81,12 @@ fn print(event: &TailEvent<'_>, json: bool, out: &mut dyn Write) -> io::Result<(
     match event {
         TailEvent::Subscribed => writeln!(io::stderr(), "waiting for records"),
         TailEvent::Lost { problem, retry_in } => {
-            writeln!(io::stderr(), "{}; next attempt in {} s", harmless(problem), retry_in.as_secs().max(1))
+            writeln!(
+                io::stderr(),
+                "{}; next attempt in {} s",
+                harmless(problem),
+                retry_in.as_secs().max(1)
+            )
         }
         TailEvent::Message(payload) => {
             if json {

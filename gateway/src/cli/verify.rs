@@ -32,8 +32,13 @@ pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> anyhow::Result<u8> 
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&report)?)?;
     } else {
-        let verdict = if report.whole { "the journal is whole" } else { "the journal is NOT whole" };
-        writeln!(out, "{verdict}: {} captures and {} records read", report.captures, report.records)?;
+        let verdict =
+            if report.whole { "the journal is whole" } else { "the journal is NOT whole" };
+        writeln!(
+            out,
+            "{verdict}: {} captures and {} records read",
+            report.captures, report.records
+        )?;
         for problem in &report.problems {
             writeln!(out, "{problem}")?;
         }

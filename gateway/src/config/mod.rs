@@ -9,8 +9,8 @@ mod load;
 mod place;
 pub mod problem;
 pub mod schema;
-mod shape;
 pub mod secret;
+mod shape;
 pub mod size;
 mod validate;
 

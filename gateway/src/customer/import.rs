@@ -320,7 +320,8 @@ mod tests {
     #[test]
     fn bytes_that_are_no_utf8_cost_their_row_only() {
         let bytes = [b"id,name\nc-1,".as_slice(), &[0xff, 0xfe], b"\nc-2,x\n"].concat();
-        let rows: Vec<_> = read_customers(bytes.as_slice(), &CustomerKeys::new(SECRET, None)).unwrap().collect();
+        let rows: Vec<_> =
+            read_customers(bytes.as_slice(), &CustomerKeys::new(SECRET, None)).unwrap().collect();
         assert_eq!(rows[0].as_ref().unwrap_err().line, 2);
         assert_eq!(rows[1].as_ref().unwrap().id, "c-2");
     }
@@ -335,9 +336,11 @@ mod tests {
 
     #[test]
     fn unknown_and_missing_columns_are_named() {
-        let error = read_customers("id,fone\n".as_bytes(), &CustomerKeys::new(SECRET, None)).unwrap_err();
+        let error =
+            read_customers("id,fone\n".as_bytes(), &CustomerKeys::new(SECRET, None)).unwrap_err();
         assert!(error.to_string().contains("did you mean \"phone\""), "{error}");
-        let error = read_customers("name,phone\n".as_bytes(), &CustomerKeys::new(SECRET, None)).unwrap_err();
+        let error = read_customers("name,phone\n".as_bytes(), &CustomerKeys::new(SECRET, None))
+            .unwrap_err();
         assert!(error.to_string().contains("no column \"id\""), "{error}");
         assert!(matches!(read_products("".as_bytes()), Err(ImportError::MissingColumn("gtin"))));
     }

@@ -178,7 +178,8 @@ mod tests {
         let keys = CustomerKeys::new(SECRET, None).of(buyer);
         let hit = |(position, known): (usize, &Customer)| {
             let (customer, name) = (format!("c{position}"), known.name.clone());
-            CustomerKeys::new(SECRET, None).of(known)
+            CustomerKeys::new(SECRET, None)
+                .of(known)
                 .into_iter()
                 .filter(|key| keys.contains(key))
                 .map(move |key| KeyHit { key, customer: customer.clone(), name: name.clone() })

@@ -56,7 +56,8 @@ pub async fn run(options: DemoOptions) -> anyhow::Result<()> {
     table.banner(page, broker)?;
     let stop = CancellationToken::new();
     let tail = print_records(broker, table, Arc::clone(&clock), stop.clone());
-    let daemon = Daemon::start(loaded, Arc::clone(&clock), DaemonOptions { open_pages: true }).await?;
+    let daemon =
+        Daemon::start(loaded, Arc::clone(&clock), DaemonOptions { open_pages: true }).await?;
     daemon.admin().import(&shop::customers_csv(), &shop::products_csv()).await?;
     let partner_folder = folder.path().join("data/edi/bigbox");
     let actors = [
@@ -71,7 +72,10 @@ pub async fn run(options: DemoOptions) -> anyhow::Result<()> {
 }
 
 /// Ctrl-C, SIGTERM, the end of the time that was asked for, or an actor that failed.
-async fn ended(run_for: Option<Duration>, actors: [JoinHandle<anyhow::Result<()>>; 2]) -> anyhow::Result<()> {
+async fn ended(
+    run_for: Option<Duration>,
+    actors: [JoinHandle<anyhow::Result<()>>; 2],
+) -> anyhow::Result<()> {
     let time = async {
         match run_for {
             Some(duration) => tokio::time::sleep(duration).await,
@@ -99,7 +103,9 @@ fn print_records(
         let connection = Connection::plain(address, Version::V5, "tillgate-demo-table");
         let tail = forward::tail(TailSettings::all_records(connection), |event| match event {
             // The reader of a pipe went away: nobody wants more.
-            TailEvent::Message(payload) if table.row(payload, clock.now()).is_err() => ControlFlow::Break(()),
+            TailEvent::Message(payload) if table.row(payload, clock.now()).is_err() => {
+                ControlFlow::Break(())
+            }
             _ => ControlFlow::Continue(()),
         });
         stop.run_until_cancelled(tail).await;

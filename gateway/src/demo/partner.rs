@@ -16,7 +16,9 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// Drops documents until the demo ends.
 pub(super) async fn work(folder: PathBuf, stop: CancellationToken) -> anyhow::Result<()> {
     for (number, (name, template)) in (1..).zip(DOCUMENTS.iter().cycle()) {
-        let content = template.replace("@@@@@@@@@", &format!("{number:09}")).replace("@@@@", &format!("{number:04}"));
+        let content = template
+            .replace("@@@@@@@@@", &format!("{number:09}"))
+            .replace("@@@@", &format!("{number:04}"));
         drop_file(&folder, &format!("{name}-{number}.edi"), &content)
             .await
             .context("the demo's partner cannot drop its file")?;

@@ -30,8 +30,14 @@ const CUSTOMERS: [(&str, &str, &str, &str, &str); 5] = [
 
 /// Track data of test cards, as a swipe sends it.
 const SWIPES: [&[&str]; 3] = [
-    &["%B4111111111111111^TEST/CARD^30121010000000000000?", ";4111111111111111=30121010000000000000?"],
-    &["%B5555555555554444^TEST/CARD^30121010000000000000?", ";5555555555554444=30121010000000000000?"],
+    &[
+        "%B4111111111111111^TEST/CARD^30121010000000000000?",
+        ";4111111111111111=30121010000000000000?",
+    ],
+    &[
+        "%B5555555555554444^TEST/CARD^30121010000000000000?",
+        ";5555555555554444=30121010000000000000?",
+    ],
     &[";9156001122334=99120000000000?"],
 ];
 
@@ -63,7 +69,9 @@ impl Basket {
     /// One to four products; four of five customers say who they are.
     pub(super) fn random(random: &mut SmallRng) -> Self {
         let count = random.random_range(1..=4);
-        let items = (0..count).map(|_| (random.random_range(0..PRODUCTS.len()), random.random_range(1..=3))).collect();
+        let items = (0..count)
+            .map(|_| (random.random_range(0..PRODUCTS.len()), random.random_range(1..=3)))
+            .collect();
         let customer = random.random_bool(0.8).then(|| random.random_range(0..CUSTOMERS.len()));
         Self { items, customer }
     }
@@ -84,7 +92,11 @@ impl Basket {
     /// The sale as the terminal posts it.
     pub(super) fn sale(&self, terminal: &str, sequence: u64, now: &Zoned) -> Value {
         let lines: Vec<Value> = self.items.iter().map(line).collect();
-        let gross: i64 = self.items.iter().map(|(product, count)| PRODUCTS[*product].2 * i64::from(*count)).sum();
+        let gross: i64 = self
+            .items
+            .iter()
+            .map(|(product, count)| PRODUCTS[*product].2 * i64::from(*count))
+            .sum();
         let ended_at = now.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
         json!({
             "kind": "sale", "store": "0042", "terminal": terminal, "sequence": sequence,
@@ -127,7 +139,12 @@ mod tests {
     #[test]
     fn every_gtin_has_a_right_check_digit() {
         for (gtin, _, _) in PRODUCTS {
-            let sum: u32 = gtin.bytes().rev().zip([1, 3].into_iter().cycle()).map(|(digit, weight)| u32::from(digit - b'0') * weight).sum();
+            let sum: u32 = gtin
+                .bytes()
+                .rev()
+                .zip([1, 3].into_iter().cycle())
+                .map(|(digit, weight)| u32::from(digit - b'0') * weight)
+                .sum();
             assert_eq!(sum % 10, 0, "{gtin}");
         }
     }

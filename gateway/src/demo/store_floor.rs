@@ -52,7 +52,12 @@ impl Floor {
     }
 
     /// Serves customers until the demo ends.
-    pub(super) async fn work(self, till: SocketAddr, clock: Arc<dyn Clock>, stop: CancellationToken) -> anyhow::Result<()> {
+    pub(super) async fn work(
+        self,
+        till: SocketAddr,
+        clock: Arc<dyn Clock>,
+        stop: CancellationToken,
+    ) -> anyhow::Result<()> {
         let mut random = SmallRng::from_os_rng();
         let mut connection = connect(till).await?;
         let first = u64::try_from(clock.now().as_second()).unwrap_or(1);
@@ -88,13 +93,20 @@ impl Floor {
         Ok(())
     }
 
-    async fn post(&self, connection: &mut SendRequest<Full<Bytes>>, sale: String) -> anyhow::Result<()> {
+    async fn post(
+        &self,
+        connection: &mut SendRequest<Full<Bytes>>,
+        sale: String,
+    ) -> anyhow::Result<()> {
         let request = Request::post("/v1/sales")
             .header(header::HOST, "localhost")
             .header(header::AUTHORIZATION, format!("Bearer {}", self.token))
             .header(header::CONTENT_TYPE, "application/json")
             .body(Full::new(Bytes::from(sale)))?;
-        let response = connection.send_request(request).await.context("the demo's till cannot post its sale")?;
+        let response = connection
+            .send_request(request)
+            .await
+            .context("the demo's till cannot post its sale")?;
         let status = response.status();
         let body = response.into_body().collect().await?.to_bytes();
         if !status.is_success() {
@@ -105,7 +117,8 @@ impl Floor {
 }
 
 async fn connect(till: SocketAddr) -> anyhow::Result<SendRequest<Full<Bytes>>> {
-    let stream = TcpStream::connect(till).await.context("the demo's till cannot reach the gateway")?;
+    let stream =
+        TcpStream::connect(till).await.context("the demo's till cannot reach the gateway")?;
     let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
     Ok(sender)

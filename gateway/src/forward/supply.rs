@@ -15,16 +15,17 @@ use super::{Outbox, OutboxError, Outgoing};
 /// Records in one reading, at most.
 const READING_RECORDS: usize = 500;
 
-/// What one reading should not exceed, going by the size of the records of the last one.
+/// What one reading should not exceed, going by the largest record of the last one; and what is not added to.
 const READING_BYTES: usize = 4 << 20;
 
 /// A guess for the first reading: large, so that the first one is small.
-const FIRST_RECORD_BYTES: usize = 64 << 10;
+const FIRST_RECORD_BYTES: usize = 256 << 10;
 
 /// Reads ahead.
 pub(super) struct Supply<O> {
     outbox: Arc<O>,
     ready: VecDeque<Outgoing>,
+    ready_bytes: usize,
     read_through: u64,
     /// The newest number at a reading that gave nothing: only a change makes another one worthwhile.
     exhausted_at: u64,
@@ -38,6 +39,7 @@ impl<O: Outbox> Supply<O> {
         Self {
             outbox,
             ready: VecDeque::new(),
+            ready_bytes: 0,
             read_through,
             exhausted_at: 0,
             record_bytes: FIRST_RECORD_BYTES,
@@ -48,6 +50,7 @@ impl<O: Outbox> Supply<O> {
     /// Begins anew behind a number.
     pub(super) fn rewind(&mut self, through: u64) {
         self.ready.clear();
+        self.ready_bytes = 0;
         self.reading = None;
         self.read_through = through;
         self.exhausted_at = 0;
@@ -55,13 +58,15 @@ impl<O: Outbox> Supply<O> {
 
     /// The next record in order, if it is here.
     pub(super) fn pop(&mut self) -> Option<Outgoing> {
-        self.ready.pop_front()
+        let record = self.ready.pop_front()?;
+        self.ready_bytes -= record.payload.len();
+        Some(record)
     }
 
     /// Starts a reading, when there is something to read and few records are left.
     pub(super) fn read_ahead(&mut self, newest: u64, low_water: usize) {
-        let is_low = self.ready.len() < low_water && self.reading.is_none();
-        if !is_low || newest <= self.read_through.max(self.exhausted_at) {
+        let is_low = self.ready.len() < low_water && self.ready_bytes < READING_BYTES;
+        if !is_low || self.reading.is_some() || newest <= self.read_through.max(self.exhausted_at) {
             return;
         }
         let limit = (READING_BYTES / self.record_bytes.max(1)).clamp(1, READING_RECORDS);
@@ -76,10 +81,9 @@ impl<O: Outbox> Supply<O> {
         let records = reading.await;
         self.reading = None;
         let records = records.map_err(|error| outbox_trouble(&error))?;
-        if !records.is_empty() {
+        if let Some(largest) = records.iter().map(|record| record.payload.len()).max() {
             self.exhausted_at = 0;
-            let bytes: usize = records.iter().map(|record| record.payload.len()).sum();
-            self.record_bytes = bytes / records.len();
+            self.record_bytes = largest;
         }
         for record in records {
             if record.sequence <= self.read_through {
@@ -90,6 +94,7 @@ impl<O: Outbox> Supply<O> {
                 return Err(Trouble::new("internal", words));
             }
             self.read_through = record.sequence;
+            self.ready_bytes += record.payload.len();
             self.ready.push_back(record);
         }
         Ok(())

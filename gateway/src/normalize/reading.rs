@@ -229,7 +229,7 @@ url = "mqtt://broker.example:1883"
 
     #[test]
     fn what_cannot_be_a_barcode_is_rejected() {
-        assert_eq!(rules(&barcode("]E0", "4006381333932")), ("rejected", vec!["gtin-check-digit"]));
+        assert_eq!(rules(&barcode("]E0", "4006381333933")), ("rejected", vec!["gtin-check-digit"]));
         assert_eq!(rules(&barcode("", "9006381333932")), ("candidate", vec!["gtin-check-digit"]));
         assert_eq!(rules(&barcode("]Q1", "")), ("rejected", vec!["barcode-empty"]));
         let damaged = r#"{"kind":"barcode","lane":"3","aim":null,"data":"40","damaged":true}"#;

@@ -53,7 +53,11 @@ impl Capture {
     }
 
     /// What normalizing may know besides the bytes.
-    pub(super) fn context<'a>(&'a self, config: &'a Config, control_number: Option<u32>) -> Context<'a> {
+    pub(super) fn context<'a>(
+        &'a self,
+        config: &'a Config,
+        control_number: Option<u32>,
+    ) -> Context<'a> {
         Context { config, source: &self.source, received_at: self.received_at, control_number }
     }
 }

@@ -1,9 +1,10 @@
 //! What an input became, in the shape that the store commits and the sender hears.
 
-use tillgate_record::{
-    DocumentRecord, EventType, IdempotencyKey, Link, Provenance, Quality, ReadingRecord, SaleRecord, Severity,
-};
 use tillgate_record::document::DocumentKind;
+use tillgate_record::{
+    DocumentRecord, EventType, IdempotencyKey, Link, Provenance, Quality, ReadingRecord,
+    SaleRecord, Severity,
+};
 
 use super::capture::Capture;
 use super::count;
@@ -23,11 +24,19 @@ pub(super) fn compose(
     config: &Config,
 ) -> Result<(NewCapture, Vec<TakenItem>), StoreError> {
     let origin = Origin { capture: &capture, parser: linked.parser, config };
-    let (rows, answers) =
-        linked.items.into_iter().zip(0..).map(|(item, position)| origin.item(item, position)).collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+    let (rows, answers) = linked
+        .items
+        .into_iter()
+        .zip(0..)
+        .map(|(item, position)| origin.item(item, position))
+        .collect::<Result<Vec<_>, _>>()?
+        .into_iter()
+        .unzip();
     let raw = capture.raw();
     let new_capture = NewCapture {
-        raw_zstd: zstd::bulk::compress(raw, COMPRESSION_LEVEL).map_err(|error| StoreError::Unusable { reason: format!("the input cannot be compressed: {error}") })?,
+        raw_zstd: zstd::bulk::compress(raw, COMPRESSION_LEVEL).map_err(|error| {
+            StoreError::Unusable { reason: format!("the input cannot be compressed: {error}") }
+        })?,
         raw_bytes: raw.len() as u64,
         id: capture.id,
         channel: capture.channel,
@@ -84,20 +93,30 @@ impl Origin<'_> {
     fn item(&self, item: LinkedItem, position: u32) -> Result<(NewItem, TakenItem), StoreError> {
         match item {
             LinkedItem::Record(linked) => self.record(*linked, position),
-            LinkedItem::Rejected(findings) => {
-                Ok((NewItem::Quarantine(findings.clone()), pending(ItemStatus::Quarantined, None, findings)))
+            LinkedItem::Rejected(findings) => Ok((
+                NewItem::Quarantine(findings.clone()),
+                pending(ItemStatus::Quarantined, None, findings),
+            )),
+            LinkedItem::Noted(findings) => {
+                Ok((NewItem::Noted, pending(ItemStatus::Noted, None, findings)))
             }
-            LinkedItem::Noted(findings) => Ok((NewItem::Noted, pending(ItemStatus::Noted, None, findings))),
         }
     }
 
-    fn record(&self, linked: LinkedRecord, position: u32) -> Result<(NewItem, TakenItem), StoreError> {
+    fn record(
+        &self,
+        linked: LinkedRecord,
+        position: u32,
+    ) -> Result<(NewItem, TakenItem), StoreError> {
         let LinkedRecord { candidate: Candidate { body, quality }, link, content } = linked;
         let identity = Identity::of(&body, self);
         count::record(body.kind());
         count::linked(&link);
         let findings = quality.clone();
-        let data = self.data(body, link, quality, position).map_err(|error| StoreError::Unusable { reason: format!("the record cannot be written as JSON: {error}") })?;
+        let data =
+            self.data(body, link, quality, position).map_err(|error| StoreError::Unusable {
+                reason: format!("the record cannot be written as JSON: {error}"),
+            })?;
         let answer = pending(ItemStatus::Accepted, Some(identity.key.event_id(1)), findings);
         let record = NewRecord {
             event_type: identity.event_type,
@@ -109,7 +128,13 @@ impl Origin<'_> {
         Ok((NewItem::Record(record), answer))
     }
 
-    fn data(&self, body: Body, link: Link, quality: Vec<Quality>, position: u32) -> serde_json::Result<Vec<u8>> {
+    fn data(
+        &self,
+        body: Body,
+        link: Link,
+        quality: Vec<Quality>,
+        position: u32,
+    ) -> serde_json::Result<Vec<u8>> {
         let provenance = self.provenance(position);
         match body {
             Body::Sale(sale) => serde_json::to_vec(&SaleRecord { sale, link, provenance, quality }),
@@ -158,7 +183,11 @@ impl Identity {
             Body::Sale(sale) => Self {
                 event_type: EventType::Sale,
                 key: IdempotencyKey::of_sale(&gateway.org, sale),
-                time: sale.ended_at.as_ref().or(sale.started_at.as_ref()).map_or(received, |at| at.as_str().to_owned()),
+                time: sale
+                    .ended_at
+                    .as_ref()
+                    .or(sale.started_at.as_ref())
+                    .map_or(received, |at| at.as_str().to_owned()),
             },
             Body::Document(document) => Self {
                 event_type: match document.kind {
@@ -176,8 +205,12 @@ impl Identity {
             },
             Body::Reading { .. } => {
                 let capture = origin.capture.id.to_string();
-                let key =
-                    IdempotencyKey::of_reading(&gateway.org, &gateway.store, &origin.capture.source, &capture);
+                let key = IdempotencyKey::of_reading(
+                    &gateway.org,
+                    &gateway.store,
+                    &origin.capture.source,
+                    &capture,
+                );
                 Self { event_type: EventType::Reading, key, time: received }
             }
         }

@@ -12,10 +12,12 @@ pub(super) fn taken(taken: &Taken, (source, channel): &(String, Channel)) {
     // One input may have items of several outcomes: it counts once for each.
     let outcomes: BTreeSet<&str> = taken.items.iter().map(|item| outcome(item.status)).collect();
     for outcome in outcomes {
-        Metric::Captures.add(1, &[("source", source), ("channel", channel.as_str()), ("outcome", outcome)]);
+        Metric::Captures
+            .add(1, &[("source", source), ("channel", channel.as_str()), ("outcome", outcome)]);
     }
     for finding in taken.items.iter().flat_map(|item| &item.findings) {
-        Metric::Findings.add(1, &[("code", &finding.rule), ("severity", finding.severity.as_str())]);
+        Metric::Findings
+            .add(1, &[("code", &finding.rule), ("severity", finding.severity.as_str())]);
     }
 }
 

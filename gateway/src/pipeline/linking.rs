@@ -49,8 +49,10 @@ pub(super) async fn link(
     let items = items.into_iter().map(|item| match item {
         Item::Candidate(mut candidate) => {
             let content = content_digest(&candidate.body);
-            let link = customer_of(&candidate.body)
-                .map_or_else(|| Link::anonymous(version), |who| customer::link(&who, &keys.of(&who), &hits, version));
+            let link = customer_of(&candidate.body).map_or_else(
+                || Link::anonymous(version),
+                |who| customer::link(&who, &keys.of(&who), &hits, version),
+            );
             name_lines(&mut candidate.body, &products);
             LinkedItem::Record(Box::new(LinkedRecord { candidate: *candidate, link, content }))
         }
@@ -60,17 +62,26 @@ pub(super) async fn link(
     Ok(Linked { parser, items: items.collect(), replies })
 }
 
-async fn directory_hits(items: &[Item], store: &Store, keys: &CustomerKeys) -> Result<Hits, StoreError> {
+async fn directory_hits(
+    items: &[Item],
+    store: &Store,
+    keys: &CustomerKeys,
+) -> Result<Hits, StoreError> {
     if store.directory_is_empty() {
         return Ok(Hits::default());
     }
-    let wanted: HashSet<_> =
-        candidates(items).filter_map(|body| customer_of(body)).flat_map(|who| keys.of(&who)).collect();
+    let wanted: HashSet<_> = candidates(items)
+        .filter_map(|body| customer_of(body))
+        .flat_map(|who| keys.of(&who))
+        .collect();
     let wanted: Vec<_> = wanted.into_iter().collect();
     store.customers_by_keys(&wanted).await.map(Hits::new)
 }
 
-async fn catalog_entries(items: &[Item], store: &Store) -> Result<HashMap<String, Product>, StoreError> {
+async fn catalog_entries(
+    items: &[Item],
+    store: &Store,
+) -> Result<HashMap<String, Product>, StoreError> {
     if store.catalog_is_empty() {
         return Ok(HashMap::new());
     }
@@ -91,12 +102,17 @@ fn customer_of(body: &Body) -> Option<Customer> {
         Body::Sale(sale) => {
             let mut customer = sale.customer.clone().unwrap_or_default();
             if customer.card_token.is_none() {
-                customer.card_token = sale.tenders.iter().find_map(|tender| tender.card_token.clone());
+                customer.card_token =
+                    sale.tenders.iter().find_map(|tender| tender.card_token.clone());
             }
             Some(customer)
         }
         Body::Reading { reading: ReadingKind::Card { loyalty, card_token, .. }, .. } => {
-            Some(Customer { loyalty: loyalty.clone(), card_token: card_token.clone(), ..Customer::default() })
+            Some(Customer {
+                loyalty: loyalty.clone(),
+                card_token: card_token.clone(),
+                ..Customer::default()
+            })
         }
         Body::Reading { .. } | Body::Document(_) => None,
     }
@@ -104,16 +120,21 @@ fn customer_of(body: &Body) -> Option<Customer> {
 
 fn unnamed_gtins(body: &Body) -> Vec<&str> {
     match body {
-        Body::Sale(sale) => {
-            sale.lines.iter().filter(|line| line.description.is_none()).filter_map(|line| line.gtin.as_deref()).collect()
-        }
+        Body::Sale(sale) => sale
+            .lines
+            .iter()
+            .filter(|line| line.description.is_none())
+            .filter_map(|line| line.gtin.as_deref())
+            .collect(),
         Body::Document(document) => document
             .lines
             .iter()
             .filter(|line| line.description.is_none())
             .filter_map(|line| line.gtin.as_deref())
             .collect(),
-        Body::Reading { reading: ReadingKind::Barcode { gtin, .. }, .. } => gtin.as_deref().into_iter().collect(),
+        Body::Reading { reading: ReadingKind::Barcode { gtin, .. }, .. } => {
+            gtin.as_deref().into_iter().collect()
+        }
         Body::Reading { .. } => Vec::new(),
     }
 }
@@ -121,16 +142,22 @@ fn unnamed_gtins(body: &Body) -> Vec<&str> {
 fn name_lines(body: &mut Body, products: &HashMap<String, Product>) {
     let name = |gtin: &Option<String>, description: &mut Option<String>| {
         if description.is_none() {
-            *description =
-                gtin.as_ref().and_then(|gtin| products.get(gtin)).map(|product| product.description.clone());
+            *description = gtin
+                .as_ref()
+                .and_then(|gtin| products.get(gtin))
+                .map(|product| product.description.clone());
         }
     };
     match body {
-        Body::Sale(sale) => sale.lines.iter_mut().for_each(|line| name(&line.gtin, &mut line.description)),
+        Body::Sale(sale) => {
+            sale.lines.iter_mut().for_each(|line| name(&line.gtin, &mut line.description))
+        }
         Body::Document(document) => {
             document.lines.iter_mut().for_each(|line| name(&line.gtin, &mut line.description));
         }
-        Body::Reading { reading: ReadingKind::Barcode { gtin, description, .. }, .. } => name(gtin, description),
+        Body::Reading { reading: ReadingKind::Barcode { gtin, description, .. }, .. } => {
+            name(gtin, description)
+        }
         Body::Reading { .. } => {}
     }
 }
@@ -143,9 +170,10 @@ fn content_digest(body: &Body) -> [u8; 16] {
     // text, which shows as a conflict and never as a silent loss.
     let _ = match body {
         Body::Sale(sale) => serde_json::to_writer(&mut hash, sale),
-        Body::Document(document) => {
-            serde_json::to_writer(&mut hash, &Document { control: Control::default(), ..document.clone() })
-        }
+        Body::Document(document) => serde_json::to_writer(
+            &mut hash,
+            &Document { control: Control::default(), ..document.clone() },
+        ),
         Body::Reading { reading, .. } => serde_json::to_writer(&mut hash, reading),
     };
     let digest = hash.0.finalize();

@@ -40,7 +40,9 @@ pub enum ReplayError {
         entry: String,
     },
     /// The item is not in the input any more.
-    #[error("the content holds {found} items where item {wanted} was expected: give the one corrected item alone")]
+    #[error(
+        "the content holds {found} items where item {wanted} was expected: give the one corrected item alone"
+    )]
     NoSuchItem {
         /// Items in the content.
         found: usize,

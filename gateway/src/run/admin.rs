@@ -43,7 +43,9 @@ pub enum AdminError {
 
 impl Handler for Admin {
     async fn handle(&self, request: Request) -> Response {
-        self.answer(request).await.unwrap_or_else(|error| Response::Refused { message: error.to_string() })
+        self.answer(request)
+            .await
+            .unwrap_or_else(|error| Response::Refused { message: error.to_string() })
     }
 }
 
@@ -58,10 +60,15 @@ impl Admin {
     }
 
     /// For commands that work on the data of a stopped daemon.
-    pub(super) fn of_stopped(store: Store, config: &Arc<Config>, clock: Arc<dyn Clock>) -> Result<Self, KeyError> {
+    pub(super) fn of_stopped(
+        store: Store,
+        config: &Arc<Config>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, KeyError> {
         let keys = keys::load(config)?.customer;
         let (_, config) = watch::channel(Arc::clone(config));
-        let pipeline = Pipeline::new(store.clone(), Arc::clone(&clock), keys.clone(), config.clone());
+        let pipeline =
+            Pipeline::new(store.clone(), Arc::clone(&clock), keys.clone(), config.clone());
         let now = clock.now();
         let status = StatusBoard::new(store.clone(), Arc::default(), config, clock, now);
         Ok(Self::new(store, Arc::new(pipeline), Arc::new(status), keys))
@@ -69,7 +76,8 @@ impl Admin {
 
     /// Customers and products as CSV, for the demo.
     pub async fn import(&self, customers: &str, products: &str) -> Result<(), AdminError> {
-        let customers = read_customers(customers.as_bytes(), &self.keys)?.filter_map(Result::ok).collect();
+        let customers =
+            read_customers(customers.as_bytes(), &self.keys)?.filter_map(Result::ok).collect();
         self.store.import_customers(customers).await?;
         let products = read_products(products.as_bytes())?.filter_map(Result::ok).collect();
         self.store.import_products(products).await?;
@@ -81,7 +89,8 @@ impl Admin {
             Request::Status => Response::Status(Box::new(self.status.status().await)),
             Request::QuarantineList { source, limit } => {
                 let entries = self.store.quarantine_list(limit, false).await?.into_iter();
-                let wanted = |entry: &Entry| source.as_ref().is_none_or(|source| entry.source == *source);
+                let wanted =
+                    |entry: &Entry| source.as_ref().is_none_or(|source| entry.source == *source);
                 Response::Quarantine(entries.filter(wanted).map(item).collect())
             }
             Request::QuarantineShow { id } => {
@@ -98,7 +107,11 @@ impl Admin {
                 let attempt = Attempt { entry: &id, content, as_correction, by: BY };
                 let replayed = self.pipeline.replay(attempt).await?;
                 let (status, sequence) = named(&replayed.outcome);
-                Response::Replayed(Replayed { status: status.to_owned(), sequence, findings: replayed.findings })
+                Response::Replayed(Replayed {
+                    status: status.to_owned(),
+                    sequence,
+                    findings: replayed.findings,
+                })
             }
             Request::QuarantineDiscard { id } => {
                 self.store.quarantine_discard(&id, BY).await?;

@@ -81,14 +81,23 @@ struct Forwarder {
 impl Daemon {
     /// Starts everything. When this returns, inputs are taken; the broker need not have answered yet, since a till must
     /// work without it.
-    pub async fn start(loaded: Loaded, clock: Arc<dyn Clock>, options: DaemonOptions) -> Result<Self, StartError> {
+    pub async fn start(
+        loaded: Loaded,
+        clock: Arc<dyn Clock>,
+        options: DaemonOptions,
+    ) -> Result<Self, StartError> {
         let config = loaded.config;
         let started_at = clock.now();
         let board = Arc::new(Board::default());
         let writer_pulse = Arc::new(Pulse::default());
         let broker = forward::Settings::load(&config)?;
         let listeners = web::bind(&config).await?;
-        let store = Store::open(StoreOptions::from(config.as_ref()), Arc::clone(&clock), Arc::clone(&writer_pulse)).await?;
+        let store = Store::open(
+            StoreOptions::from(config.as_ref()),
+            Arc::clone(&clock),
+            Arc::clone(&writer_pulse),
+        )
+        .await?;
         let keys = keys::load(&config)?;
         let exporter = Exporter::start()?;
         let (config_sender, config_receiver) = watch::channel(Arc::clone(&config));
@@ -99,8 +108,19 @@ impl Daemon {
             keys.customer.clone(),
             config_receiver.clone(),
         ));
-        let status = Arc::new(StatusBoard::new(store.clone(), Arc::clone(&board), config_receiver.clone(), Arc::clone(&clock), started_at));
-        let admin = Arc::new(Admin::new(store.clone(), Arc::clone(&pipeline), Arc::clone(&status), keys.customer));
+        let status = Arc::new(StatusBoard::new(
+            store.clone(),
+            Arc::clone(&board),
+            config_receiver.clone(),
+            Arc::clone(&clock),
+            started_at,
+        ));
+        let admin = Arc::new(Admin::new(
+            store.clone(),
+            Arc::clone(&pipeline),
+            Arc::clone(&status),
+            keys.customer,
+        ));
 
         let (stop_listeners, listener_tasks) = (CancellationToken::new(), TaskTracker::new());
         listener_tasks.spawn(web::serve(
@@ -111,7 +131,10 @@ impl Daemon {
                 board: Arc::clone(&board),
                 clock: Arc::clone(&clock),
                 config: config_receiver,
-                metrics: { let exporter = exporter.clone(); Arc::new(move || exporter.render()) },
+                metrics: {
+                    let exporter = exporter.clone();
+                    Arc::new(move || exporter.render())
+                },
                 open: options.open_pages,
             },
             stop_listeners.clone(),
@@ -127,13 +150,23 @@ impl Daemon {
             token_key: keys.token,
         });
         sources.apply(&config).await;
-        let forwarder = Forwarder::start(broker, &store, &board, &clock, Arc::new(Pulse::default()));
+        let forwarder =
+            Forwarder::start(broker, &store, &board, &clock, Arc::new(Pulse::default()));
 
         let (stop_background, background) = (CancellationToken::new(), TaskTracker::new());
         background.spawn(exporter.upkeep(stop_background.clone()));
         background.spawn(Arc::clone(&status).refresh(stop_background.clone()));
-        let watch = Watch::default().task("writer", writer_pulse).task("forwarder", Arc::clone(&forwarder.pulse));
-        background.spawn(service::watch(watch, { let status = Arc::clone(&status); move || status.line() }, stop_background.clone()));
+        let watch = Watch::default()
+            .task("writer", writer_pulse)
+            .task("forwarder", Arc::clone(&forwarder.pulse));
+        background.spawn(service::watch(
+            watch,
+            {
+                let status = Arc::clone(&status);
+                move || status.line()
+            },
+            stop_background.clone(),
+        ));
 
         Ok(Self {
             store,
@@ -166,7 +199,8 @@ impl Daemon {
             Ok(settings) => {
                 self.forwarder.stop().await;
                 let pulse = Arc::clone(&self.forwarder.pulse);
-                self.forwarder = Forwarder::start(settings, &self.store, &self.board, &self.clock, pulse);
+                self.forwarder =
+                    Forwarder::start(settings, &self.store, &self.board, &self.clock, pulse);
             }
             Err(error) => tracing::error!(%error, "the broker's settings stay as they were"),
         }
@@ -194,7 +228,9 @@ impl Daemon {
         let listeners_done = tokio::time::timeout(LISTENER_WAIT, tasks.wait());
         let ((), listeners) = tokio::join!(self.sources.stop_all(), listeners_done);
         if listeners.is_err() {
-            tracing::warn!("requests were still open; their senders repeat what they have no answer for");
+            tracing::warn!(
+                "requests were still open; their senders repeat what they have no answer for"
+            );
         }
         self.forwarder.stop().await;
         let (stop, tasks) = &self.background;
@@ -206,7 +242,13 @@ impl Daemon {
 }
 
 impl Forwarder {
-    fn start(settings: forward::Settings, store: &Store, board: &Arc<Board>, clock: &Arc<dyn Clock>, pulse: Arc<Pulse>) -> Self {
+    fn start(
+        settings: forward::Settings,
+        store: &Store,
+        board: &Arc<Board>,
+        clock: &Arc<dyn Clock>,
+        pulse: Arc<Pulse>,
+    ) -> Self {
         let stop = CancellationToken::new();
         let surroundings = forward::Surroundings {
             board: Arc::clone(board),
@@ -221,7 +263,9 @@ impl Forwarder {
     async fn stop(&mut self) {
         self.stop.cancel();
         if tokio::time::timeout(FORWARDER_WAIT, &mut self.task).await.is_err() {
-            tracing::warn!("the broker did not acknowledge in time; the rest is sent after the next start");
+            tracing::warn!(
+                "the broker did not acknowledge in time; the rest is sent after the next start"
+            );
             self.task.abort();
         }
     }

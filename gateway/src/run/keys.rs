@@ -65,7 +65,11 @@ pub(crate) fn load(config: &Config) -> Result<Keys, KeyError> {
 
 /// The directory's keys have a secret of their own, so that neither kind of token tells anything of the other.
 fn directory_secret(token_key: &str) -> [u8; 32] {
-    Sha256::new().chain_update(b"tillgate directory keys\0").chain_update(token_key.as_bytes()).finalize().into()
+    Sha256::new()
+        .chain_update(b"tillgate directory keys\0")
+        .chain_update(token_key.as_bytes())
+        .finalize()
+        .into()
 }
 
 fn own_key(data_dir: &Path) -> Result<PathBuf, KeyError> {
@@ -86,7 +90,8 @@ fn make(path: &Path) -> io::Result<()> {
     rand::rng().fill(&mut *key);
     let text = Zeroizing::new(hex::encode(*key));
     let unfinished = path.with_extension("key.new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
     file.write_all(text.as_bytes())?;
     file.write_all(b"\n")?;
     file.sync_all()?;

@@ -70,7 +70,9 @@ async fn reload(path: &Path, daemon: &mut Daemon, logs: &Logs) {
             daemon.reload(loaded).await;
         }
         Err(errors) => {
-            tracing::error!("the configuration was not reloaded, the one before stays in force: {errors}");
+            tracing::error!(
+                "the configuration was not reloaded, the one before stays in force: {errors}"
+            );
         }
     }
 }
@@ -119,7 +121,9 @@ pub fn offline(loaded: Loaded, request: Request) -> anyhow::Result<Response> {
     runtime.block_on(async {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let config = loaded.config;
-        let store = Store::open(StoreOptions::from(config.as_ref()), Arc::clone(&clock), Arc::default()).await?;
+        let store =
+            Store::open(StoreOptions::from(config.as_ref()), Arc::clone(&clock), Arc::default())
+                .await?;
         let admin = Admin::of_stopped(store.clone(), &config, clock)?;
         let response = admin.handle(request).await;
         store.close().await;

@@ -87,7 +87,10 @@ impl Sources {
         if let Some(mut task) = running.task
             && tokio::time::timeout(STOP_WAIT, &mut task).await.is_err()
         {
-            tracing::warn!(source = id, "the source did not stop in time; what it had not handed over yet, its sender repeats");
+            tracing::warn!(
+                source = id,
+                "the source did not stop in time; what it had not handed over yet, its sender repeats"
+            );
             task.abort();
         }
         self.surroundings.board.remove_source(id);
@@ -107,16 +110,31 @@ impl Sources {
             SourceSettings::Device(device) => {
                 board.add_source(&device.id, SourceKind::Device, Some(&device.lane), "starting");
                 let token_key = Arc::clone(token_key);
-                Some(tokio::spawn(lanes::run(device, lanes::Services { intake: pipeline, board, clock, token_key }, stop)))
+                Some(tokio::spawn(lanes::run(
+                    device,
+                    lanes::Services { intake: pipeline, board, clock, token_key },
+                    stop,
+                )))
             }
             SourceSettings::Partner(partner) => {
                 board.add_source(&partner.partner, SourceKind::Partner, None, "starting");
                 let journal = Arc::new(store.clone());
-                let exchange = exchange::Exchange { settings: *partner, intake: pipeline, journal, board, clock };
+                let exchange = exchange::Exchange {
+                    settings: *partner,
+                    intake: pipeline,
+                    journal,
+                    board,
+                    clock,
+                };
                 Some(tokio::spawn(exchange.run(stop)))
             }
             SourceSettings::Terminal(terminal) => {
-                board.add_source(&terminal.id, SourceKind::Terminal, terminal.lane.as_deref(), "waiting for its first sale");
+                board.add_source(
+                    &terminal.id,
+                    SourceKind::Terminal,
+                    terminal.lane.as_deref(),
+                    "waiting for its first sale",
+                );
                 None
             }
         }
@@ -124,12 +142,17 @@ impl Sources {
 }
 
 fn wanted(config: &Config) -> BTreeMap<String, SourceSettings> {
-    let devices = config.devices.iter().map(|device| (device.id.clone(), SourceSettings::Device(device.clone())));
+    let devices = config
+        .devices
+        .iter()
+        .map(|device| (device.id.clone(), SourceSettings::Device(device.clone())));
     let partners = config.partners.iter().map(|partner| {
         let settings = exchange::Settings::of(config, partner);
         (partner.id.clone(), SourceSettings::Partner(Box::new(settings)))
     });
-    let terminals =
-        config.terminals.iter().map(|terminal| (terminal.id.clone(), SourceSettings::Terminal(terminal.clone())));
+    let terminals = config
+        .terminals
+        .iter()
+        .map(|terminal| (terminal.id.clone(), SourceSettings::Terminal(terminal.clone())));
     devices.chain(partners).chain(terminals).collect()
 }

@@ -16,7 +16,8 @@ use crate::store::{Figures, Store, StoreError};
 use crate::telemetry::board::{Board, SourceKind};
 use crate::telemetry::metric::Metric;
 use crate::telemetry::status::{
-    Condition, DiskFigures, GatewayName, OutboxFigures, Readiness, RecentRecord, Status, masked_id, masked_name,
+    Condition, DiskFigures, GatewayName, OutboxFigures, Readiness, RecentRecord, Status, masked_id,
+    masked_name,
 };
 use crate::web::StatusSource;
 
@@ -78,7 +79,11 @@ impl StatusBoard {
             Ok(figures) => {
                 self.export(&figures);
                 let unchanged = figures.sequence_assigned == before.figures.sequence_assigned;
-                let recent = if unchanged { before.recent } else { self.recent(figures.sequence_assigned).await };
+                let recent = if unchanged {
+                    before.recent
+                } else {
+                    self.recent(figures.sequence_assigned).await
+                };
                 Gathered { figures, recent, problem: None }
             }
             Err(error) => Gathered { problem: Some(error.to_string()), ..before },
@@ -92,7 +97,10 @@ impl StatusBoard {
         records.iter().rev().filter_map(shown).collect()
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "gauges are floating point; 2^53 records are enough")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "gauges are floating point; 2^53 records are enough"
+    )]
     fn export(&self, figures: &Figures) {
         Metric::OutboxRecords.set(figures.outbox_records as f64, &[]);
         Metric::OutboxOldest.set(self.oldest_seconds(figures).unwrap_or(0.0), &[]);
@@ -103,7 +111,10 @@ impl StatusBoard {
         Metric::DiskBudget.set(figures.disk_budget as f64, &[]);
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "an age in microseconds fits the 53 bits of a float for 285 years")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "an age in microseconds fits the 53 bits of a float for 285 years"
+    )]
     fn oldest_seconds(&self, figures: &Figures) -> Option<f64> {
         let oldest = figures.oldest_received_us?;
         Some((self.clock.now().as_microsecond() - oldest).max(0) as f64 / 1e6)
@@ -125,23 +136,31 @@ impl StatusBoard {
         let backlog = old.map(|seconds| Condition {
             code: "backlog-old".to_owned(),
             message: format!("the oldest record has waited for {:.0} minutes", seconds / 60.0),
-            fix: "look at the broker's state above; nothing is lost while the disk budget lasts".to_owned(),
+            fix: "look at the broker's state above; nothing is lost while the disk budget lasts"
+                .to_owned(),
         });
         let quarantine = (gathered.figures.quarantine_open > 0).then(|| Condition {
             code: "quarantine".to_owned(),
             message: format!("{} inputs could not become records and wait for a person", gathered.figures.quarantine_open),
             fix: "`tillgate quarantine list` shows them, `tillgate quarantine show ID` says what is wrong".to_owned(),
         });
-        unreachable.into_iter().chain(backlog).chain(quarantine).chain(self.absent_devices()).collect()
+        unreachable
+            .into_iter()
+            .chain(backlog)
+            .chain(quarantine)
+            .chain(self.absent_devices())
+            .collect()
     }
 
     fn absent_devices(&self) -> impl Iterator<Item = Condition> {
         let sources = self.board.sources().into_iter();
-        sources.filter(|source| source.kind == SourceKind::Device && !source.connected).map(|source| Condition {
-            code: "device".to_owned(),
-            message: format!("{} is not there: {}", source.id, source.detail),
-            fix: "plug it in; `tillgate devices` lists what is attached".to_owned(),
-        })
+        sources.filter(|source| source.kind == SourceKind::Device && !source.connected).map(
+            |source| Condition {
+                code: "device".to_owned(),
+                message: format!("{} is not there: {}", source.id, source.detail),
+                fix: "plug it in; `tillgate devices` lists what is attached".to_owned(),
+            },
+        )
     }
 
     fn reasons(&self, gathered: &Gathered) -> Vec<Condition> {
@@ -168,7 +187,11 @@ impl StatusSource for StatusBoard {
         let figures = &gathered.figures;
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            gateway: GatewayName { org: gateway.org.clone(), store: gateway.store.clone(), id: gateway.id.clone() },
+            gateway: GatewayName {
+                org: gateway.org.clone(),
+                store: gateway.store.clone(),
+                id: gateway.id.clone(),
+            },
             started_at: self.started_at,
             now: self.clock.now(),
             readiness: self.readiness(&gathered),
@@ -194,12 +217,16 @@ impl StatusSource for StatusBoard {
 
 fn refusal(error: &StoreError) -> Condition {
     let (code, fix) = match error {
-        StoreError::BudgetSpent { .. } => {
-            ("disk-budget", "bring the broker back, or raise [disk] budget; senders repeat what was refused")
-        }
+        StoreError::BudgetSpent { .. } => (
+            "disk-budget",
+            "bring the broker back, or raise [disk] budget; senders repeat what was refused",
+        ),
         StoreError::Overloaded => ("overloaded", "wait a moment; senders repeat what was refused"),
         StoreError::Stopping => ("stopping", "the gateway is shutting down"),
-        _ => ("store", "look at the disk (`df`, `dmesg`); `tillgate verify` says whether the journal is whole"),
+        _ => (
+            "store",
+            "look at the disk (`df`, `dmesg`); `tillgate verify` says whether the journal is whole",
+        ),
     };
     Condition { code: code.to_owned(), message: error.to_string(), fix: fix.to_owned() }
 }
@@ -218,6 +245,8 @@ fn shown(record: &Outgoing) -> Option<RecentRecord> {
         r#type: event.r#type,
         source: text("/provenance/source").unwrap_or_default().to_owned(),
         customer: name.or(id),
-        amount: total.map(|total| [total, text("/currency").unwrap_or_default()].join(" ").trim_end().to_owned()),
+        amount: total.map(|total| {
+            [total, text("/currency").unwrap_or_default()].join(" ").trim_end().to_owned()
+        }),
     })
 }

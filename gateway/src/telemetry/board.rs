@@ -47,7 +47,7 @@ pub struct BrokerState {
     pub connected: bool,
     /// Where it connects to, without user and password.
     pub url: String,
-    /// What is wrong and what to do, while it is not connected.
+    /// What is wrong and what to do, while it is not connected or the broker does not take our records.
     pub problem: Option<String>,
     /// When the state last changed.
     pub since: Option<Timestamp>,

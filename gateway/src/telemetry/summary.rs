@@ -21,7 +21,9 @@ pub fn line(payload: &[u8]) -> String {
 
 fn describe(event: &Event<'_>, data: &Value) -> String {
     let kind = data["kind"].as_str().unwrap_or("?");
-    let from = data["lane"].as_str().map_or_else(|| text(&data["provenance"]["source"]), |lane| format!("lane {lane}"));
+    let from = data["lane"]
+        .as_str()
+        .map_or_else(|| text(&data["provenance"]["source"]), |lane| format!("lane {lane}"));
     let customer = customer(data);
     format!("{:>6}  {kind:<11} {from:<10} {customer:<22} {}", event.sequence, content(data))
 }
@@ -47,9 +49,19 @@ fn content(data: &Value) -> String {
             None => "loyalty card".to_owned(),
         },
         Some("order" | "invoice" | "credit_note") => {
-            format!("{} of {}, {} lines", text(&data["number"]), text(&data["sender"]["id"]), count(&data["lines"]))
+            format!(
+                "{} of {}, {} lines",
+                text(&data["number"]),
+                text(&data["sender"]["id"]),
+                count(&data["lines"])
+            )
         }
-        _ => format!("{} {}, {} lines", text(&data["totals"]["gross"]), text(&data["currency"]), count(&data["lines"])),
+        _ => format!(
+            "{} {}, {} lines",
+            text(&data["totals"]["gross"]),
+            text(&data["currency"]),
+            count(&data["lines"])
+        ),
     }
 }
 

@@ -283,3 +283,20 @@ async fn an_idle_forwarder_rests_and_wakes_for_a_new_record() {
         gateway.delivered(4).await;
     }
 }
+
+#[tokio::test]
+async fn large_records_do_not_pile_up_in_memory() {
+    for version in BOTH {
+        let broker = Broker::start(version, |_| Script::answer(|_| vec![])).await;
+        let outbox = MemoryOutbox::with_records(200, 512 << 10);
+        let mut settings = settings(version, broker.port);
+        settings.timing.silence = Duration::from_secs(60);
+        let _gateway = Gateway::start(settings, &outbox);
+        until("a full window", || broker.seen().sequences().len() >= 16).await;
+        sleep(Duration::from_millis(300)).await;
+        // Eight MiB under way, four ready, and the first reading before the size was known.
+        let read = outbox.read_through.load(Ordering::SeqCst);
+        assert!(read <= 16 + 8 + 16, "{read} records of half a MiB");
+        assert!(broker.seen().sequences().len() <= 17);
+    }
+}

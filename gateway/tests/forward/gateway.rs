@@ -34,6 +34,8 @@ pub(crate) struct Inner {
     pub(crate) parked: Mutex<BTreeMap<u64, String>>,
     pub(crate) notices: Mutex<Vec<Notice>>,
     pub(crate) readings: AtomicUsize,
+    /// The highest record that was ever read.
+    pub(crate) read_through: AtomicU64,
 }
 
 impl Deref for MemoryOutbox {
@@ -54,6 +56,7 @@ impl MemoryOutbox {
             parked: Mutex::default(),
             notices: Mutex::default(),
             readings: AtomicUsize::new(0),
+            read_through: AtomicU64::new(0),
         }));
         for _ in 0..count {
             outbox.add(bytes);
@@ -88,7 +91,10 @@ impl Outbox for MemoryOutbox {
             received_us: 0,
             payload: payload.clone(),
         };
-        Ok(open.take(limit).map(outgoing).collect())
+        let records: Vec<Outgoing> = open.take(limit).map(outgoing).collect();
+        let last = records.last().map_or(0, |record| record.sequence);
+        self.read_through.fetch_max(last, Ordering::SeqCst);
+        Ok(records)
     }
 
     fn newest(&self) -> watch::Receiver<u64> {

@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use super::delimiters::{Delimiters, Header};
-use super::envelope::{Group, Interchange, Report, Set, Tally};
 use super::finding::{EdiFinding, Node};
+use super::report::{Group, Interchange, Report, Set, Tally};
 use super::rules::Code;
 use super::shown::masked;
 use super::writer::Writer;

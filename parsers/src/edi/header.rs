@@ -1,8 +1,8 @@
 //! Checks of ISA's own elements: delimiters, qualifiers, date, control number, who it is from and for.
 
 use super::delimiters::{Header, digits};
-use super::envelope::Options;
 use super::finding::Remark;
+use super::report::Options;
 use super::rules::{self, Rule};
 use super::shown::escaped;
 use super::value;

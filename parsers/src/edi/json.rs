@@ -7,7 +7,7 @@ use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 
 use super::delimiters::Header;
-use super::envelope::{Group, Interchange, Report, Set};
+use super::report::{Group, Interchange, Report, Set};
 use super::schema::{Content, Matcher, shape};
 use super::segment::{Segment, decoded};
 use super::shown::masked;

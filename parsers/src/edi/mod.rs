@@ -6,7 +6,8 @@
 //!
 //! Read top-down: [`standard`] names the input by its first bytes, [`delimiters`] reads ISA, [`segment`] splits,
 //! [`envelope`] assembles interchanges, groups and sets and resynchronises after faults, [`schema`] holds the
-//! tables, [`validate`] holds a set against them, [`acknowledge`] and [`json`] look at the result.
+//! tables, [`validate`] holds a set against them, [`report`] is the result, [`mod@acknowledge`] and [`json`]
+//! look at it.
 
 pub mod acknowledge;
 pub mod delimiters;
@@ -14,6 +15,7 @@ pub mod envelope;
 pub mod finding;
 mod header;
 pub mod json;
+pub mod report;
 pub mod rules;
 pub mod schema;
 pub mod segment;
@@ -25,8 +27,9 @@ pub mod writer;
 
 pub use acknowledge::{Acknowledgement, Issue, acknowledge};
 pub use delimiters::{Delimiters, Header};
-pub use envelope::{Expectations, Group, Interchange, Options, Report, Set, read};
+pub use envelope::{is_unfinished, read};
 pub use finding::{EdiFinding, Findings, Place};
+pub use report::{Expectations, Group, Interchange, Options, Report, Set, Tally};
 pub use rules::{Code, Policy, Rule};
 pub use segment::Segment;
 pub use standard::Standard;

@@ -123,7 +123,7 @@ const NOTED: (Severity, Severity) = (Warning, Warning);
 
 macro_rules! rules {
     ($($name:ident = $code:literal, $severities:ident, $answer:expr, $help:literal;)*) => {
-        $(#[doc = $help] pub const $name: Rule = Rule::new($code, $severities, $answer, $help);)*
+        $(#[doc = concat!("`", $code, "`.")] pub const $name: Rule = Rule::new($code, $severities, $answer, $help);)*
     };
 }
 

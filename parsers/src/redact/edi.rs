@@ -14,7 +14,7 @@ use super::{Redacted, note};
 use crate::barcode::check_digit_fits;
 
 /// Longest segment that is searched for the place of a number, on each side of it.
-const MAX_SEGMENT_BYTES: usize = 4096;
+const MAX_SEGMENT_BYTES: usize = 1024;
 
 /// Cuts card data out of interchanges. The length stays.
 #[must_use]

@@ -40,8 +40,6 @@ const REMOVED_NAMES: &[&str] = &[
     "pin",
     "pinblock",
     "pindata",
-    "track",
-    "tracks",
     "track1",
     "track2",
     "track3",
@@ -146,7 +144,7 @@ mod tests {
         ] {
             assert_eq!(Rule::of(key.as_bytes()), Rule::Remove, "{key}");
         }
-        for key in ["pinned", "tracker", "description", "", "customer_id"] {
+        for key in ["pinned", "tracker", "track", "description", "", "customer_id"] {
             assert_eq!(Rule::of(key.as_bytes()), Rule::Look, "{key}");
         }
         assert_eq!(Rule::of(b"GTIN"), Rule::Gtin);

@@ -14,6 +14,10 @@ use super::{MAX_PLACES, MAX_SHOWN_CHARACTERS, Place, REMOVED, Redacted, note};
 use crate::barcode;
 use crate::card::MIN_DIGITS;
 
+/// How often the whole input is searched for the end of a container that has none. Valid JSON never needs one such
+/// search; a hostile input of open brackets would need one each.
+const MAX_VAIN_SEARCHES: usize = 4;
+
 /// Cuts card data out of JSON, NDJSON, or what is left of either.
 #[must_use]
 pub fn json(input: &[u8]) -> Redacted<'_> {
@@ -25,6 +29,7 @@ pub fn json(input: &[u8]) -> Redacted<'_> {
         rule: Rule::Look,
         key: &[],
         aim: None,
+        searched_in_vain: 0,
         found: Vec::new(),
     };
     while let Some(byte) = input.get(reader.at) {
@@ -53,6 +58,8 @@ struct Reader<'a> {
     key: &'a [u8],
     /// The symbology identifier in the same object.
     aim: Option<Cow<'a, [u8]>>,
+    /// Bytes in which the end of a container was looked for and not found.
+    searched_in_vain: usize,
     found: Vec<Place>,
 }
 
@@ -104,8 +111,8 @@ impl<'a> Reader<'a> {
         if decoded.len() < MIN_DIGITS || rule.spares(decoded) {
             return;
         }
-        let cut = match (rule, self.aim.as_deref()) {
-            (Rule::BarcodeData, Some(aim)) => barcode::cut(aim, decoded),
+        let cut = match rule {
+            Rule::BarcodeData => barcode::cut(self.aim.as_deref().unwrap_or_default(), decoded),
             _ => scan::cut(decoded, &Alphabet::TEXT, |_| false),
         };
         if let Some(cut) = cut {
@@ -165,8 +172,11 @@ impl<'a> Reader<'a> {
     /// Removes an array or object whole. One without an end goes up to the end of its line.
     fn remove_container(&mut self) {
         let start = self.at;
-        let end = container_end(self.input, start).unwrap_or_else(|| {
-            let rest = slice(self.input, start, self.input.len());
+        let rest = slice(self.input, start, self.input.len());
+        let searchable = self.searched_in_vain <= MAX_VAIN_SEARCHES * self.input.len();
+        let end = searchable.then(|| container_end(self.input, start)).flatten();
+        let end = end.unwrap_or_else(|| {
+            self.searched_in_vain += rest.len();
             start + memchr(b'\n', rest).unwrap_or(rest.len())
         });
         self.remove((start, end));
@@ -295,7 +305,8 @@ fn code_unit(escape: &[u8], at: usize) -> Option<u32> {
 
 /// A key for a place: short, and without a card number of its own.
 fn shown_key(raw: &[u8]) -> String {
-    let text = String::from_utf8_lossy(raw);
+    let start = raw.get(..4 * MAX_SHOWN_CHARACTERS).unwrap_or(raw);
+    let text = String::from_utf8_lossy(start);
     super::shown(&text).chars().take(MAX_SHOWN_CHARACTERS).collect()
 }
 

@@ -5,7 +5,7 @@
 //! a card number in a place or in `Debug`, work that grows faster than the input.
 //!
 //! What is a card number is decided in this order: the field (a valid GTIN in `gtin` is none), then issuer range,
-//! length and check digit together. See [`scan`] for how numbers are found in text.
+//! length and check digit together. See `scan` for how numbers are found in text.
 
 mod edi;
 mod field;

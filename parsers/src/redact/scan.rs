@@ -5,10 +5,14 @@
 //! digit. Digits of every script count. Groups are tried together and alone, so that `12 4111 1111 1111 1111 12/29`
 //! is found.
 //!
-//! A longer stretch without separators is no card number, but may have one glued to other digits. It is cut when a
-//! card number fits at its very start or at its very end, and then all of it but its first six and last four digits.
-//! Windows in its middle are not tried: nine offsets of a random number already give a false card in every other
-//! case, and nothing writes digits on both sides of a card number without a separator.
+//! Up to 19 digits without a separator are one number or none: of random numbers with 16 digits 3 in 100 are taken for
+//! a card number, of those with 18 digits 1 in 100. If parts of them were tried, 27 in 100 would be, and document
+//! numbers of that length are common.
+//!
+//! A longer stretch is no card number, but may have one glued to other digits, such as an expiry date. It is cut when
+//! a card number fits at its very start or at its very end, and then all of it but its first six and last four digits.
+//! That takes 20 in 100 of random stretches, which are rare outside fields of their own. Its middle is not tried: that
+//! would take 53 in 100 of 22 digits, and nothing writes digits on both sides of a card number.
 //!
 //! Blanks and dots do not mix: `12.50 24.00 3.99` on a receipt would join to a number otherwise.
 

@@ -8,7 +8,7 @@ mod answers;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::time::{sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -35,6 +35,9 @@ const INCOMING_BYTES: u32 = 1 << 20;
 
 /// Notices under way at once: records have the right of way.
 const NOTICES_AT_ONCE: usize = 10;
+
+/// An alarm that never rings: an event comes first, if only a ping.
+const FAR_AWAY: Duration = Duration::from_secs(3600);
 
 /// What all connections of a forwarder share.
 pub(super) struct Context<O> {
@@ -211,12 +214,18 @@ impl<O: Outbox> Session<O> {
         }
     }
 
-    /// When there is something to do without an event.
+    /// When there is something to do without an event. What waits for an answer needs no alarm.
     fn alarm(&self) -> Instant {
+        let never = Instant::now() + FAR_AWAY;
+        let notices = if self.may_offer_notices() { self.next_notices } else { never };
         match self.flow {
-            Flow::Waiting { until } => until.min(self.next_notices),
-            Flow::Open | Flow::Draining => self.next_notices,
+            Flow::Waiting { until } => until.min(notices),
+            Flow::Open | Flow::Draining => notices,
         }
+    }
+
+    fn may_offer_notices(&self) -> bool {
+        self.notices_under_way == 0 && self.flow != Flow::Draining
     }
 
     async fn fill(&mut self) -> Result<(), Trouble> {
@@ -259,8 +268,7 @@ impl<O: Outbox> Session<O> {
     }
 
     async fn offer_notices(&mut self) -> Result<(), Trouble> {
-        let is_due = self.next_notices <= Instant::now() && self.notices_under_way == 0;
-        if !is_due || self.flow == Flow::Draining {
+        if self.next_notices > Instant::now() || !self.may_offer_notices() {
             return Ok(());
         }
         self.next_notices = Instant::now() + self.settings().timing.notices;

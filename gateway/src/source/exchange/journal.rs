@@ -52,7 +52,8 @@ pub trait ExchangeJournal: Send + Sync + 'static {
 impl ExchangeJournal for Store {
     async fn file_state(&self, stamp: &FileStamp) -> Result<Option<FileState>, StoreError> {
         let state = Self::file_state(self, stamp).await?;
-        Ok(state.map(|state| if state.finished { FileState::Finished } else { FileState::Committed }))
+        Ok(state
+            .map(|state| if state.finished { FileState::Finished } else { FileState::Committed }))
     }
 
     async fn file_finished(&self, stamp: &FileStamp) -> Result<(), StoreError> {
@@ -61,7 +62,13 @@ impl ExchangeJournal for Store {
 
     async fn pending_replies(&self, partner: &str) -> Result<Vec<PendingReply>, StoreError> {
         let replies = Self::pending_replies(self, partner).await?.into_iter();
-        Ok(replies.map(|reply| PendingReply { id: reply.id, file_name: reply.file_name, content: reply.content }).collect())
+        Ok(replies
+            .map(|reply| PendingReply {
+                id: reply.id,
+                file_name: reply.file_name,
+                content: reply.content,
+            })
+            .collect())
     }
 
     async fn reply_written(&self, id: i64) -> Result<(), StoreError> {

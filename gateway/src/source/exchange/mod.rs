@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tillgate_parsers::edi::envelope::is_unfinished;
+use tillgate_parsers::edi::is_unfinished;
 use tillgate_record::{Channel, Quality};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;

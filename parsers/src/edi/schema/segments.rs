@@ -1,7 +1,18 @@
 //! Segments: their elements in order, and the syntax notes that tie them together.
 
-#[expect(clippy::wildcard_imports, reason = "the tables use nearly every data element")]
-use super::elements::*;
+use super::elements::{
+    C001, C030, C040, E2, E19, E26, E28, E54, E61, E65, E66, E67, E76, E81, E82, E87, E88, E91,
+    E92, E93, E96, E97, E98, E100, E103, E107, E116, E118, E123, E127, E128, E133, E140, E143,
+    E146, E156, E166, E183, E187, E189, E206, E207, E212, E234, E235, E236, E248, E280, E284, E289,
+    E306, E309, E310, E324, E325, E327, E328, E329, E330, E331, E332, E333, E334, E335, E336, E337,
+    E338, E342, E347, E349, E350, E351, E352, E353, E354, E355, E356, E357, E358, E362, E363, E364,
+    E365, E366, E367, E368, E369, E370, E373, E374, E378, E380, E382, E384, E385, E386, E387, E388,
+    E389, E441, E443, E446, E447, E478, E479, E480, E499, E522, E559, E587, E610, E623, E639, E640,
+    E648, E649, E662, E668, E669, E673, E687, E706, E715, E716, E717, E718, E719, E720, E721, E723,
+    E724, E725, E731, E732, E733, E750, E751, E752, E765, E770, E782, E786, E810, E819, E822, E828,
+    E933, E934, E954, E955, E956, E963, E1019, E1073, E1166, E1250, E1251, E1300, E1301, E1470,
+    E1551, E1705, ElementUse, composite, m, mandatory_composite, o,
+};
 
 /// A syntax note. Numbers are element positions from 1.
 #[derive(Debug, Clone, Copy)]
