@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tillgate_record::{Channel, Link};
 
-use super::{ItemStatus, Taken};
+use super::{ItemStatus, Taken, TakenItem};
 use crate::telemetry::metric::Metric;
 
 /// An input is durable now.
@@ -29,6 +29,13 @@ pub(super) fn taken(taken: &Taken, (source, channel): &(String, Channel)) {
         Metric::Findings
             .add(1, &[("code", &finding.rule), ("severity", finding.severity.as_str())]);
     }
+}
+
+/// Items of an input that wait for a person.
+pub(super) fn quarantined(taken: &Taken) -> u64 {
+    let waits =
+        |item: &&TakenItem| matches!(item.status, ItemStatus::Conflict | ItemStatus::Quarantined);
+    taken.items.iter().filter(waits).count() as u64
 }
 
 /// A record was linked.

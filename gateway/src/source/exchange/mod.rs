@@ -253,7 +253,6 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
         let taken = self.intake.take(input).await?;
         let refused = taken.items.iter().filter(|item| is_refused(item.status)).count();
         Metric::EdiBytes.add(size, &[]);
-        self.board.source_captured(partner, refused as u64, received_at);
         tracing::info!(partner, capture = %taken.capture, items = taken.items.len(), refused, "EDI file taken");
         self.write_replies(folder).await?;
         let left = if refused > 0 {
