@@ -22,7 +22,7 @@ use zeroize::Zeroizing;
 
 use crate::clock::Clock;
 use crate::config::Device;
-use crate::pipeline::{Intake, ItemStatus, Taken};
+use crate::pipeline::Intake;
 use crate::source::{Input, Media};
 use crate::store::StoreError;
 use crate::telemetry::board::{Board, SourceKind};
