@@ -62,7 +62,7 @@ pub fn invoice(set: u32, number: &str, order: &str) -> String {
         &[
             &format!("BIG*20261121*{number}*20261120*{order}"),
             "N1*SE*BIGBOX STORES*92*0042",
-            "N1*BT*ACME*92*1",
+            "N1*BT*ACME*92*0001",
             "IT1*1*10*EA*12.50**UP*012345678905",
             "PID*F****GREEN TEA 500ML",
             "TDS*12500",

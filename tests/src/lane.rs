@@ -55,8 +55,9 @@ impl Line {
 }
 
 fn pair(link: &Path) -> (File, File) {
-    let device: OwnedFd =
-        openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo terminal");
+    // Without CLOEXEC the gateway would inherit the device's end, and a device that is pulled would stay.
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let device: OwnedFd = openpt(flags).expect("a pseudo terminal");
     grantpt(&device).expect("a pseudo terminal");
     unlockpt(&device).expect("a pseudo terminal");
     let name = ptsname(&device, Vec::new()).expect("a pseudo terminal");

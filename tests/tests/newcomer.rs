@@ -14,7 +14,7 @@ use std::process::Command;
 use tillgate_tests::broker::Broker;
 use tillgate_tests::certificates::Certificates;
 use tillgate_tests::config;
-use tillgate_tests::deadline::{eventually, within};
+use tillgate_tests::deadline::{eventually, until, within};
 use tillgate_tests::gateway;
 use tillgate_tests::process::{self, NOBODY, Said};
 use tillgate_tests::site::{SCANNER, Site};
@@ -74,7 +74,7 @@ fn daemon_of_nobody(site: &Site) -> Command {
 #[test]
 fn no_command_and_unknown_commands_are_usage() {
     assert_says(&bare(&[]), USAGE, &["Usage", "run", "check", "demo"]);
-    assert_says(&bare(&["rnu"]), USAGE, &["rnu", "run"]);
+    assert_says(&bare(&["statsu"]), USAGE, &["statsu", "status"]);
     assert_says(&bare(&["run", "--confg", "x"]), USAGE, &["--confg", "--config"]);
     assert_eq!(bare(&["--help"]).code, 0);
     assert!(bare(&["--version"]).stdout.contains(env!("CARGO_PKG_VERSION")));
@@ -103,10 +103,16 @@ fn every_flaw_is_told_at_once() {
         .set("gateway", "timezone", "Asia/Shanghay")
         .set("gateway", "currency", "RMB!")
         .set("mqtt", "url", "http://broker")
-        .set("mqtt", "version", 4)
-        .set("disk", "budget", "2 GB");
-    let words = ["Asia/Shanghay", "RMB!", "http://broker", "version", "2 GB"];
+        .set("mqtt", "version", 4);
+    let words = ["Asia/Shanghay", "RMB!", "http://broker", "version"];
     assert_says(&run(&site), CONFIGURATION, &words);
+}
+
+#[test]
+fn a_size_without_its_unit_is_refused_with_an_example() {
+    let mut site = site();
+    site.config.set("disk", "budget", "2 GB");
+    assert_says(&run(&site), CONFIGURATION, &["tillgate.toml:", "budget", "2 GB", "GiB"]);
 }
 
 #[test]
@@ -227,20 +233,21 @@ fn a_missing_device_is_named_while_the_rest_works() {
         let mut site = Site::with(&broker);
         let link = site.attach(SCANNER, "serial-scanner").unplug();
         let _gateway = site.start();
-        let detail = device_trouble(&site);
-        assert!(detail.contains(link.to_str().unwrap()), "{detail}");
+        wait_for_trouble(&site, link.to_str().unwrap());
     });
 }
 
-/// What the status says of the scanner.
-fn device_trouble(site: &Site) -> String {
-    eventually(WAIT_SECONDS, "the status says what is wrong with the scanner", || {
+/// Waits until the status says that the scanner is not there, and names its port.
+#[track_caller]
+fn wait_for_trouble(site: &Site, port: &str) {
+    until(WAIT_SECONDS, "the status says what is wrong with the scanner", || {
         let status = site.status();
         let sources = status["sources"].as_array().cloned().unwrap_or_default();
-        let scanner = sources.into_iter().find(|source| source["id"] == SCANNER)?;
-        let detail = scanner["detail"].as_str().unwrap_or_default().to_owned();
-        (scanner["connected"] == false && !detail.is_empty()).then_some(detail)
-    })
+        sources.iter().any(|source| {
+            let detail = source["detail"].as_str().unwrap_or_default();
+            source["id"] == SCANNER && source["connected"] == false && detail.contains(port)
+        })
+    });
 }
 
 #[test]
@@ -251,8 +258,7 @@ fn a_port_that_is_no_serial_port_is_named() {
         let link = site.attach(SCANNER, "serial-scanner").unplug();
         fs::write(&link, "a file").unwrap();
         let _gateway = site.start();
-        let detail = device_trouble(&site);
-        assert!(detail.contains(link.to_str().unwrap()), "{detail}");
+        wait_for_trouble(&site, link.to_str().unwrap());
     });
 }
 

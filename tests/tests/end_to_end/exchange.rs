@@ -86,7 +86,7 @@ fn a_bad_document_is_rejected_and_a_good_one_beside_it_taken() {
         let site = Site::with(&broker);
         let _gateway = site.start();
         let partner = site.partner();
-        let bad = edi::order(2, "PO-2").replace("SE*12*", "SE*99*");
+        let bad = edi::order(2, "PO-2").replace("PO1*1*10*", "PO1*1*TEN*");
         let file =
             Envelope::numbered(1).wrap("PO", &[edi::order(1, "PO-1"), bad, edi::order(3, "PO-3")]);
         partner.deliver("mixed.edi", file.as_bytes());

@@ -28,7 +28,7 @@ fn a_sale_is_linked_by_what_it_says_of_its_buyer() {
         assert_eq!(import.code, 0, "{}", import.stderr);
 
         let mut by_phone = sale("01", 2);
-        by_phone["customer"] = json!({ "phone": "138-0000-0000" });
+        by_phone["customer"] = json!({ "phone": "+86 138 0000 0000" });
         let mut unknown = sale("01", 3);
         unknown["customer"] = json!({ "loyalty": "9156000000001" });
         let mut nobody = sale("01", 4);
