@@ -30,6 +30,7 @@ use crate::customer::CustomerKeys;
 use crate::normalize::{Context, Interpretation, Reply};
 use crate::source::{Input, Media};
 use crate::store::{Store, StoreError};
+use crate::telemetry::board::Board;
 use capture::Capture;
 
 pub use replay::{Attempt, ReplayError, Replayed};
@@ -43,6 +44,7 @@ pub trait Intake: Send + Sync + 'static {
 /// The daemon's intake.
 pub struct Pipeline {
     store: Store,
+    board: Arc<Board>,
     clock: Arc<dyn Clock>,
     keys: CustomerKeys,
     config: watch::Receiver<Arc<Config>>,
@@ -65,6 +67,7 @@ impl Intake for Pipeline {
         let taken = compose::answer(receipt, items, replies);
 
         count::taken(&taken, &origin);
+        self.board.source_captured(&origin.0, count::quarantined(&taken), self.clock.now());
         Ok(taken)
     }
 }
@@ -74,11 +77,12 @@ impl Pipeline {
     #[must_use]
     pub fn new(
         store: Store,
+        board: Arc<Board>,
         clock: Arc<dyn Clock>,
         keys: CustomerKeys,
         config: watch::Receiver<Arc<Config>>,
     ) -> Self {
-        Self { store, clock, keys, config }
+        Self { store, board, clock, keys, config }
     }
 
     /// Only EDI earns acknowledgements, and each needs a control number that was never used before.
@@ -134,6 +138,8 @@ pub struct TakenItem {
     pub status: ItemStatus,
     /// The event's id, where the item could be read so far.
     pub event_id: Option<Uuid>,
+    /// `sale`, `order` …, where the item could be read so far.
+    pub kind: Option<&'static str>,
     /// Warnings and errors.
     pub findings: Vec<Quality>,
 }

@@ -62,7 +62,11 @@ pub async fn run(options: DemoOptions) -> anyhow::Result<()> {
     let partner_folder = folder.path().join("data/edi/bigbox");
     let actors = [
         tokio::spawn(floor.work(page, clock, stop.clone())),
-        tokio::spawn(partner::work(partner_folder, stop.clone())),
+        tokio::spawn(partner::work(
+            partner_folder,
+            move |text| table::note(options.json, &format!("{:11}{text}", "")),
+            stop.clone(),
+        )),
     ];
 
     let outcome = ended(options.run_for, actors).await;

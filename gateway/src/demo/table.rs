@@ -31,7 +31,7 @@ impl Table {
              Records as they come back from the broker; Ctrl-C ends the demo.\n",
             env!("CARGO_PKG_VERSION")
         );
-        if self.json { writeln!(io::stderr(), "{text}") } else { writeln!(io::stdout(), "{text}") }
+        note(self.json, &text)
     }
 
     /// One event of the broker.
@@ -48,4 +48,9 @@ impl Table {
         let after = now.duration_since(self.started).as_secs_f64();
         writeln!(out, "{after:>8.2}s  {}", summary::line(payload))
     }
+}
+
+/// Words beside the records: on stderr where the records are JSON for machines.
+pub(super) fn note(json: bool, text: &str) -> io::Result<()> {
+    if json { writeln!(io::stderr(), "{text}") } else { writeln!(io::stdout(), "{text}") }
 }

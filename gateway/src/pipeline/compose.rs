@@ -110,14 +110,17 @@ impl Origin<'_> {
     ) -> Result<(NewItem, TakenItem), StoreError> {
         let LinkedRecord { candidate: Candidate { body, quality }, link, content } = linked;
         let identity = Identity::of(&body, self);
-        count::record(body.kind());
+        let kind = body.kind();
         count::linked(&link);
         let findings = quality.clone();
         let data =
             self.data(body, link, quality, position).map_err(|error| StoreError::Unusable {
                 reason: format!("the record cannot be written as JSON: {error}"),
             })?;
-        let answer = pending(ItemStatus::Accepted, Some(identity.key.event_id(1)), findings);
+        let answer = TakenItem {
+            kind: Some(kind),
+            ..pending(ItemStatus::Accepted, Some(identity.key.event_id(1)), findings)
+        };
         let record = NewRecord {
             event_type: identity.event_type,
             key: identity.key,
@@ -219,5 +222,5 @@ impl Identity {
 
 /// An answer that waits for the commit.
 fn pending(status: ItemStatus, event_id: Option<uuid::Uuid>, findings: Vec<Quality>) -> TakenItem {
-    TakenItem { status, event_id, findings }
+    TakenItem { status, event_id, kind: None, findings }
 }

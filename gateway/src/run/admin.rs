@@ -67,8 +67,13 @@ impl Admin {
     ) -> Result<Self, KeyError> {
         let keys = keys::load(config)?.customer;
         let (_, config) = watch::channel(Arc::clone(config));
-        let pipeline =
-            Pipeline::new(store.clone(), Arc::clone(&clock), keys.clone(), config.clone());
+        let pipeline = Pipeline::new(
+            store.clone(),
+            Arc::default(),
+            Arc::clone(&clock),
+            keys.clone(),
+            config.clone(),
+        );
         let now = clock.now();
         let status = StatusBoard::new(store.clone(), Arc::default(), config, clock, now);
         Ok(Self::new(store, Arc::new(pipeline), Arc::new(status), keys))

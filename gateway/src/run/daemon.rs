@@ -124,6 +124,7 @@ impl Daemon {
 
         let pipeline = Arc::new(Pipeline::new(
             store.clone(),
+            Arc::clone(&board),
             Arc::clone(&clock),
             keys.customer.clone(),
             config_receiver.clone(),

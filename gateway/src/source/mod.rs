@@ -63,6 +63,18 @@ impl Media {
     }
 }
 
+/// How far a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileState {
+    /// Its capture is committed; it was not moved yet, as far as the journal knows.
+    Committed {
+        /// Whether something in it is in quarantine.
+        refused: bool,
+    },
+    /// It was moved.
+    Finished,
+}
+
 /// What tells one arrival of a file from another: a partner that sends the same file again makes a new inode or
 /// a new modification time.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -2,20 +2,10 @@
 
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
-use ulid::Ulid;
 
 use super::StoreError;
 use super::insert::Bound;
-use crate::source::FileStamp;
-
-/// What became of a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileState {
-    /// The capture that holds its content.
-    pub capture: Ulid,
-    /// Whether it has left the folder.
-    pub finished: bool,
-}
+use crate::source::{FileStamp, FileState};
 
 /// An acknowledgement that waits to be written into its partner's folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,8 +41,9 @@ pub(super) async fn state(
     connection: &mut SqliteConnection,
     stamp: &FileStamp,
 ) -> Result<Option<FileState>, StoreError> {
-    const SQL: &str = "SELECT capture, finished FROM edi_file WHERE partner = ? AND name = ? \
-        AND inode = ? AND modified_ns = ? AND bytes = ?";
+    const SQL: &str = "SELECT finished, EXISTS (SELECT 1 FROM capture \
+            WHERE capture.id = edi_file.capture AND capture.quarantined > 0) FROM edi_file \
+        WHERE partner = ? AND name = ? AND inode = ? AND modified_ns = ? AND bytes = ?";
     let failed = StoreError::failed("look a file up");
     let row = bind_stamp(sqlx::query(SQL), stamp).fetch_optional(connection).await;
     match row.and_then(|row| row.as_ref().map(state_of).transpose()) {
@@ -62,9 +53,8 @@ pub(super) async fn state(
 }
 
 fn state_of(row: &SqliteRow) -> Result<FileState, sqlx::Error> {
-    let capture: String = row.try_get(0)?;
-    let capture = Ulid::from_string(&capture).map_err(|error| sqlx::Error::Decode(error.into()))?;
-    Ok(FileState { capture, finished: row.try_get::<i64, _>(1)? != 0 })
+    let (finished, refused): (bool, bool) = (row.try_get(0)?, row.try_get(1)?);
+    Ok(if finished { FileState::Finished } else { FileState::Committed { refused } })
 }
 
 /// A file has left its folder.

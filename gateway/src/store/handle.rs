@@ -13,7 +13,7 @@ use tillgate_record::{Quality, Severity};
 use tokio::sync::watch;
 
 use super::disk::Disk;
-use super::files::{FileState, PendingReply};
+use super::files::PendingReply;
 use super::job::{Chore, Job, Queue, Replay};
 use super::open::{self, OpenError};
 use super::outbox::Envelope;
@@ -27,7 +27,7 @@ use super::{
 };
 use crate::clock::Clock;
 use crate::customer::CustomerKey;
-use crate::source::FileStamp;
+use crate::source::{FileStamp, FileState};
 use crate::telemetry::pulse::Pulse;
 
 /// Customers or products of one commit of an import: captures pass between two of them.

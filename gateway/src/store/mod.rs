@@ -40,7 +40,7 @@ use crate::normalize::Reply;
 use crate::source::{FileStamp, Media};
 
 pub use directory::KeyHit;
-pub use files::{FileState, PendingReply};
+pub use files::PendingReply;
 pub use handle::Store;
 pub use open::OpenError;
 pub use options::{StoreOptions, journal_path};

@@ -33,8 +33,8 @@ fn customer(data: &Value) -> String {
     let link = &data["link"];
     match (link["decision"].as_str(), link["customer_id"].as_str()) {
         (Some("linked"), Some(id)) => format!("{id} by {}", text(&link["method"])),
+        (Some("anonymous") | None, _) => "-".to_owned(),
         (Some(decision), _) => decision.to_owned(),
-        (None, _) => String::new(),
     }
 }
 

@@ -42,6 +42,16 @@ pub(super) enum Outbox {
     Rejected,
 }
 
+/// What is left of a file that was taken.
+#[derive(Debug)]
+pub(super) struct Left {
+    pub(super) outbox: Outbox,
+    /// Findings, to stand beside it.
+    pub(super) text: Option<String>,
+    /// What stays instead of the file, where it cannot stay as it is.
+    pub(super) content: Option<Vec<u8>>,
+}
+
 /// A file in `in`.
 #[derive(Debug, Clone)]
 pub(super) struct Arrival {
@@ -188,19 +198,17 @@ impl Folder {
     }
 
     /// Moves a file out of `in`, never over another. `text` goes beside it as `NAME.findings.txt`.
-    pub(super) fn put_away(
-        &self,
-        name: &OsStr,
-        outbox: Outbox,
-        text: Option<&str>,
-    ) -> Result<(), FolderError> {
-        let target = match outbox {
+    pub(super) fn put_away(&self, name: &OsStr, left: &Left) -> Result<(), FolderError> {
+        let target = match left.outbox {
             Outbox::Done => &self.done,
             Outbox::Rejected => &self.rejected,
         };
         let put = || -> io::Result<()> {
-            let moved = self.move_to(name, target)?;
-            if let Some(text) = text {
+            let moved = match &left.content {
+                Some(content) => self.replace_by(name, content, target)?,
+                None => self.move_to(name, target)?,
+            };
+            if let Some(text) = &left.text {
                 let mut beside = moved;
                 beside.push(".findings.txt");
                 match self.place(target, &beside, text.as_bytes()) {
@@ -223,6 +231,25 @@ impl Folder {
                 Err(Errno::EXIST) => {}
                 Err(error) => return Err(error.into()),
             }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
+    }
+
+    /// Leaves `content` instead of the file. A crash in between leaves both; the next try finds its own copy again.
+    fn replace_by(&self, name: &OsStr, content: &[u8], target: &OwnedFd) -> io::Result<OsString> {
+        for number in 1..MOST_SUFFIXES {
+            let new = suffixed(name, number);
+            match self.place(target, &new, content) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    if content_at(target, &new, content.len())?.as_deref() != Some(content) {
+                        continue;
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+            rustix::fs::unlinkat(&self.inbox, name, AtFlags::empty())?;
+            return Ok(new);
         }
         Err(io::ErrorKind::AlreadyExists.into())
     }

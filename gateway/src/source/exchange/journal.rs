@@ -2,28 +2,8 @@
 
 use std::future::Future;
 
-use crate::source::FileStamp;
-use crate::store::{Store, StoreError};
-
-/// How far a file is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FileState {
-    /// Its capture is committed; it was not moved yet, as far as the journal knows.
-    Committed,
-    /// It was moved.
-    Finished,
-}
-
-/// A reply that is committed and not yet in `out`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PendingReply {
-    /// The journal's number of it.
-    pub id: i64,
-    /// Made by us of our own numbers.
-    pub file_name: String,
-    /// The bytes.
-    pub content: Vec<u8>,
-}
+use crate::source::{FileStamp, FileState};
+use crate::store::{PendingReply, Store, StoreError};
 
 /// The part of the store that folders use. The daemon's store is one; a test brings its own.
 pub trait ExchangeJournal: Send + Sync + 'static {
@@ -51,9 +31,7 @@ pub trait ExchangeJournal: Send + Sync + 'static {
 
 impl ExchangeJournal for Store {
     async fn file_state(&self, stamp: &FileStamp) -> Result<Option<FileState>, StoreError> {
-        let state = Self::file_state(self, stamp).await?;
-        Ok(state
-            .map(|state| if state.finished { FileState::Finished } else { FileState::Committed }))
+        Self::file_state(self, stamp).await
     }
 
     async fn file_finished(&self, stamp: &FileStamp) -> Result<(), StoreError> {
@@ -61,14 +39,7 @@ impl ExchangeJournal for Store {
     }
 
     async fn pending_replies(&self, partner: &str) -> Result<Vec<PendingReply>, StoreError> {
-        let replies = Self::pending_replies(self, partner).await?.into_iter();
-        Ok(replies
-            .map(|reply| PendingReply {
-                id: reply.id,
-                file_name: reply.file_name,
-                content: reply.content,
-            })
-            .collect())
+        Self::pending_replies(self, partner).await
     }
 
     async fn reply_written(&self, id: i64) -> Result<(), StoreError> {

@@ -16,19 +16,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tillgate_parsers::edi::is_unfinished;
+use tillgate_parsers::redact;
 use tillgate_record::{Channel, Quality};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 pub use self::folder::FolderError;
-use self::folder::{Arrival, Folder, Outbox};
-pub use self::journal::{ExchangeJournal, FileState, PendingReply};
+use self::folder::{Arrival, Folder, Left, Outbox};
+pub use self::journal::ExchangeJournal;
 use self::watch::Watch;
 use crate::clock::Clock;
 use crate::config::{Config, Partner};
 use crate::pipeline::{Intake, ItemStatus, Taken};
-use crate::source::{FileStamp, Input, Media};
+use crate::source::{FileStamp, FileState, Input, Media};
 use crate::store::StoreError;
 use crate::telemetry::board::Board;
 use crate::telemetry::metric::Metric;
@@ -170,10 +171,13 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
         waiting: &mut HashMap<OsString, (FileStamp, Instant)>,
     ) -> Result<(), Trouble> {
         let state = self.journal.file_state(&arrival.stamp).await?;
-        if state == Some(FileState::Committed) {
+        if let Some(FileState::Committed { refused }) = state {
             // We were stopped between commit and move. What became of its items is in quarantine or the outbox.
             self.write_replies(folder).await?;
-            return self.finish(folder, arrival, Outbox::Done, None).await;
+            let outbox = if refused { Outbox::Rejected } else { Outbox::Done };
+            let bytes = self.read(folder, &arrival).await?.unwrap_or_default();
+            let left = Left { outbox, text: None, content: without_card_data(&bytes) };
+            return self.finish(folder, arrival, left).await;
         }
         let known_stump =
             waiting.get(&arrival.name).is_some_and(|(stamp, _)| *stamp == arrival.stamp);
@@ -189,7 +193,8 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
                 self.settings.largest
             );
             tracing::warn!(partner = %self.settings.partner, bytes = arrival.stamp.bytes, "an EDI file is too large");
-            return self.put_away(folder, arrival, Outbox::Rejected, Some(text)).await;
+            let left = Left { outbox: Outbox::Rejected, text: Some(text), content: None };
+            return self.put_away(folder, arrival, left).await;
         }
         if is_unfinished(&bytes) && self.must_wait(&arrival, waiting) {
             return Ok(());
@@ -236,6 +241,7 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
         let size = bytes.len() as u64;
         let received_at = self.clock.now();
         let known = file.is_some();
+        let content = without_card_data(&bytes);
         let input = Input {
             source: partner.to_owned(),
             channel: Channel::EdiFolder,
@@ -247,18 +253,17 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
         let taken = self.intake.take(input).await?;
         let refused = taken.items.iter().filter(|item| is_refused(item.status)).count();
         Metric::EdiBytes.add(size, &[]);
-        self.board.source_captured(partner, refused as u64, received_at);
         tracing::info!(partner, capture = %taken.capture, items = taken.items.len(), refused, "EDI file taken");
         self.write_replies(folder).await?;
-        let (outbox, text) = if refused > 0 {
-            (Outbox::Rejected, Some(findings_text(&taken)))
+        let left = if refused > 0 {
+            Left { outbox: Outbox::Rejected, text: Some(findings_text(&taken)), content }
         } else {
-            (Outbox::Done, None)
+            Left { outbox: Outbox::Done, text: None, content }
         };
         if known {
-            self.finish(folder, arrival, outbox, text).await
+            self.finish(folder, arrival, left).await
         } else {
-            self.put_away(folder, arrival, outbox, text).await
+            self.put_away(folder, arrival, left).await
         }
     }
 
@@ -280,11 +285,10 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
         &self,
         folder: &Arc<Folder>,
         arrival: Arrival,
-        outbox: Outbox,
-        text: Option<String>,
+        left: Left,
     ) -> Result<(), Trouble> {
         let stamp = arrival.stamp.clone();
-        self.put_away(folder, arrival, outbox, text).await?;
+        self.put_away(folder, arrival, left).await?;
         Ok(self.journal.file_finished(&stamp).await?)
     }
 
@@ -292,13 +296,19 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
         &self,
         folder: &Arc<Folder>,
         arrival: Arrival,
-        outbox: Outbox,
-        text: Option<String>,
+        left: Left,
     ) -> Result<(), Trouble> {
         let folder = Arc::clone(folder);
-        let moved = move || folder.put_away(&arrival.name, outbox, text.as_deref());
+        let moved = move || folder.put_away(&arrival.name, &left);
         Ok(tokio::task::spawn_blocking(moved).await??)
     }
+}
+
+/// The file as it may stay on this disk, where it cannot stay as it was sent: promise 6 holds for `done` and `rejected`
+/// too.
+fn without_card_data(bytes: &[u8]) -> Option<Vec<u8>> {
+    let redacted = redact::edi(bytes);
+    (!redacted.found.is_empty()).then(|| redacted.bytes.into_owned())
 }
 
 fn is_refused(status: ItemStatus) -> bool {

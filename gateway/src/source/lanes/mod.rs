@@ -22,7 +22,7 @@ use zeroize::Zeroizing;
 
 use crate::clock::Clock;
 use crate::config::Device;
-use crate::pipeline::{Intake, ItemStatus, Taken};
+use crate::pipeline::Intake;
 use crate::source::{Input, Media};
 use crate::store::StoreError;
 use crate::telemetry::board::{Board, SourceKind};
@@ -229,8 +229,8 @@ impl<I: Intake> Lane<I> {
         let mut pause = FIRST_RETRY;
         loop {
             match self.services.intake.take(self.input(waiting)).await {
-                Ok(taken) => {
-                    self.accepted(&taken, waiting.read_at);
+                Ok(_) => {
+                    self.accepted();
                     return true;
                 }
                 Err(StoreError::Stopping) => return false,
@@ -255,17 +255,11 @@ impl<I: Intake> Lane<I> {
         }
     }
 
-    fn accepted(&self, taken: &Taken, read_at: Timestamp) {
+    fn accepted(&self) {
         let refused_before = self.show(|shown| shown.refusal.take());
         if refused_before.is_some() {
             info!(device = self.device.id, "the store takes readings again");
         }
-        let quarantined = taken
-            .items
-            .iter()
-            .filter(|item| matches!(item.status, ItemStatus::Quarantined | ItemStatus::Conflict));
-        let quarantined = u64::try_from(quarantined.count()).unwrap_or(u64::MAX);
-        self.services.board.source_captured(&self.device.id, quarantined, read_at);
     }
 
     fn refused(&self, refusal: &StoreError) {

@@ -96,7 +96,12 @@ mod tests {
         for (statuses, expected) in cases {
             let items = statuses
                 .iter()
-                .map(|status| TakenItem { status: *status, event_id: None, findings: Vec::new() })
+                .map(|status| TakenItem {
+                    status: *status,
+                    event_id: None,
+                    kind: None,
+                    findings: Vec::new(),
+                })
                 .collect();
             let (status, body) = answer(Taken { capture: Ulid::nil(), items, replies: Vec::new() });
             assert_eq!(status, *expected, "{statuses:?}");

@@ -96,10 +96,10 @@ impl MemoryIntake {
                 };
                 let event_id = Some(key.event_id(1));
                 known.entry(key.as_str().to_owned()).or_insert(content);
-                TakenItem { status, event_id, findings: candidate.quality }
+                TakenItem { status, event_id, kind: None, findings: candidate.quality }
             }
             Item::Rejected(findings) | Item::Noted(findings) => {
-                TakenItem { status: ItemStatus::Quarantined, event_id: None, findings }
+                TakenItem { status: ItemStatus::Quarantined, event_id: None, kind: None, findings }
             }
         }
     }
@@ -116,7 +116,7 @@ fn edi(bytes: &[u8]) -> Taken {
     };
     Taken {
         capture: Ulid::from_parts(1, 2),
-        items: vec![TakenItem { status, event_id: None, findings: Vec::new() }],
+        items: vec![TakenItem { status, event_id: None, kind: None, findings: Vec::new() }],
         replies: if read { vec![reply(b"TA1~"), reply(b"997~")] } else { Vec::new() },
     }
 }

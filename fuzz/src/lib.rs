@@ -1,0 +1,310 @@
+//! What must hold for every input of every byte-level decoder: one function a fuzz target.
+//!
+//! In: any bytes. Out: nothing, or a panic that says which promise was broken. Never: a check that only says "it did
+//! not panic". `tests/tests/fuzz_replay.rs` includes this file, so that the same checks run on stable Rust.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use serde_json::Value;
+use tillgate::config::Config;
+use tillgate::normalize::{Body, Context, Item, sale};
+use tillgate::source::Media;
+use tillgate_parsers::card::{self, Scheme, TokenKey};
+use tillgate_parsers::edi::{self, EdiFinding, Issue, Options, Policy, Report};
+use tillgate_parsers::framing::{Frame, FrameEnd, FramingSettings, LineFramer};
+use tillgate_parsers::{barcode, redact};
+use tillgate_record::Severity;
+
+/// Short, so that a small input overflows it.
+const FRAME_BYTES_MAX: usize = 16;
+
+/// Card numbers have at least so many digits (Maestro).
+const CARD_DIGITS_MIN: usize = 12;
+
+/// No GTIN and no telephone number has so many digits: nothing but its own field may spare such a card number.
+const UNMISTAKABLE_DIGITS: usize = 16;
+
+/// A chunked line gives the frames of a whole one, no frame is too long, and every byte is accounted for.
+pub fn framing(data: &[u8]) {
+    use FrameEnd::{Any, Cr, CrLf, Lf, Tab};
+    for suffix in [Cr, Lf, CrLf, Tab, Any] {
+        for prefix in [&b""[..], b"\x02"] {
+            let whole = frames(data, data.len().max(1), suffix, prefix);
+            for chunk in [1, 7] {
+                assert_eq!(frames(data, chunk, suffix, prefix), whole, "{suffix:?} in {chunk}s");
+            }
+            if prefix.is_empty() {
+                let seen: usize = whole.iter().map(|(_, bytes, _)| bytes).sum();
+                assert_eq!(seen + suffix_bytes(data, suffix), data.len(), "{suffix:?}: bytes lost");
+            }
+        }
+    }
+}
+
+/// Content, bytes, and whether it was damaged; an overflow and what was pending at the end have no content.
+type Seen = (Option<Vec<u8>>, usize, bool);
+
+fn frames(data: &[u8], chunk: usize, suffix: FrameEnd, prefix: &[u8]) -> Vec<Seen> {
+    let frame_bytes_max = FRAME_BYTES_MAX;
+    let mut framer =
+        LineFramer::new(FramingSettings { prefix: prefix.to_vec(), suffix, frame_bytes_max });
+    let mut seen = Vec::new();
+    for part in data.chunks(chunk) {
+        framer.feed(part, &mut |frame| match frame {
+            Frame::Line { bytes, damaged } => {
+                assert!(!bytes.is_empty() && bytes.len() <= frame_bytes_max);
+                seen.push((Some(bytes.to_vec()), bytes.len(), damaged));
+            }
+            Frame::Overflow { bytes } => seen.push((None, bytes, true)),
+        });
+    }
+    let pending = framer.pending_bytes();
+    assert_eq!(framer.close(), pending);
+    assert_eq!(framer.pending_bytes(), 0);
+    seen.push((None, pending, false));
+    seen
+}
+
+/// How many bytes belong to frame ends, counted without a state machine.
+fn suffix_bytes(data: &[u8], suffix: FrameEnd) -> usize {
+    let count = |wanted: &[u8]| data.iter().filter(|byte| wanted.contains(byte)).count();
+    let pairs = data.windows(2).filter(|pair| pair == b"\r\n").count();
+    match suffix {
+        FrameEnd::Cr => count(b"\r") + pairs,
+        FrameEnd::Lf => count(b"\n"),
+        FrameEnd::CrLf => 2 * pairs,
+        FrameEnd::Tab => count(b"\t"),
+        FrameEnd::Any => count(b"\r\n"),
+    }
+}
+
+/// The frame is wiped, and of a card number in it nothing leaves but its mask and its token.
+pub fn tracks(data: &[u8]) {
+    static KEY: LazyLock<TokenKey> =
+        LazyLock::new(|| TokenKey::from_hex(&"5a".repeat(32)).expect("64 hexadecimal digits"));
+    let mut frame = data.to_vec();
+    let reading = card::read_tracks(&mut frame, &KEY);
+    assert!(frame.iter().all(|byte| *byte == 0), "the frame must be zeroized");
+    let payment = reading.scheme.is_some();
+    assert_eq!(payment, reading.masked_pan.is_some());
+    assert_eq!(payment, reading.card_token.is_some());
+    assert!(!(payment && reading.loyalty.is_some()), "a payment card names no member");
+    if let Some(masked) = &reading.masked_pan {
+        let (hidden, shown) = (6..masked.len() - 4, masked.as_bytes());
+        let is_masked = |(place, byte): (usize, &u8)| {
+            if hidden.contains(&place) { *byte == b'*' } else { byte.is_ascii_digit() }
+        };
+        assert!(shown.iter().enumerate().all(is_masked), "more than first six and last four");
+    }
+    if let Some(loyalty) = &reading.loyalty {
+        assert!(loyalty.bytes().all(|byte| byte.is_ascii_digit()) && loyalty.len() <= 19);
+    }
+    let left = card::CardReading { masked_pan: None, card_token: None, ..reading };
+    let shown = format!("{left:?}");
+    for number in digit_runs(data).filter(|run| Scheme::of_payment_card(run).is_some()) {
+        let number = std::str::from_utf8(number).expect("digits are ASCII");
+        assert!(!shown.contains(&number[..7]), "the seventh digit of a card number leaves");
+        assert!(!shown.contains(&number[number.len() - 5..]), "the fifth digit from its end leaves");
+    }
+}
+
+/// A GTIN has 14 digits and fits its check digit, and no card number leaves where no field explains it.
+pub fn barcode(data: &[u8]) {
+    let aims = ["]E0", "]E4", "]I1", "]C1", "]C0", "]Q3", "]Q1", "]d2", "]X9"];
+    for aim in aims.into_iter().map(Some).chain([None]) {
+        let read = barcode::read(aim, data);
+        for number in &read.gtin {
+            assert_eq!(number.len(), 14, "{aim:?} {number}");
+            assert!(fits_gs1_check_digit(number), "{aim:?} {number}");
+        }
+        for (identifier, value) in &read.elements {
+            assert!((2..=4).contains(&identifier.len()), "{identifier}");
+            assert!(identifier.bytes().all(|byte| byte.is_ascii_digit()), "{identifier}");
+            // Company-internal: the only elements whose content nobody has fixed.
+            assert!(!identifier.starts_with('9') || !has_card_number(value.as_bytes()));
+        }
+        if read.gtin.is_none() && read.elements.is_empty() {
+            assert!(!has_card_number(read.data.as_bytes()), "{aim:?}: a card number leaves");
+        }
+        let findings = serde_json::to_string(&read.findings).expect("findings serialize");
+        assert!(!has_card_number(findings.as_bytes()), "{aim:?}: a finding holds a card number");
+    }
+    if let Ok(text) = std::str::from_utf8(data)
+        && let Some(sent) = barcode::from_brackets(text)
+    {
+        assert!(sent.len() <= data.len() + 3, "brackets only go");
+    }
+}
+
+/// GS1 General Specifications 7.9, written a second time on purpose.
+fn fits_gs1_check_digit(number: &str) -> bool {
+    let digits = number.bytes().rev().map(|byte| u32::from(byte.wrapping_sub(b'0')));
+    let weighted = digits.zip([1, 3].into_iter().cycle());
+    weighted.map(|(digit, weight)| digit * weight).sum::<u32>().is_multiple_of(10)
+}
+
+/// Valid JSON stays valid, nothing is found in what was redacted, and no card number stays in a value or key.
+pub fn redact_json(data: &[u8]) {
+    let redacted = redact::json(data);
+    assert_eq!(redacted.found.is_empty(), matches!(redacted.bytes, Cow::Borrowed(_)));
+    let again = redact::json(&redacted.bytes);
+    assert_eq!(shown(&again.bytes), shown(&redacted.bytes), "not idempotent");
+    assert!(again.found.is_empty(), "found again: {:?}", again.found);
+    if serde_json::from_slice::<Value>(data).is_ok() {
+        let after = serde_json::from_slice(&redacted.bytes);
+        let after = after.unwrap_or_else(|error| panic!("{error}: {}", shown(&redacted.bytes)));
+        assert_nothing_clear(&after, "");
+    }
+}
+
+/// `data` is left out: a GS1 element string may hold a batch number that looks like a card number.
+fn assert_nothing_clear(value: &Value, field: &str) {
+    let assert_masked = |text: &str| {
+        let clear = clear_numbers(text.as_bytes()).any(|run| run.len() >= UNMISTAKABLE_DIGITS);
+        assert!(!clear, "a card number stays in {text}");
+    };
+    match value {
+        Value::String(text) if !field.eq_ignore_ascii_case("data") => assert_masked(text),
+        Value::Number(number) => assert_masked(&number.to_string()),
+        Value::Array(items) => items.iter().for_each(|item| assert_nothing_clear(item, field)),
+        Value::Object(map) => map.iter().for_each(|(key, value)| {
+            assert_masked(key);
+            assert_nothing_clear(value, key);
+        }),
+        Value::String(_) | Value::Null | Value::Bool(_) => {}
+    }
+}
+
+/// The length stays, a second look finds nothing, and no card number stays that no segment explains.
+pub fn redact_edi(data: &[u8]) {
+    let redacted = redact::edi(data);
+    assert_eq!(redacted.bytes.len(), data.len());
+    assert_eq!(shown(&redact::edi(&redacted.bytes).bytes), shown(&redacted.bytes), "not idempotent");
+    let is_text = !["ISA", "UNA", "UNB"].iter().any(|tag| contains(data, tag.as_bytes()));
+    // Line ends may fold a number, so that digits on both sides of one belong together.
+    if is_text && !data.iter().any(|byte| matches!(byte, b'\r' | b'\n')) {
+        assert!(!has_card_number(&redacted.bytes), "stays: {}", shown(&redacted.bytes));
+    }
+}
+
+/// The length stays, a second look finds nothing, and no card number stays.
+pub fn redact_text(data: &[u8]) {
+    let redacted = redact::text(data);
+    assert_eq!(redacted.bytes.len(), data.len());
+    assert_eq!(redacted.found.is_empty(), matches!(redacted.bytes, Cow::Borrowed(_)));
+    let again = redact::text(&redacted.bytes);
+    assert_eq!(shown(&again.bytes), shown(&redacted.bytes), "not idempotent");
+    assert!(!has_card_number(&redacted.bytes), "stays: {}", shown(&redacted.bytes));
+    let places = format!("{:?}", redacted.found);
+    assert!(!has_card_number(places.as_bytes()), "a place holds a card number: {places}");
+    if let Ok(text) = std::str::from_utf8(data) {
+        assert_eq!(redact::shown(text).as_bytes(), &*redacted.bytes);
+    }
+}
+
+/// Findings point into the input and show no card number, sets are JSON, and our acknowledgements have no errors.
+pub fn x12(data: &[u8]) {
+    const ISSUE: Issue = Issue { control_number: 3, date: (2026, 1, 2), time: (3, 4) };
+    for policy in [Policy::Lenient, Policy::Strict] {
+        let report = edi::read(data, &Options { policy, ..Options::default() });
+        assert_findings(&report, data);
+        for transaction in edi::json::transactions(&report) {
+            let [start, end] = transaction.bytes;
+            assert!(start <= end && end <= data.len(), "{start} to {end} of {}", data.len());
+            let text = serde_json::to_string(&transaction).expect("a set serializes");
+            assert!(serde_json::from_str::<Value>(&text).is_ok(), "no JSON: {text}");
+        }
+        for answer in edi::acknowledge(&report, &ISSUE) {
+            let back = edi::read(&answer.content, &Options::default());
+            // AK1 and AK2 repeat the sender's numbers, which may be missing or malformed: only the envelope is ours.
+            let is_ours = |finding: &&EdiFinding| finding.is_error() && finding.is_envelope();
+            let broken = back.findings.kept().iter().find(is_ours);
+            assert!(broken.is_none(), "{broken:?} in {}", shown(&answer.content));
+            assert!(!edi::is_unfinished(&answer.content), "{}", shown(&answer.content));
+        }
+    }
+    // A sound interchange is never waited for.
+    let report = edi::read(data, &Options::default());
+    let sound = report.findings.errors() + report.findings.warnings() == 0;
+    assert!(!(sound && edi::is_unfinished(data)), "an input without findings is unfinished");
+}
+
+fn assert_findings(report: &Report<'_>, data: &[u8]) {
+    let lines = 1 + data.iter().filter(|byte| **byte == b'\n').count();
+    for finding in report.findings.kept() {
+        assert!(finding.place.offset <= data.len(), "{finding:?}");
+        assert!((1..=lines).contains(&finding.place.line), "{finding:?} of {lines} lines");
+        let text = serde_json::to_string(finding).expect("a finding serializes");
+        assert!(!has_card_number(text.as_bytes()), "a finding holds a card number: {text}");
+    }
+}
+
+/// As many items as lines, an error in each that is rejected and none in the others, and a sale that is taken is
+/// taken again as it was written.
+pub fn sale_json(data: &[u8]) {
+    // The gateway interprets what is left after redaction.
+    let data = redact::json(data).bytes;
+    let text = data.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&data);
+    let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
+    let context = Context {
+        config: &CONFIG,
+        source: "03",
+        received_at: jiff::Timestamp::UNIX_EPOCH,
+        control_number: None,
+    };
+    for (media, expected) in [(Media::SaleNdjson, lines.count()), (Media::SaleJson, 1)] {
+        let items = sale::interpret(&data, media, &context).items;
+        assert_eq!(items.len(), expected, "{media:?}");
+        items.iter().for_each(|item| assert_item(item, &context));
+    }
+}
+
+static CONFIG: LazyLock<Config> = LazyLock::new(|| {
+    let text = include_str!("gateway.toml");
+    toml::from_str(text).unwrap_or_else(|error| panic!("gateway.toml: {error}"))
+});
+
+fn assert_item(item: &Item, context: &Context<'_>) {
+    let (quality, taken) = match item {
+        Item::Candidate(candidate) => (&candidate.quality, Some(&candidate.body)),
+        Item::Rejected(quality) => (quality, None),
+        Item::Noted(_) => panic!("a sale always asks for a record"),
+    };
+    let errors = quality.iter().filter(|one| one.severity == Severity::Error).count();
+    assert_eq!(errors == 0, taken.is_some(), "{quality:?}");
+    let Some(Body::Sale(taken)) = taken else { return };
+    let written = serde_json::to_vec(taken).expect("a sale serializes");
+    let again = sale::interpret(&written, Media::SaleJson, context);
+    match again.items.first() {
+        Some(Item::Candidate(candidate)) => match &candidate.body {
+            Body::Sale(sale) => assert_eq!(sale, taken, "read otherwise the second time"),
+            other => panic!("no sale: {other:?}"),
+        },
+        other => panic!("{} was taken once, then: {other:?}", shown(&written)),
+    }
+}
+
+fn shown(bytes: &[u8]) -> String {
+    bytes.escape_ascii().to_string()
+}
+
+fn contains(data: &[u8], wanted: &[u8]) -> bool {
+    data.windows(wanted.len()).any(|window| window == wanted)
+}
+
+fn has_card_number(text: &[u8]) -> bool {
+    clear_numbers(text).next().is_some()
+}
+
+/// Runs of digits that are payment card numbers from their first digit to their last.
+fn clear_numbers(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    digit_runs(text).filter(|run| Scheme::of_payment_card(run).is_some())
+}
+
+/// Runs of 12 ASCII digits and more. Those beside bytes beyond ASCII are left out: there may be digits of another
+/// script, which belong to the number.
+fn digit_runs(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|byte| byte.is_ascii() && !byte.is_ascii_digit())
+        .filter(|run| run.len() >= CARD_DIGITS_MIN && run.iter().all(u8::is_ascii_digit))
+}

@@ -1,0 +1,81 @@
+//! From the last byte of a scan on the serial line to the CRM's side of the broker.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tillgate_tests::broker::Broker;
+use tillgate_tests::lane::Line;
+use tillgate_tests::process::{Process, command};
+use tillgate_tests::sales;
+use tillgate_tests::site::{SCANNER, Site};
+
+use super::figures::{Table, milliseconds, quantiles};
+
+/// A busy cashier's pace, tenfold, and not in step with any timer.
+const EVERY: Duration = Duration::from_millis(47);
+const WAIT: Duration = Duration::from_secs(10);
+
+/// Sends scans one by one on an otherwise idle gateway.
+pub(crate) fn measure(
+    site: &Site,
+    broker: &Broker,
+    mut scanner: Line,
+    scans: u32,
+    table: &mut Table,
+) {
+    site.wait_for_device(SCANNER);
+    let (arrivals, _subscriber) = arrivals(broker);
+    let mut sent = HashMap::new();
+    // The subscriber may need a moment; the first scans are its warm-up.
+    const WARM_UP: u32 = 10;
+    for number in 0..scans + WARM_UP {
+        thread::sleep(EVERY);
+        let gtin = sales::gtin13(number);
+        sent.insert(gtin.clone(), (number, Instant::now()));
+        scanner.send(format!("{gtin}\r"));
+    }
+    let mut times = Vec::new();
+    while let Ok((gtin, at)) = arrivals.recv_timeout(WAIT) {
+        match sent.remove(&gtin) {
+            Some((number, began)) if number >= WARM_UP => times.push(at - began),
+            _ => {}
+        }
+        if sent.values().all(|(number, _)| *number < WARM_UP) {
+            break;
+        }
+    }
+    let [median, high, worst] = quantiles(&mut times, [0.5, 0.99, 1.0]);
+    let value = [median, high, worst].map(milliseconds).join(" / ");
+    let how = format!(
+        "p50 / p99 / worst of {} scans, serial line to a subscriber, gateway idle otherwise",
+        times.len()
+    );
+    table.row("scan", value, &how);
+}
+
+/// The GTIN of each reading that arrives, and when.
+fn arrivals(broker: &Broker) -> (mpsc::Receiver<(String, Instant)>, Process) {
+    let mut subscriber = command("mosquitto_sub");
+    subscriber
+        .args(["-V", "5", "-q", "1", "-t", "tillgate/+/+/+/+/records", "-h", "127.0.0.1", "-p"])
+        .arg(broker.port().to_string())
+        .stdout(Stdio::piped());
+    let mut process = Process::start(subscriber, std::path::Path::new("/dev/null"));
+    let lines = BufReader::new(process.stdout().expect("a piped output")).lines();
+    let (send, receive) = mpsc::channel();
+    thread::spawn(move || {
+        for line in lines.map_while(Result::ok) {
+            let at = Instant::now();
+            let event: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+            let Some(gtin) = event["data"]["gtin"].as_str() else { continue };
+            if send.send((gtin[1..].to_owned(), at)).is_err() {
+                return;
+            }
+        }
+    });
+    (receive, process)
+}

@@ -1,0 +1,98 @@
+//! Scanners and card readers on a serial line.
+
+use serde_json::json;
+use tillgate_tests::broker::Broker;
+use tillgate_tests::deadline::{until, within};
+use tillgate_tests::lane::Line;
+use tillgate_tests::site::{READER, SCANNER, Site};
+use tillgate_tests::witness::Witness;
+
+use crate::{TEST_SECONDS, WAIT_SECONDS};
+
+#[test]
+fn scans_arrive_in_order_with_their_gtin() {
+    within(TEST_SECONDS, || {
+        let broker = Broker::plain();
+        let witness = Witness::of(&broker);
+        let mut site = Site::with(&broker);
+        let mut scanner = site.attach(SCANNER, "serial-scanner");
+        let _gateway = site.start();
+        site.wait_for_device(SCANNER);
+
+        scanner.send("]E09506000134352\r");
+        scanner.send("]C1010950600013435217");
+        scanner.send("261231\u{1d}10AB-1\r\n9506000134352\r");
+        let events = witness.wait_for_events(3, WAIT_SECONDS);
+        for event in &events {
+            assert_eq!(event["type"], "tillgate.reading.v1");
+            assert_eq!(event["data"]["kind"], "barcode");
+            assert_eq!(event["data"]["gtin"], "09506000134352", "{event}");
+            assert_eq!(event["data"]["lane"], "3");
+            assert_eq!(event["data"]["device"], SCANNER);
+        }
+        assert_eq!(
+            events[1]["data"]["elements"],
+            json!([["01", "09506000134352"], ["17", "261231"], ["10", "AB-1"]])
+        );
+    });
+}
+
+#[test]
+fn equal_scans_are_two_readings() {
+    within(TEST_SECONDS, || {
+        let broker = Broker::plain();
+        let witness = Witness::of(&broker);
+        let mut site = Site::with(&broker);
+        let mut scanner = site.attach(SCANNER, "serial-scanner");
+        let _gateway = site.start();
+        site.wait_for_device(SCANNER);
+        scanner.send("9506000134352\r9506000134352\r");
+        let events = witness.wait_for_events(2, WAIT_SECONDS);
+        assert_ne!(events[0]["id"], events[1]["id"]);
+    });
+}
+
+#[test]
+fn a_swipe_arrives_without_the_card_number() {
+    within(TEST_SECONDS, || {
+        let broker = Broker::plain();
+        let witness = Witness::of(&broker);
+        let mut site = Site::with(&broker);
+        let mut reader = site.attach(READER, "serial-magstripe");
+        let _gateway = site.start();
+        site.wait_for_device(READER);
+
+        reader.send("%B4111111111111111^DOE/JANE^29121010000000000000?;4111111111111111=29121010000000000000?\r");
+        let event = witness.wait_for_events(1, WAIT_SECONDS).remove(0);
+        assert_eq!(event["data"]["kind"], "card", "{event}");
+        assert_eq!(event["data"]["scheme"], "visa");
+        assert_eq!(event["data"]["masked_pan"], "411111******1111");
+        assert!(event["data"]["card_token"].is_string(), "{event}");
+        for forbidden in ["4111111111111111", "DOE", "2912"] {
+            assert!(!event.to_string().contains(forbidden), "{forbidden} is in {event}");
+        }
+    });
+}
+
+#[test]
+fn a_scanner_that_was_unplugged_works_again() {
+    within(TEST_SECONDS, || {
+        let broker = Broker::plain();
+        let witness = Witness::of(&broker);
+        let mut site = Site::with(&broker);
+        let mut scanner = site.attach(SCANNER, "serial-scanner");
+        let _gateway = site.start();
+        site.wait_for_device(SCANNER);
+        scanner.send("9506000134352\r");
+        witness.wait_for_events(1, WAIT_SECONDS);
+
+        let link = scanner.unplug();
+        until(WAIT_SECONDS, "the status says that it is gone", || {
+            !site.source_is_connected(SCANNER)
+        });
+        let mut scanner = Line::open(&link);
+        site.wait_for_device(SCANNER);
+        scanner.send("9506000134352\r");
+        witness.wait_for_events(2, WAIT_SECONDS);
+    });
+}

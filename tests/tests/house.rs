@@ -1,0 +1,212 @@
+//! The plan of the house, held by a test: who may use whom, what pure code never touches, how every file begins.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Longer than what rustfmt makes of code, since a comment or a text may need the room.
+const LINE_CHARACTERS_MAX: usize = 120;
+/// Above 600 lines a file wants a reason; above this there is none.
+const FILE_LINES_MAX: usize = 1000;
+
+struct Source {
+    path: String,
+    text: String,
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(1).map(Path::to_owned).unwrap_or_default()
+}
+
+/// Every Rust file of the project, by its path from the root.
+fn sources() -> Vec<Source> {
+    let mut found = Vec::new();
+    collect(&root(), &mut found);
+    assert!(found.len() > 50, "only {} files found: has the project moved?", found.len());
+    found
+}
+
+fn collect(folder: &Path, found: &mut Vec<Source>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let name = entry.file_name();
+        if path.is_dir() && name != "target" && !name.to_string_lossy().starts_with('.') {
+            collect(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).unwrap_or_default();
+            let path = path.strip_prefix(root()).unwrap_or(&path).to_string_lossy().into_owned();
+            found.push(Source { path, text });
+        }
+    }
+}
+
+/// What each member of the workspace uses of the others, tests and build scripts included.
+fn directions() -> BTreeMap<String, Vec<String>> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["metadata", "--format-version", "1", "--no-deps", "--offline"]).current_dir(root());
+    let output = cargo.output().map(|output| output.stdout).unwrap_or_default();
+    let metadata: Value = serde_json::from_slice(&output).unwrap_or_default();
+    let packages = metadata["packages"].as_array().cloned().unwrap_or_default();
+    let name = |value: &Value| value["name"].as_str().unwrap_or_default().to_owned();
+    let members: Vec<String> = packages.iter().map(name).collect();
+    let uses = |package: &Value| {
+        let dependencies = package["dependencies"].as_array().cloned().unwrap_or_default();
+        dependencies.iter().map(name).filter(|used| members.contains(used)).collect()
+    };
+    packages.iter().map(|package| (name(package), uses(package))).collect()
+}
+
+#[test]
+fn members_use_each_other_as_planned() {
+    let plan: [(&str, &[&str]); 5] = [
+        ("tillgate-parsers", &[]),
+        ("tillgate-record", &[]),
+        ("tillgate-drivers", &["tillgate-parsers"]),
+        ("tillgate", &["tillgate-drivers", "tillgate-parsers", "tillgate-record"]),
+        (
+            "tillgate-tests",
+            &["tillgate", "tillgate-drivers", "tillgate-parsers", "tillgate-record"],
+        ),
+    ];
+    let directions = directions();
+    assert_eq!(directions.len(), plan.len(), "a member without a plan: {:?}", directions.keys());
+    for (member, allowed) in plan {
+        for used in &directions[member] {
+            assert!(allowed.contains(&used.as_str()), "{member} must not use {used}");
+        }
+    }
+}
+
+#[test]
+fn pure_code_sees_no_socket_no_file_and_no_clock() {
+    let never = [
+        "std::fs",
+        "std::net",
+        "tokio::fs",
+        "tokio::net",
+        "File::open",
+        "Timestamp::now",
+        "Zoned::now",
+        "SystemTime",
+        "Instant::now",
+        "sqlx",
+        "std::env",
+    ];
+    let pure =
+        ["gateway/src/normalize", "gateway/src/customer", "gateway/record/src", "parsers/src"];
+    assert_none_says(&pure, &never);
+}
+
+#[test]
+fn parsers_know_no_async_and_no_logging() {
+    assert_none_says(
+        &["parsers/src", "gateway/record/src"],
+        &["tokio", "async fn", "tracing::", "log::"],
+    );
+}
+
+#[test]
+fn drivers_know_nothing_of_sales() {
+    assert_none_says(&["drivers/src"], &["tillgate_record", "Sale"]);
+}
+
+fn assert_none_says(folders: &[&str], words: &[&str]) {
+    let sources = sources();
+    let mut faults = Vec::new();
+    for folder in folders {
+        let inside = || {
+            let module = format!("{folder}.rs");
+            sources
+                .iter()
+                .filter(move |source| source.path.starts_with(folder) || source.path == module)
+        };
+        assert!(inside().count() > 0, "{folder} is gone: mend this test");
+        // What tests do beside the code is not the code.
+        for source in inside().filter(|source| !is_test(source)) {
+            let lines =
+                source.text.lines().zip(1..).take_while(|(line, _)| *line != "#[cfg(test)]");
+            for (line, number) in lines {
+                let code = line.split("//").next().unwrap_or_default();
+                let said = words.iter().filter(|word| code.contains(**word));
+                faults.extend(said.map(|word| format!("{}:{number} says {word}", source.path)));
+            }
+        }
+    }
+    assert_no(&faults);
+}
+
+fn is_test(source: &Source) -> bool {
+    source.path.contains("/tests/") || source.path.ends_with("/tests.rs")
+}
+
+#[track_caller]
+fn assert_no(faults: &[String]) {
+    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+}
+
+#[test]
+fn only_the_way_out_knows_the_mqtt_client() {
+    for source in sources() {
+        let allowed =
+            source.path.starts_with("gateway/src/forward") || source.path == "tests/tests/house.rs";
+        assert!(allowed || !source.text.contains("rumqttc"), "{} knows rumqttc", source.path);
+    }
+}
+
+#[test]
+fn every_file_says_what_it_is_for_and_is_readable() {
+    let mut faults = Vec::new();
+    for Source { path, text } in sources() {
+        if !text.starts_with("//!") {
+            faults.push(format!("{path} does not begin with `//!`: what is it for?"));
+        }
+        let lines = text.lines().count();
+        if lines > FILE_LINES_MAX {
+            faults.push(format!("{path} has {lines} lines: split it"));
+        }
+        for (line, number) in text.lines().zip(1..) {
+            let length = length_without_texts(line);
+            if length > LINE_CHARACTERS_MAX {
+                faults.push(format!("{path}:{number} is {length} characters long"));
+            }
+        }
+    }
+    assert_no(&faults);
+}
+
+/// A long text stands in one piece, so that it can be searched for: what is between quotation marks does not count.
+fn length_without_texts(line: &str) -> usize {
+    let mut quoted = false;
+    let mut before = ' ';
+    let mut length = 0;
+    for character in line.chars() {
+        if character == '"' && before != '\\' {
+            quoted = !quoted;
+        }
+        length += usize::from(!quoted);
+        before = character;
+    }
+    length
+}
+
+#[test]
+fn no_test_is_switched_off_and_nothing_is_left_for_later() {
+    assert_nowhere(&["#[ignore", "todo!(", "unimplemented!(", "dbg!(", "FIXME", "XXX"]);
+}
+
+#[test]
+fn a_lint_is_relaxed_with_a_reason_and_only_where_it_strikes() {
+    assert_nowhere(&["#[allow(", "#![allow("]);
+}
+
+fn assert_nowhere(words: &[&str]) {
+    let mut faults = Vec::new();
+    for source in sources().iter().filter(|source| source.path != "tests/tests/house.rs") {
+        let said = words.iter().filter(|word| source.text.contains(**word));
+        faults.extend(said.map(|word| format!("{} says {word}", source.path)));
+    }
+    assert_no(&faults);
+}
