@@ -105,7 +105,10 @@ pub fn tracks(data: &[u8]) {
     for number in digit_runs(data).filter(|run| Scheme::of_payment_card(run).is_some()) {
         let number = std::str::from_utf8(number).expect("digits are ASCII");
         assert!(!shown.contains(&number[..7]), "the seventh digit of a card number leaves");
-        assert!(!shown.contains(&number[number.len() - 5..]), "the fifth digit from its end leaves");
+        assert!(
+            !shown.contains(&number[number.len() - 5..]),
+            "the fifth digit from its end leaves"
+        );
     }
 }
 
@@ -180,7 +183,11 @@ fn assert_nothing_clear(value: &Value, field: &str) {
 pub fn redact_edi(data: &[u8]) {
     let redacted = redact::edi(data);
     assert_eq!(redacted.bytes.len(), data.len());
-    assert_eq!(shown(&redact::edi(&redacted.bytes).bytes), shown(&redacted.bytes), "not idempotent");
+    assert_eq!(
+        shown(&redact::edi(&redacted.bytes).bytes),
+        shown(&redacted.bytes),
+        "not idempotent"
+    );
     let is_text = !["ISA", "UNA", "UNB"].iter().any(|tag| contains(data, tag.as_bytes()));
     // Line ends may fold a number, so that digits on both sides of one belong together.
     if is_text && !data.iter().any(|byte| matches!(byte, b'\r' | b'\n')) {
