@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::style::harmless;
 use super::{ConfigFile, exit};
+use crate::config::BrokerUrl;
 use crate::forward::{self, Connection, Settings, TailEvent, TailSettings, Version};
 use crate::telemetry::summary;
 
@@ -26,7 +27,7 @@ pub(super) struct TailArgs {
     config: ConfigFile,
     /// The broker, instead of the one in the configuration: mqtt://HOST:PORT or mqtts://HOST:PORT.
     #[arg(long, value_name = "URL")]
-    broker: Option<String>,
+    broker: Option<BrokerUrl>,
     /// With --broker: the authority that signed its certificate (PEM).
     #[arg(long, value_name = "FILE", requires = "broker")]
     ca_file: Option<PathBuf>,
@@ -69,7 +70,7 @@ pub(super) fn run(args: &TailArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
 fn connection(args: &TailArgs) -> anyhow::Result<Connection> {
     let client_id = format!("tillgate-tail-{:08x}", rand::random::<u32>());
     if let Some(url) = &args.broker {
-        let connection = Connection::plain(url.parse()?, Version::V5, &client_id);
+        let connection = Connection::plain(url.clone(), Version::V5, &client_id);
         return Ok(Connection { ca_file: args.ca_file.clone(), ..connection });
     }
     let loaded = args.config.load()?;

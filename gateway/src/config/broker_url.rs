@@ -15,6 +15,11 @@ pub struct BrokerUrl {
     pub port: u16,
 }
 
+/// What a broker's address should look like. Does not repeat what was found: a password may stand in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BrokerUrlError(&'static str);
+
 impl BrokerUrl {
     /// Whether the way to the broker stays on this machine.
     #[must_use]
@@ -36,10 +41,11 @@ impl fmt::Display for BrokerUrl {
 }
 
 impl FromStr for BrokerUrl {
-    type Err = &'static str;
+    type Err = BrokerUrlError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const EXPECTED: &str = "expected mqtts://HOST:PORT, or mqtt://HOST:PORT without TLS";
+        const EXPECTED: BrokerUrlError =
+            BrokerUrlError("expected mqtts://HOST:PORT, or mqtt://HOST:PORT without TLS");
         let (scheme, rest) = text.split_once("://").ok_or(EXPECTED)?;
         let (tls, default_port) = match scheme {
             "mqtts" => (true, 8883),
@@ -48,9 +54,9 @@ impl FromStr for BrokerUrl {
         };
         let authority = rest.strip_suffix('/').unwrap_or(rest);
         if authority.contains('@') {
-            return Err(
+            return Err(BrokerUrlError(
                 "user and password do not belong into the URL: use username and password_file",
-            );
+            ));
         }
         let (host, port) = match authority.strip_prefix('[') {
             Some(bracketed) => {

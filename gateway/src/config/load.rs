@@ -62,7 +62,7 @@ impl Config {
         let problems = Problems { file: path.to_owned(), text: text.to_owned(), list };
         match config {
             Some(config) if !has_error(&problems.list) => {
-                let config = Config { version: version_of(text), ..config };
+                let config = Self { version: version_of(text), ..config };
                 Ok(Loaded { config: Arc::new(config), warnings: problems })
             }
             _ => Err(ConfigErrors(problems)),
@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn a_good_file_has_a_version_and_no_warnings() {
         let loaded = Config::parse(Path::new("t.toml"), GOOD).unwrap();
-        assert_eq!(loaded.version.len(), 16);
+        assert_eq!(loaded.config.version.len(), 16);
         assert!(loaded.warnings.list.is_empty(), "{}", loaded.warnings);
     }
 

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use broker_url::BrokerUrl;
+pub use broker_url::{BrokerUrl, BrokerUrlError};
 pub use load::Loaded;
 pub use problem::{ConfigErrors, Problem, Problems};
 pub use size::ByteSize;

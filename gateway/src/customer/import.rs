@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use csv::StringRecord;
+use tillgate_parsers::barcode::{GtinProblem, gtin_14};
 
 use super::keys::{CustomerKeys, KeyKind};
 use crate::store::{CustomerEntry, Product};
@@ -244,7 +245,7 @@ impl<R: Read> Iterator for Products<R> {
 impl<R: Read> Products<R> {
     fn row(&self) -> Result<Product, String> {
         let gtin = self.0.cell(0).ok_or("the gtin is missing")?;
-        let gtin = gtin14(gtin)?;
+        let gtin = gtin_14(gtin).map_err(|problem| told(problem, gtin))?;
         let description = self.0.cell(2).ok_or("the description is missing")?;
         let sku = self.0.cell(1);
         let texts = [Some(description), sku];
@@ -256,21 +257,15 @@ impl<R: Read> Products<R> {
     }
 }
 
-/// A GTIN-8, -12, -13 or -14 in 14 digits, its check digit verified (GS1 General Specifications, 7.9).
-fn gtin14(text: &str) -> Result<String, String> {
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    if !digits || !matches!(text.len(), 8 | 12 | 13 | 14) {
-        return Err(format!("a GTIN has 8, 12, 13 or 14 digits, found {} characters", text.len()));
+fn told(problem: GtinProblem, gtin: &str) -> String {
+    match problem {
+        GtinProblem::Form => {
+            format!("a GTIN has 8, 12, 13 or 14 digits, found {} characters", gtin.chars().count())
+        }
+        GtinProblem::CheckDigit { expected } => {
+            format!("the check digit of GTIN {gtin} is wrong, expected {expected}")
+        }
     }
-    let padded = format!("{text:0>14}");
-    let weights = [3, 1].into_iter().cycle();
-    let sum: u32 = padded.bytes().zip(weights).map(|(digit, w)| u32::from(digit - b'0') * w).sum();
-    if !sum.is_multiple_of(10) {
-        let last = padded.bytes().last().map_or(0, |digit| u32::from(digit - b'0'));
-        let expected = (last + 10 - sum % 10) % 10;
-        return Err(format!("the check digit of GTIN {text} is {last}, expected {expected}"));
-    }
-    Ok(padded)
 }
 
 #[cfg(test)]
@@ -293,7 +288,7 @@ mod tests {
         );
         let first = rows[0].as_ref().unwrap();
         assert_eq!((first.id.as_str(), first.name.as_deref()), ("c-1", Some("王小明")));
-        let key = |kind: KeyKind, value| kind.key(value, &CustomerKeys::new(SECRET, None)).unwrap();
+        let key = |kind: KeyKind, value| kind.key(value, &SECRET, None).unwrap();
         let mut expected =
             vec![key(KeyKind::Phone, "+8613812345678"), key(KeyKind::Phone, "+85291234567")];
         expected.sort_unstable();
@@ -336,11 +331,12 @@ mod tests {
 
     #[test]
     fn unknown_and_missing_columns_are_named() {
-        let error =
-            read_customers("id,fone\n".as_bytes(), &CustomerKeys::new(SECRET, None)).unwrap_err();
+        let refused = |text: &str| {
+            read_customers(text.as_bytes(), &CustomerKeys::new(SECRET, None)).err().unwrap()
+        };
+        let error = refused("id,fone\n");
         assert!(error.to_string().contains("did you mean \"phone\""), "{error}");
-        let error = read_customers("name,phone\n".as_bytes(), &CustomerKeys::new(SECRET, None))
-            .unwrap_err();
+        let error = refused("name,phone\n");
         assert!(error.to_string().contains("no column \"id\""), "{error}");
         assert!(matches!(read_products("".as_bytes()), Err(ImportError::MissingColumn("gtin"))));
     }
@@ -357,7 +353,7 @@ mod tests {
         assert_eq!(
             problems,
             [
-                "line 5: the check digit of GTIN 6901234567893 is 3, expected 2",
+                "line 5: the check digit of GTIN 6901234567893 is wrong, expected 2",
                 "line 6: a GTIN has 8, 12, 13 or 14 digits, found 3 characters",
                 "line 7: the description is missing",
             ]

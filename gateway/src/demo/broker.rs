@@ -13,7 +13,12 @@ use rumqttd::{Broker, Config, ConnectionSettings, RouterConfig, ServerSettings};
 pub(super) fn start() -> anyhow::Result<SocketAddr> {
     let address = free_port()?;
     let mut broker = Broker::new(settings(address));
-    thread::Builder::new().name("demo-broker".to_owned()).spawn(move || broker.start())?;
+    let serve = move || {
+        if let Err(error) = broker.start() {
+            tracing::error!(%error, "the demo's broker has ended");
+        }
+    };
+    thread::Builder::new().name("demo-broker".to_owned()).spawn(serve)?;
     Ok(address)
 }
 

@@ -11,10 +11,10 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_util::either::Either;
 
-use super::address::Address;
 use super::settings::Connection;
 use super::tls;
 use super::trouble::Trouble;
+use crate::config::BrokerUrl;
 
 /// A connection, with or without TLS.
 pub(super) type Stream = Either<TcpStream, TlsStream<TcpStream>>;
@@ -53,7 +53,7 @@ async fn connect(connection: &Connection, limit: Duration) -> Result<Stream, Tro
     Ok(Either::Right(stream))
 }
 
-async fn resolve(address: &Address) -> Result<Vec<SocketAddr>, Trouble> {
+async fn resolve(address: &BrokerUrl) -> Result<Vec<SocketAddr>, Trouble> {
     let found: Vec<_> = lookup_host((address.host.as_str(), address.port))
         .await
         .map(Iterator::collect)

@@ -12,7 +12,6 @@
 //! Never: a record that counts as delivered without its own acknowledgement, a gap, a record that overtakes
 //! another one, a wait without an end.
 
-mod address;
 mod backoff;
 mod dial;
 mod message;
@@ -31,7 +30,6 @@ use std::future::Future;
 use bytes::Bytes;
 use tokio::sync::watch;
 
-pub use address::Address;
 pub use settings::{Connection, Settings, SettingsError, Timing, Version};
 pub use supervisor::{Surroundings, run};
 pub use tail::{TailEvent, TailSettings, tail};

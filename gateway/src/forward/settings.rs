@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::address::Address;
 use super::tls;
 use crate::config::secret::{Files, SecretError};
-use crate::config::{Config, NoSubscriber};
+use crate::config::{BrokerUrl, BrokerUrlError, Config, NoSubscriber};
 
 /// Records under way at once, at most. Five times as many packet ids must fit into 16 bits, and beyond some
 /// thousands the client only gets slower.
@@ -21,13 +20,8 @@ const WINDOW_RECORDS_MAX: u16 = 2_000;
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// `mqtt.url`.
-    #[error("mqtt.url: expected {expected}, found \"{found}\"")]
-    Url {
-        /// What an URL looks like.
-        expected: &'static str,
-        /// What stands there, without a password.
-        found: String,
-    },
+    #[error("mqtt.url: {0}")]
+    Url(BrokerUrlError),
     /// `mqtt.version`.
     #[error("mqtt.version: expected 5, or 3 for MQTT 3.1.1, found {0}")]
     Version(u8),
@@ -85,7 +79,7 @@ impl TryFrom<u8> for Version {
 #[derive(Debug, Clone)]
 pub struct Connection {
     /// The broker.
-    pub address: Address,
+    pub address: BrokerUrl,
     /// MQTT version.
     pub version: Version,
     /// Who we are. The broker ends the older of two connections with one id.
@@ -109,7 +103,7 @@ pub struct Connection {
 impl Connection {
     /// A connection without user, password and certificates.
     #[must_use]
-    pub fn plain(address: Address, version: Version, client_id: &str) -> Self {
+    pub fn plain(address: BrokerUrl, version: Version, client_id: &str) -> Self {
         Self {
             address,
             version,
@@ -218,7 +212,7 @@ impl Settings {
     /// With the key, what was expected there and what was found.
     pub fn from_config(config: &Config) -> Result<Self, SettingsError> {
         let (gateway, mqtt) = (&config.gateway, &config.mqtt);
-        let address: Address = mqtt.url.parse()?;
+        let address: BrokerUrl = mqtt.url.parse().map_err(SettingsError::Url)?;
         require_pairs(mqtt, address.tls)?;
         let connection = Connection {
             address,

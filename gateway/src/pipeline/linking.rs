@@ -70,10 +70,8 @@ async fn directory_hits(
     if store.directory_is_empty() {
         return Ok(Hits::default());
     }
-    let wanted: HashSet<_> = candidates(items)
-        .filter_map(|body| customer_of(body))
-        .flat_map(|who| keys.of(&who))
-        .collect();
+    let wanted: HashSet<_> =
+        candidates(items).filter_map(customer_of).flat_map(|who| keys.of(&who)).collect();
     let wanted: Vec<_> = wanted.into_iter().collect();
     store.customers_by_keys(&wanted).await.map(Hits::new)
 }
@@ -150,13 +148,13 @@ fn name_lines(body: &mut Body, products: &HashMap<String, Product>) {
     };
     match body {
         Body::Sale(sale) => {
-            sale.lines.iter_mut().for_each(|line| name(&line.gtin, &mut line.description))
+            sale.lines.iter_mut().for_each(|line| name(&line.gtin, &mut line.description));
         }
         Body::Document(document) => {
             document.lines.iter_mut().for_each(|line| name(&line.gtin, &mut line.description));
         }
         Body::Reading { reading: ReadingKind::Barcode { gtin, description, .. }, .. } => {
-            name(gtin, description)
+            name(gtin, description);
         }
         Body::Reading { .. } => {}
     }

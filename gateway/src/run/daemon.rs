@@ -67,8 +67,31 @@ pub struct Daemon {
     sources: Sources,
     admin: Arc<Admin>,
     forwarder: Forwarder,
-    listeners: (CancellationToken, TaskTracker),
-    background: (CancellationToken, TaskTracker),
+    listeners: Group,
+    background: Group,
+}
+
+/// Tasks that end together.
+#[derive(Default)]
+struct Group {
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Group {
+    fn run<T>(&self, task: impl FnOnce(CancellationToken) -> T)
+    where
+        T: Future<Output = ()> + Send + 'static,
+    {
+        self.tasks.spawn(task(self.stop.clone()));
+    }
+
+    /// Tells the tasks to end, and waits for the last.
+    async fn end(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
 }
 
 /// The forwarder's task, which is replaced when the broker's settings change.
@@ -91,13 +114,10 @@ impl Daemon {
         let board = Arc::new(Board::default());
         let writer_pulse = Arc::new(Pulse::default());
         let broker = forward::Settings::load(&config)?;
-        let listeners = web::bind(&config).await?;
-        let store = Store::open(
-            StoreOptions::from(config.as_ref()),
-            Arc::clone(&clock),
-            Arc::clone(&writer_pulse),
-        )
-        .await?;
+        let sockets = web::bind(&config).await?;
+        let options_of_store = StoreOptions::from(config.as_ref());
+        let store =
+            Store::open(options_of_store, Arc::clone(&clock), Arc::clone(&writer_pulse)).await?;
         let keys = keys::load(&config)?;
         let exporter = Exporter::start()?;
         let (config_sender, config_receiver) = watch::channel(Arc::clone(&config));
@@ -123,25 +143,19 @@ impl Daemon {
             keys.customer,
         ));
 
-        let (stop_listeners, listener_tasks) = (CancellationToken::new(), TaskTracker::new());
-        listener_tasks.spawn(web::serve(
-            listeners,
-            web::Services {
-                intake: Arc::clone(&pipeline),
-                status: Arc::clone(&status),
-                board: Arc::clone(&board),
-                clock: Arc::clone(&clock),
-                config: config_receiver,
-                metrics: {
-                    let exporter = exporter.clone();
-                    Arc::new(move || exporter.render())
-                },
-                open: options.open_pages,
-            },
-            stop_listeners.clone(),
-        ));
+        let services = web::Services {
+            intake: Arc::clone(&pipeline),
+            status: Arc::clone(&status),
+            board: Arc::clone(&board),
+            clock: Arc::clone(&clock),
+            config: config_receiver,
+            metrics: metrics_of(exporter.clone()),
+            open: options.open_pages,
+        };
         let socket = control::Listener::open(&config.gateway.data_dir)?;
-        listener_tasks.spawn(control::serve(socket, Arc::clone(&admin), stop_listeners.clone()));
+        let listeners = Group::default();
+        listeners.run(|stop| web::serve(sockets, services, stop));
+        listeners.run(|stop| control::serve(socket, Arc::clone(&admin), stop));
 
         let mut sources = Sources::new(Surroundings {
             pipeline,
@@ -154,20 +168,8 @@ impl Daemon {
         let forwarder =
             Forwarder::start(broker, &store, &board, &clock, Arc::new(Pulse::default()));
 
-        let (stop_background, background) = (CancellationToken::new(), TaskTracker::new());
-        background.spawn(exporter.upkeep(stop_background.clone()));
-        background.spawn(Arc::clone(&status).refresh(stop_background.clone()));
-        let watch = Watch::default()
-            .task("writer", writer_pulse)
-            .task("forwarder", Arc::clone(&forwarder.pulse));
-        background.spawn(service::watch(
-            watch,
-            {
-                let status = Arc::clone(&status);
-                move || status.line()
-            },
-            stop_background.clone(),
-        ));
+        let pulses = [("writer", writer_pulse), ("forwarder", Arc::clone(&forwarder.pulse))];
+        let background = start_background(exporter, &status, pulses);
 
         Ok(Self {
             store,
@@ -177,8 +179,8 @@ impl Daemon {
             sources,
             admin,
             forwarder,
-            listeners: (stop_listeners, listener_tasks),
-            background: (stop_background, background),
+            listeners,
+            background,
         })
     }
 
@@ -215,18 +217,13 @@ impl Daemon {
 
     /// Says from time to time which log lines were held back as repeats.
     pub fn say_repeats(&self, logs: Arc<Logs>) {
-        let (stop, tasks) = &self.background;
-        let stop = stop.clone();
-        tasks.spawn(async move { logs.tell_repeats(stop).await });
+        self.background.run(|stop| async move { logs.tell_repeats(stop).await });
     }
 
     /// Takes no new inputs, finishes what is in hand, lets the broker acknowledge, closes the journal: within five
     /// seconds by contract.
     pub async fn stop(mut self) {
-        let (stop, tasks) = &self.listeners;
-        stop.cancel();
-        tasks.close();
-        let listeners_done = tokio::time::timeout(LISTENER_WAIT, tasks.wait());
+        let listeners_done = tokio::time::timeout(LISTENER_WAIT, self.listeners.end());
         let ((), listeners) = tokio::join!(self.sources.stop_all(), listeners_done);
         if listeners.is_err() {
             tracing::warn!(
@@ -234,10 +231,7 @@ impl Daemon {
             );
         }
         self.forwarder.stop().await;
-        let (stop, tasks) = &self.background;
-        stop.cancel();
-        tasks.close();
-        tasks.wait().await;
+        self.background.end().await;
         self.store.close().await;
     }
 }
@@ -270,6 +264,26 @@ impl Forwarder {
             self.task.abort();
         }
     }
+}
+
+fn metrics_of(exporter: Exporter) -> web::RenderMetrics {
+    Arc::new(move || exporter.render())
+}
+
+/// What keeps the figures fresh and the watchdog fed.
+fn start_background(
+    exporter: Exporter,
+    status: &Arc<StatusBoard>,
+    pulses: [(&'static str, Arc<Pulse>); 2],
+) -> Group {
+    let group = Group::default();
+    let watch =
+        pulses.into_iter().fold(Watch::default(), |watch, (name, pulse)| watch.task(name, pulse));
+    let (line, board) = (Arc::clone(status), Arc::clone(status));
+    group.run(|stop| exporter.upkeep(stop));
+    group.run(|stop| board.refresh(stop));
+    group.run(|stop| service::watch(watch, move || line.line(), stop));
+    group
 }
 
 /// These are fixed when the daemon starts.

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tillgate::clock::SystemClock;
-use tillgate::config::NoSubscriber;
+use tillgate::config::{BrokerUrl, NoSubscriber};
 use tillgate::forward::{
-    self, Address, Connection, Notice, Outbox, OutboxError, Outgoing, Settings, Surroundings,
-    Timing, Version,
+    self, Connection, Notice, Outbox, OutboxError, Outgoing, Settings, Surroundings, Timing,
+    Version,
 };
 use tillgate::telemetry::board::Board;
 use tillgate::telemetry::pulse::Pulse;
@@ -128,7 +128,7 @@ impl Outbox for MemoryOutbox {
 
 /// Settings with short waits.
 pub(crate) fn settings(version: Version, port: u16) -> Settings {
-    let address = Address { host: "127.0.0.1".to_owned(), port, tls: false };
+    let address = BrokerUrl { host: "127.0.0.1".to_owned(), port, tls: false };
     Settings {
         connection: Connection::plain(address, version, "acme-0042-gw-1"),
         topic_prefix: "tillgate/v1/acme/0042/gw-1".to_owned(),

@@ -57,6 +57,35 @@ pub(super) fn expected_check_digit(number: &[u8]) -> Option<u8> {
     u8::try_from((10 - sum % 10) % 10).ok()
 }
 
+/// Why a text is no GTIN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GtinProblem {
+    /// Something else than 8, 12, 13 or 14 digits.
+    Form,
+    /// The last digit should be another.
+    CheckDigit {
+        /// The right one.
+        expected: char,
+    },
+}
+
+/// A GTIN-8, -12, -13 or -14 that someone wrote, in 14 digits.
+///
+/// # Errors
+///
+/// With what is wrong, when it is no GTIN or its check digit is wrong.
+pub fn gtin_14(written: &str) -> Result<String, GtinProblem> {
+    let number = written.as_bytes();
+    if !matches!(number.len(), 8 | 12 | 13 | 14) || !number.iter().all(u8::is_ascii_digit) {
+        return Err(GtinProblem::Form);
+    }
+    if check_digit_fits(number) {
+        return Ok(padded(number));
+    }
+    let expected = expected_check_digit(number).unwrap_or_default();
+    Err(GtinProblem::CheckDigit { expected: char::from(b'0' + expected) })
+}
+
 /// Reads what stands under `]E0` and `]E3`.
 pub(super) fn retail(content: &[u8]) -> Result<Retail, Problem> {
     if !content.iter().all(u8::is_ascii_digit) {

@@ -13,7 +13,7 @@ mod identifier;
 mod symbology;
 
 pub use element::from_brackets;
-pub use gtin::check_digit_fits;
+pub use gtin::{GtinProblem, check_digit_fits, gtin_14};
 
 use crate::finding::{Fault, Finding, Severity};
 use crate::redact::scan::{self, Alphabet, Cut};

@@ -10,8 +10,8 @@ use super::delimiters::{Delimiters, Header};
 use super::finding::{EdiFinding, Node};
 use super::report::{Group, Interchange, Report, Set, Tally};
 use super::rules::Code;
-use super::shown::masked;
 use super::writer::Writer;
+use crate::redact;
 
 /// Numbers and time of an acknowledgement.
 #[derive(Debug, Clone, Copy)]
@@ -345,7 +345,7 @@ fn may_be_copied(copy: &[u8]) -> bool {
         && copy.iter().all(|byte| {
             byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'-' | b'.' | b',' | b'/' | b'+')
         })
-        && masked(copy) == copy
+        && redact::text(copy).found.is_empty()
 }
 
 fn write_verdict(writer: &mut Writer, set: &Set<'_>) {

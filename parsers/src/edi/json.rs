@@ -10,7 +10,7 @@ use super::delimiters::Header;
 use super::report::{Group, Interchange, Report, Set};
 use super::schema::{Content, Matcher, shape};
 use super::segment::{Segment, decoded};
-use super::shown::masked;
+use crate::redact;
 
 /// One transaction set.
 #[derive(Debug, Serialize)]
@@ -181,7 +181,7 @@ fn segment_json(segment: &Segment<'_>) -> NodeJson {
                 }
             }
             Some(Content::Simple(element)) if is_free_text(element.number) => {
-                elements.push((reference, vec![decoded(&masked(value))]));
+                elements.push((reference, vec![decoded(&redact::text(value).bytes)]));
             }
             _ => elements.push((reference, repetitions(segment, value))),
         }

@@ -419,38 +419,3 @@ fn receipts_are_no_card_numbers() {
         assert!(text(line.as_bytes()).found.is_empty(), "{line}");
     }
 }
-
-/// Not a test: prints what a kilobyte costs. `cargo test --release -p tillgate-parsers cost -- --ignored --nocapture`
-#[test]
-#[ignore = "a measurement"]
-fn cost_of_a_kilobyte() {
-    let sale = sale().replace('\n', "");
-    let sales = format!("{sale}\n").repeat(1000);
-    let isa = "ISA*00*          *00*          *ZZ*S              *ZZ*R              *261121*1801*U*00401*000000001*0*P*>~";
-    let interchange = isa.to_owned()
-        + &"PO1*1*5*EA*1.00**UK*30569309000063*VN*A1234567890123~PID*F****GREEN TEA 500 ML~"
-            .repeat(10_000);
-    let cases = [
-        ("one sale", &sale, json as Cutter),
-        ("1,000 sales", &sales, json),
-        ("interchange", &interchange, edi),
-        ("text", &sales, text),
-        ("digits", &"4".repeat(1_000_000), text),
-        ("single digits", &"4 1 ".repeat(250_000), text),
-        ("cards", &"4111111111111111 ".repeat(60_000), text),
-        ("cards in EDI", &format!("{isa}{}", "4111111111111111>".repeat(60_000)), edi),
-        ("open containers", &"\"cvv\":{\n".repeat(125_000), json),
-    ];
-    for (name, input, cut) in cases {
-        let rounds = 4_000_000 / input.len();
-        let start = std::time::Instant::now();
-        let found: usize =
-            (0..rounds).map(|_| std::hint::black_box(cut(input.as_bytes())).found.len()).sum();
-        let nanoseconds = start.elapsed().as_nanos() / rounds as u128;
-        let per_kilobyte = nanoseconds * 1000 / input.len() as u128;
-        println!(
-            "{name}: {} bytes, {nanoseconds} ns, {per_kilobyte} ns/kB, {found} found",
-            input.len()
-        );
-    }
-}

@@ -3,9 +3,10 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
-use tillgate_parsers::edi::shown::{escaped, masked};
+use tillgate_parsers::edi::shown::escaped;
 use tillgate_parsers::edi::{EdiFinding, Report, Standard};
 use tillgate_parsers::finding::Severity;
+use tillgate_parsers::redact;
 
 /// Bytes of a segment that are shown before and after the place of a finding.
 const CONTEXT_BEFORE: usize = 60;
@@ -111,6 +112,9 @@ fn place(finding: &EdiFinding) -> String {
     text
 }
 
+/// Longest number or track that could begin or end beyond what is shown, in bytes.
+const AROUND: usize = 200;
+
 /// The segment around a place on one line, and the column of the place in it.
 fn excerpt(report: &Report<'_>, finding: &EdiFinding) -> (String, usize) {
     let offset = finding.place.offset.min(report.input.len());
@@ -126,9 +130,9 @@ fn excerpt(report: &Report<'_>, finding: &EdiFinding) -> (String, usize) {
     let length = after.iter().position(|byte| *byte == terminator).unwrap_or(after.len());
     let end = offset + length.min(CONTEXT_AFTER);
     // Masked with what stands around it, so that a number across the cut is seen whole.
-    let wide = start.saturating_sub(40)..(end + 40).min(report.input.len());
+    let wide = start.saturating_sub(AROUND)..(end + AROUND).min(report.input.len());
     let skipped = start - wide.start;
-    let shown = masked(report.input.get(wide).unwrap_or_default());
+    let shown = redact::text(report.input.get(wide).unwrap_or_default()).bytes;
     let shown = shown.get(skipped..skipped + (end - start)).unwrap_or_default();
     let head = shown.get(..offset - start).unwrap_or_default();
     (escaped(shown), escaped(head).chars().count())

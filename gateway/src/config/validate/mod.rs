@@ -114,7 +114,7 @@ fn gateway(gateway: &Gateway, flaws: &mut Flaws) {
 
 fn mqtt(mqtt: &Mqtt, flaws: &mut Flaws) {
     match mqtt.url.parse::<BrokerUrl>() {
-        Err(message) => flaws.error("mqtt.url", message),
+        Err(message) => flaws.error("mqtt.url", message.to_string()),
         Ok(url) => mqtt_tls(mqtt, &url, flaws),
     }
     if !matches!(mqtt.version, 3 | 5) {

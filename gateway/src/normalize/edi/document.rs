@@ -4,10 +4,11 @@
 
 use jiff::civil::Date;
 use rust_decimal::{Decimal, RoundingStrategy};
+use tillgate_parsers::barcode::gtin_14;
 use tillgate_parsers::edi::schema::Matcher;
 use tillgate_parsers::edi::segment::decoded;
-use tillgate_parsers::edi::shown::masked;
 use tillgate_parsers::edi::{Group, Interchange, Report, Segment, Set, value};
+use tillgate_parsers::redact;
 use tillgate_record::document::{
     Adjustment, Control, DocumentKind, DocumentLine, Party, TradingId,
 };
@@ -180,9 +181,8 @@ impl<'c> Draft<'c> {
         let candidates =
             item_ids.iter().filter(|(kind, _)| matches!(kind.as_str(), "upc" | "ean" | "gtin"));
         for (_, number) in candidates {
-            let padded = format!("{number:0>14}");
-            if padded.len() == 14 && check_digit_holds(&padded) {
-                return Some(padded);
+            if let Ok(gtin) = gtin_14(number) {
+                return Some(gtin);
             }
             self.quality.push(Quality {
                 found: Some(number.clone()),
@@ -303,7 +303,7 @@ fn date(text: &[u8]) -> Option<Date> {
 /// Text that people wrote: card numbers in it are masked.
 fn free_text(segment: &Segment<'_>, number: usize) -> Option<String> {
     let text = segment.element(number).trim_ascii();
-    (!text.is_empty()).then(|| decoded(&masked(text)))
+    (!text.is_empty()).then(|| decoded(&redact::text(text).bytes))
 }
 
 /// Pairs of qualifier and number from the sixth element on.
@@ -359,13 +359,4 @@ fn id_kind(qualifier: &str) -> String {
 /// Prices per hundred or thousand are not multiplied: the line then has no amount.
 fn is_price_of_one(basis: &[u8]) -> bool {
     !matches!(basis, b"HF" | b"HP" | b"HT" | b"TF" | b"TP" | b"TT")
-}
-
-/// GS1 General Specifications, 7.9: weights 3 and 1 from the right.
-fn check_digit_holds(digits: &str) -> bool {
-    let weighted = digits.bytes().rev().enumerate().map(|(index, byte)| {
-        let weight = if index % 2 == 0 { 1 } else { 3 };
-        u32::from(byte.wrapping_sub(b'0')) * weight
-    });
-    digits.bytes().all(|byte| byte.is_ascii_digit()) && weighted.sum::<u32>() % 10 == 0
 }

@@ -5,11 +5,11 @@ use jiff::fmt::temporal::Pieces;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, ToSpan};
 use rust_decimal::Decimal;
+use tillgate_parsers::barcode::{GtinProblem, gtin_14};
 use tillgate_record::sale::{Line, OffsetTime, Tender};
 use tillgate_record::{Amount, Sale};
 
 use super::findings::{Findings, compared, error, warning};
-use super::gtin::{self, Gtin};
 use super::{card_traces, currency, sums};
 use crate::normalize::Context;
 
@@ -218,16 +218,16 @@ fn number_lines(lines: &mut [Line], findings: &mut Findings) {
 fn trade_item(line: &mut Line, index: usize, findings: &mut Findings) {
     let Some(sent) = line.gtin.take() else { return };
     let path = || format!("/lines/{index}/gtin");
-    match gtin::examine(&sent) {
-        Gtin::Valid => line.gtin = Some(gtin::in_14_digits(&sent)),
-        Gtin::WrongCheckDigit(right) => {
+    match gtin_14(&sent) {
+        Ok(gtin) => line.gtin = Some(gtin),
+        Err(GtinProblem::CheckDigit { expected: right }) => {
             let message =
                 "the check digit is wrong: the number was mistyped or misread; it is kept as sent";
             let expected = format!("{}{right}", &sent[..sent.len() - 1]);
             findings.add(compared(warning("gtin-check-digit", path(), message), expected, &sent));
-            line.gtin = Some(gtin::in_14_digits(&sent));
+            line.gtin = Some(format!("{sent:0>14}"));
         }
-        Gtin::Other if line.sku.is_none() => {
+        Err(GtinProblem::Form) if line.sku.is_none() => {
             let message = "this is no GTIN; it was moved to sku, where the store's own article numbers belong";
             findings.add(compared(
                 warning("gtin-form", path(), message),
@@ -236,7 +236,7 @@ fn trade_item(line: &mut Line, index: usize, findings: &mut Findings) {
             ));
             line.sku = Some(sent);
         }
-        Gtin::Other => findings.add(compared(
+        Err(GtinProblem::Form) => findings.add(compared(
             warning("gtin-form", path(), "this is no GTIN; it was left out of the record"),
             "8, 12, 13 or 14 digits",
             &sent,

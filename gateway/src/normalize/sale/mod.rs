@@ -11,7 +11,6 @@ mod card_traces;
 mod checks;
 mod currency;
 mod findings;
-mod gtin;
 mod shape;
 mod sums;
 

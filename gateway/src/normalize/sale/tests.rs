@@ -363,21 +363,6 @@ fn a_card_number_in_a_wrong_place_is_not_repeated() {
     }
 }
 
-/// Not a measurement for a report: it keeps an accidental tree or quadratic loop out of the good path.
-#[test]
-#[ignore = "prints a time; run with --release and --nocapture"]
-fn speed() {
-    let raw = serde_json::to_vec(&good()).unwrap();
-    with_config(|context| {
-        let start = std::time::Instant::now();
-        for _ in 0..100_000 {
-            let read = interpret(&raw, Media::SaleJson, context);
-            assert!(matches!(read.items.as_slice(), [Item::Candidate(_)]));
-        }
-        println!("{:?} a sale of {} bytes", start.elapsed() / 100_000, raw.len());
-    });
-}
-
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),

@@ -9,6 +9,7 @@ use super::*;
 use crate::forward::Outbox;
 
 const CHILD_FOLDER: &str = "TILLGATE_TEST_CHILD_FOLDER";
+const SELF: &str = "store::tests::crash::a_killed_daemon_keeps_what_it_answered";
 
 #[tokio::test]
 async fn what_was_answered_survives_a_copy_of_the_open_files() {
@@ -33,12 +34,9 @@ async fn what_was_answered_survives_a_copy_of_the_open_files() {
     store.close().await;
 }
 
-/// The other process of the next test; does nothing on its own.
-#[tokio::test]
-#[ignore = "runs as a child of a_killed_daemon_keeps_what_it_answered"]
-async fn child() {
-    let folder = std::env::var_os(CHILD_FOLDER).expect("started by the test that kills it");
-    let store = open(Path::new(&folder)).await;
+/// The life of the daemon that the next test kills.
+async fn commit_until_killed(folder: &Path) {
+    let store = open(folder).await;
     let start = store.figures().await.unwrap().sequence_assigned;
     for number in start.. {
         let items = (0..3).map(|item| record(&format!("{number}-{item}"), "1")).collect();
@@ -47,12 +45,16 @@ async fn child() {
     }
 }
 
+/// Runs itself as a second process, which finds the variable and becomes the daemon.
 #[tokio::test]
 async fn a_killed_daemon_keeps_what_it_answered() {
+    if let Some(folder) = std::env::var_os(CHILD_FOLDER) {
+        return commit_until_killed(Path::new(&folder)).await;
+    }
     let folder = folder();
     for round in 1..=4_u64 {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "store::tests::crash::child", "--ignored", "--nocapture"])
+            .args(["--exact", SELF, "--nocapture"])
             .env(CHILD_FOLDER, folder.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -6,7 +6,6 @@ mod limits;
 mod model;
 mod outbox;
 mod quarantine;
-mod speed;
 mod tamper;
 
 use std::path::Path;

@@ -60,7 +60,7 @@ impl Intake for MemoryIntake {
             Trouble::Failed => {
                 return Err(StoreError::Failed {
                     operation: "commit",
-                    source: sqlx::Error::PoolClosed,
+                    source: Arc::new(sqlx::Error::PoolClosed),
                 });
             }
         }
@@ -321,26 +321,4 @@ pub(super) fn sale(sequence: u64, gross: &str) -> String {
         "totals": {"gross": gross}
     })
     .to_string()
-}
-
-/// Serves the page for looking at it in a browser: `TILLGATE_PAGE_PORT=8499 cargo test -p tillgate look -- --ignored`.
-#[tokio::test]
-#[ignore = "serves the page for a minute"]
-async fn look_at_the_page() {
-    let port = std::env::var("TILLGATE_PAGE_PORT").unwrap_or_else(|_| "8499".to_owned());
-    let mut config = config("", "");
-    config.http.listen = format!("127.0.0.1:{port}");
-    let gateway = start_with(config, Duration::ZERO, true).await;
-    if std::env::var_os("TILLGATE_PAGE_TROUBLE").is_some() {
-        gateway.status.disk_full();
-    }
-    for sequence in 18_232..18_292 {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let mut status = gateway.status.0.lock().unwrap();
-        status.now = crate::clock::Clock::now(&SystemClock);
-        let mut record = status.recent[0].clone();
-        (record.sequence, record.at) = (sequence, status.now);
-        status.recent.insert(0, record);
-        status.recent.truncate(8);
-    }
 }
