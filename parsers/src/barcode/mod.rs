@@ -85,7 +85,9 @@ pub(crate) fn cut(aim: &[u8], content: &[u8]) -> Option<Cut> {
     let retail = match symbology.content() {
         Content::Retail => gtin::retail(content).is_ok(),
         Content::ShortRetail => gtin::ean_8(content).is_ok(),
-        Content::ItfCarton | Content::Unstated => gtin::plain(content).is_some(),
+        // Only 14 digits are read as a trade item: see `read_carton`.
+        Content::ItfCarton => content.len() == 14 && gtin::plain(content).is_some(),
+        Content::Unstated => gtin::plain(content).is_some(),
         Content::Gs1 | Content::AddOn | Content::Other => false,
     };
     if retail {
