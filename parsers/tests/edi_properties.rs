@@ -115,3 +115,27 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_finding_shows_no_card_number_of_a_header_and_is_short() {
+    let number = format!("4111111111111111N{}", "9".repeat(500));
+    let input =
+        String::from_utf8_lossy(SAMPLES[0]).replace("ST*850*0001", &format!("ST*850*{number}"));
+    assert!(input.contains(&number));
+    let report = edi::read(input.as_bytes(), &Options::default());
+    let shown: Vec<&String> = report
+        .findings
+        .kept()
+        .iter()
+        .filter_map(|finding| finding.place.transaction.as_ref())
+        .collect();
+    assert!(!shown.is_empty());
+    assert!(
+        shown.iter().all(|text| text.starts_with("411111******1111N") && text.len() < 100),
+        "{shown:?}"
+    );
+    for finding in report.findings.kept() {
+        let text = serde_json::to_string(finding).unwrap();
+        assert!(!text.contains("4111111111111111") && text.len() < 1000, "{text}");
+    }
+}

@@ -387,6 +387,12 @@ fn what_follows_a_removed_value_goes_up_to_the_end_of_its_line() {
 }
 
 #[test]
+fn a_stray_continuation_byte_hides_nothing() {
+    let output = checked_same_length(b"0\xb425 378282246310005", text);
+    assert_eq!(output, b"0\xb425 378282*****0005");
+}
+
+#[test]
 fn json_in_utf_16_is_text() {
     let wide: Vec<u8> =
         r#"{"a":"4111111111111111"}"#.encode_utf16().flat_map(u16::to_le_bytes).collect();
