@@ -287,3 +287,9 @@ fn a_card_number_of_thirteen_digits_in_an_interleaved_code_is_masked() {
     assert_eq!(barcode.gtin, None);
     assert!(!barcode.data.contains(&number));
 }
+
+#[test]
+fn a_symbology_identifier_is_taken_off_once() {
+    let barcode = read(None, b"]Q1]Q1 4111111111111111");
+    assert_eq!(barcode.data, "]Q1 411111******1111");
+}
