@@ -102,14 +102,7 @@ pub fn tracks(data: &[u8]) {
     }
     let left = card::CardReading { masked_pan: None, card_token: None, ..reading };
     let shown = format!("{left:?}");
-    for number in digit_runs(data).filter(|run| Scheme::of_payment_card(run).is_some()) {
-        let number = std::str::from_utf8(number).expect("digits are ASCII");
-        assert!(!shown.contains(&number[..7]), "the seventh digit of a card number leaves");
-        assert!(
-            !shown.contains(&number[number.len() - 5..]),
-            "the fifth digit from its end leaves"
-        );
-    }
+    assert!(!has_card_number(shown.as_bytes()), "a card number leaves: {shown}");
 }
 
 /// A GTIN has 14 digits and fits its check digit, and no card number leaves where no field explains it.
@@ -117,7 +110,7 @@ pub fn barcode(data: &[u8]) {
     let aims = ["]E0", "]E4", "]I1", "]C1", "]C0", "]Q3", "]Q1", "]d2", "]X9"];
     for aim in aims.into_iter().map(Some).chain([None]) {
         let read = barcode::read(aim, data);
-        for number in &read.gtin {
+        if let Some(number) = &read.gtin {
             assert_eq!(number.len(), 14, "{aim:?} {number}");
             assert!(fits_gs1_check_digit(number), "{aim:?} {number}");
         }
@@ -128,7 +121,11 @@ pub fn barcode(data: &[u8]) {
             assert!(!identifier.starts_with('9') || !has_card_number(value.as_bytes()));
         }
         if read.gtin.is_none() && read.elements.is_empty() {
-            assert!(!has_card_number(read.data.as_bytes()), "{aim:?}: a card number leaves");
+            assert!(
+                !has_card_number(read.data.as_bytes()),
+                "{aim:?}: a card number leaves: {}",
+                shown(read.data.as_bytes())
+            );
         }
         let findings = serde_json::to_string(&read.findings).expect("findings serialize");
         assert!(!has_card_number(findings.as_bytes()), "{aim:?}: a finding holds a card number");
@@ -161,14 +158,14 @@ pub fn redact_json(data: &[u8]) {
     }
 }
 
-/// `data` is left out: a GS1 element string may hold a batch number that looks like a card number.
+/// Fields that may hold what looks like a card number are left out.
 fn assert_nothing_clear(value: &Value, field: &str) {
     let assert_masked = |text: &str| {
         let clear = clear_numbers(text.as_bytes()).any(|run| run.len() >= UNMISTAKABLE_DIGITS);
         assert!(!clear, "a card number stays in {text}");
     };
     match value {
-        Value::String(text) if !field.eq_ignore_ascii_case("data") => assert_masked(text),
+        Value::String(text) if !may_look_like_a_card(field) => assert_masked(text),
         Value::Number(number) => assert_masked(&number.to_string()),
         Value::Array(items) => items.iter().for_each(|item| assert_nothing_clear(item, field)),
         Value::Object(map) => map.iter().for_each(|(key, value)| {
@@ -177,6 +174,13 @@ fn assert_nothing_clear(value: &Value, field: &str) {
         }),
         Value::String(_) | Value::Null | Value::Bool(_) => {}
     }
+}
+
+/// A GS1 element string may have any batch number, and hexadecimal digits of a token may happen to be decimal.
+fn may_look_like_a_card(field: &str) -> bool {
+    let letters = field.chars().filter(|character| !matches!(character, '_' | '-' | ' ' | '.'));
+    let name = letters.collect::<String>().to_ascii_lowercase();
+    matches!(name.as_str(), "data" | "cardtoken" | "sha256" | "tokensha256")
 }
 
 /// The length stays, a second look finds nothing, and no card number stays that no segment explains.
@@ -243,7 +247,11 @@ fn assert_findings(report: &Report<'_>, data: &[u8]) {
         assert!(finding.place.offset <= data.len(), "{finding:?}");
         assert!((1..=lines).contains(&finding.place.line), "{finding:?} of {lines} lines");
         let text = serde_json::to_string(finding).expect("a finding serializes");
-        assert!(!has_card_number(text.as_bytes()), "a finding holds a card number: {text}");
+        // The last digit of an escape such as `\xB4` is no part of the number behind it.
+        let plain: Vec<&str> =
+            text.split("\\x").map(|part| part.get(2..).unwrap_or(part)).collect();
+        let plain = plain.join(" ");
+        assert!(!has_card_number(plain.as_bytes()), "a finding holds a card number: {text}");
     }
 }
 

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod config;
 pub mod control;
 pub mod customer;
+#[cfg(feature = "demo-broker")]
 pub mod demo;
 pub mod forward;
 pub mod normalize;

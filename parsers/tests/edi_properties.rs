@@ -101,7 +101,7 @@ proptest! {
     }
 
     #[test]
-    fn card_numbers_are_never_shown(prefix in "[A-Z*~ ]{0,12}", suffix in "[A-Z*~ ]{0,12}") {
+    fn card_numbers_are_never_shown(prefix in "[A-Z*~ ]{1,12}", suffix in "[A-Z*~ ]{1,12}") {
         let card = "4111111111111111";
         let mut input = SAMPLES[0].to_vec();
         let at = 250;
@@ -113,5 +113,29 @@ proptest! {
         for answer in edi::acknowledge(&report, &ISSUE) {
             prop_assert!(!String::from_utf8_lossy(&answer.content).contains(card));
         }
+    }
+}
+
+#[test]
+fn a_finding_shows_no_card_number_of_a_header_and_is_short() {
+    let number = format!("4111111111111111N{}", "9".repeat(500));
+    let input =
+        String::from_utf8_lossy(SAMPLES[0]).replace("ST*850*0001", &format!("ST*850*{number}"));
+    assert!(input.contains(&number));
+    let report = edi::read(input.as_bytes(), &Options::default());
+    let shown: Vec<&String> = report
+        .findings
+        .kept()
+        .iter()
+        .filter_map(|finding| finding.place.transaction.as_ref())
+        .collect();
+    assert!(!shown.is_empty());
+    assert!(
+        shown.iter().all(|text| text.starts_with("411111******1111N") && text.len() < 100),
+        "{shown:?}"
+    );
+    for finding in report.findings.kept() {
+        let text = serde_json::to_string(finding).unwrap();
+        assert!(!text.contains("4111111111111111") && text.len() < 1000, "{text}");
     }
 }

@@ -3,6 +3,14 @@
 //! `TILLGATE_FUZZ_MUTATIONS` and `TILLGATE_FUZZ_SEED` try more or others. An input that fails is written to
 //! `fuzz/artifacts/TARGET/`, where `cargo fuzz` looks for such inputs as well.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test may panic and print, its helpers too"
+)]
+
 #[path = "../../fuzz/src/lib.rs"]
 pub mod checks;
 

@@ -10,8 +10,8 @@ pub(super) fn ask(config: &ConfigFile, request: Request) -> anyhow::Result<Respo
     let loaded = config.load()?;
     match control::call(&loaded.config.gateway.data_dir, &request) {
         Err(error @ ControlError::NotRunning(_)) => match request {
-            Request::Status => Err(anyhow::Error::from(error).context(
-                "start it with `systemctl start tillgate`, and see `journalctl -u tillgate` where it does not stay",
+            Request::Status => Err(anyhow::anyhow!(
+                "{error}: start it with `systemctl start tillgate`, and see `journalctl -u tillgate` where it does not stay"
             )),
             request => crate::run::offline(loaded, request),
         },

@@ -15,15 +15,10 @@ use tillgate_parsers::card::{self, CardReading, TokenKey};
 use tillgate_parsers::finding::{Finding, Severity};
 use zeroize::Zeroizing;
 
+use super::exit;
+
 /// Longest swipe that is read from stdin, in bytes.
 const MAX_SWIPE_BYTES: u64 = 4096;
-
-/// The input was fine.
-const FINE: u8 = 0;
-/// We failed.
-const FAILURE: u8 = 1;
-/// The input has errors.
-const INPUT_ERRORS: u8 = 2;
 
 /// Shows what a barcode or a card says; card data masked
 #[derive(Debug, Args)]
@@ -54,7 +49,7 @@ struct BarcodeArgs {
     /// AIM symbology identifier, where DATA does not begin with it
     #[arg(long, value_name = "IDENTIFIER", value_parser = symbology_identifier)]
     aim: Option<String>,
-    /// Prints one JSON object
+    /// Print one JSON object
     #[arg(long)]
     json: bool,
 }
@@ -71,7 +66,7 @@ struct CardArgs {
     /// The key for card tokens: 64 hexadecimal digits. Without it no token is shown
     #[arg(long, value_name = "FILE")]
     token_key_file: Option<PathBuf>,
-    /// Prints one JSON object
+    /// Print one JSON object
     #[arg(long)]
     json: bool,
 }
@@ -88,7 +83,7 @@ pub fn run(args: DecodeArgs) -> u8 {
     drop(stderr);
     result.unwrap_or_else(|error| {
         eprintln!("tillgate decode: {error:#}");
-        FAILURE
+        exit::FAILURE
     })
 }
 
@@ -124,7 +119,7 @@ fn decode_barcode(args: &BarcodeArgs, output: &mut Output<'_>) -> anyhow::Result
         write_barcode(&barcode, output)?;
     }
     let wrong = barcode.findings.iter().any(|finding| finding.severity == Severity::Error);
-    Ok(if wrong { INPUT_ERRORS } else { FINE })
+    Ok(if wrong { exit::INPUT } else { exit::FINE })
 }
 
 /// FNC1 as people and shells write it.
@@ -203,7 +198,7 @@ fn decode_card(
         write_card(&reading, output)?;
     }
     let known = reading.masked_pan.is_some() || reading.loyalty.is_some();
-    Ok(if known { FINE } else { INPUT_ERRORS })
+    Ok(if known { exit::FINE } else { exit::INPUT })
 }
 
 /// Without a file any key will do, since the token is not shown then.
@@ -283,19 +278,19 @@ mod tests {
             ("not stated", "(01)04006381333931(10)A1(17)291231"),
         ] {
             let expected = format!("symbology  {symbology}\n{expected}");
-            assert_eq!(decode(&["barcode", data], ""), (FINE, expected, String::new()));
+            assert_eq!(decode(&["barcode", data], ""), (exit::FINE, expected, String::new()));
         }
     }
 
     #[test]
     fn a_wrong_check_digit_is_an_input_error() {
         let (code, _, words) = decode(&["barcode", "--aim", "]E0", "4006381333933"], "");
-        assert_eq!(code, INPUT_ERRORS);
+        assert_eq!(code, exit::INPUT);
         assert!(words.starts_with("error gtin-check-digit: "), "{words}");
         assert!(words.ends_with("; expected check digit 1; found 3\n"), "{words}");
         let (code, data, words) = decode(&["barcode", "--json", "]E04006381333933"], "");
         let value: Value = serde_json::from_str(&data).unwrap();
-        assert_eq!((code, words.as_str()), (INPUT_ERRORS, ""));
+        assert_eq!((code, words.as_str()), (exit::INPUT, ""));
         assert_eq!(value["findings"][0]["code"], "gtin-check-digit");
         assert!(Command::try_parse_from(["decode", "barcode", "--aim", "C1", "x"]).is_err());
     }
@@ -305,7 +300,7 @@ mod tests {
         let swipe = "%B4111111111111111^DOE/JANE^29121011234?;4111111111111111=29121011234?\n";
         for args in [["card"].as_slice(), &["card", "--json"]] {
             let (code, data, words) = decode(args, swipe);
-            assert_eq!(code, FINE);
+            assert_eq!(code, exit::FINE);
             assert!(data.contains("411111******1111") && data.contains("visa"), "{data}");
             let all = data + &words;
             assert!(
@@ -322,9 +317,9 @@ mod tests {
         let (_, data, _) = decode(&["card", "--token-key-file", path], ";5555555555554444=2912?");
         assert!(data.contains("token      k1_"), "{data}");
         let (code, data, words) = decode(&["card"], ";5555555555554445=2912?");
-        assert_eq!((code, data.as_str()), (INPUT_ERRORS, ""));
+        assert_eq!((code, data.as_str()), (exit::INPUT, ""));
         assert!(words.starts_with("error card-damaged"), "{words}");
         let (code, data, _) = decode(&["card"], ";9156001122334?");
-        assert_eq!((code, data.as_str()), (FINE, "loyalty    9156001122334\n"));
+        assert_eq!((code, data.as_str()), (exit::FINE, "loyalty    9156001122334\n"));
     }
 }

@@ -18,7 +18,9 @@ use tillgate_drivers::attached::{Access, AttachedPort, Roots, UsbIdentity, ports
 #[command(after_help = "\
 Examples:
   tillgate devices
-  tillgate devices >> /etc/tillgate/tillgate.toml")]
+  tillgate devices >> /etc/tillgate/tillgate.toml
+
+Exit codes: 0 listed, even where no port is attached, 1 it failed.")]
 pub struct DevicesArgs {
     /// Print one JSON object a port.
     #[arg(long)]

@@ -15,20 +15,14 @@ use sha2::{Digest, Sha256};
 use tillgate_parsers::edi::{self, Issue, Options, Policy};
 use tillgate_record::{Channel, Decision, DocumentRecord, Link, Provenance, Quality};
 
+use super::exit;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::normalize::{self, Body, Context, Item};
 
-/// Fine.
-const FINE: u8 = 0;
-/// A file could not be read or written.
-const FAILURE: u8 = 1;
-/// The input has errors.
-const INVALID: u8 = 2;
-/// The command line is wrong.
-const USAGE: u8 = 64;
-
-/// `tillgate edi …`
+/// Looks at EDI files without a daemon: verdicts, acknowledgements, contents, records.
+///
+/// Nothing is sent and nothing is written; card numbers are masked.
 #[derive(Debug, Args)]
 pub struct EdiArgs {
     #[command(subcommand)]
@@ -38,12 +32,34 @@ pub struct EdiArgs {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Says whether EDI files are valid, with every finding and its place
+    #[command(after_help = "\
+Examples:
+  tillgate edi check orders.edi invoices.edi
+  tillgate edi check --strict --json orders.edi
+
+Exit codes: 0 fine, 1 a file could not be read, 2 a file has errors.")]
     Check(Check),
     /// Prints the acknowledgements that a file earns: TA1 and 997
+    #[command(after_help = "\
+Examples:
+  tillgate edi ack orders.edi
+  tillgate edi ack --control-number 42 orders.edi > 997.edi
+
+Exit codes: 0 fine, 1 a file could not be read, 2 the file has errors.")]
     Ack(Ack),
     /// Prints one JSON object a transaction set, loops nested
+    #[command(after_help = "\
+Examples:
+  tillgate edi json orders.edi | jq .transaction
+
+Exit codes: 0 fine, 1 a file could not be read, 2 the file has errors.")]
     Json(OneFile),
     /// Prints the records that a file becomes, one a line
+    #[command(after_help = "\
+Examples:
+  tillgate edi sales --config /etc/tillgate/tillgate.toml orders.edi
+
+Exit codes: 0 fine, 1 a file could not be read, 2 the file has errors.")]
     Sales(Sales),
 }
 
@@ -65,7 +81,7 @@ struct Check {
 
 #[derive(Debug, Args)]
 struct Ack {
-    /// Answer with 999 instead of 997
+    /// Answer with 999 instead of 997; not in this version
     #[arg(long = "999")]
     implementation: bool,
     /// Control number of the acknowledgement
@@ -115,10 +131,10 @@ pub fn run(args: EdiArgs, config: Option<&Config>) -> u8 {
     match result.and_then(|code| out.flush().map(|()| code)) {
         Ok(code) => code,
         // Whoever reads has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => FINE,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => exit::FINE,
         Err(error) => {
             let _ = writeln!(words, "tillgate: {error}");
-            FAILURE
+            exit::FAILURE
         }
     }
 }
@@ -126,10 +142,10 @@ pub fn run(args: EdiArgs, config: Option<&Config>) -> u8 {
 fn run_check(check: &Check, out: &mut impl Write, words: &mut impl Write) -> io::Result<u8> {
     let policy = if check.strict { Policy::Strict } else { Policy::Lenient };
     let options = Options { policy, ..Options::default() };
-    let mut code = FINE;
+    let mut code = exit::FINE;
     for path in &check.files {
         let Some(input) = read_file(path, words)? else {
-            code = FAILURE;
+            code = exit::FAILURE;
             continue;
         };
         let report = edi::read(&input, &options);
@@ -139,8 +155,8 @@ fn run_check(check: &Check, out: &mut impl Write, words: &mut impl Write) -> io:
         } else {
             report::write_text(out, &name, &report)?;
         }
-        if report.findings.errors() > 0 && code == FINE {
-            code = INVALID;
+        if report.findings.errors() > 0 && code == exit::FINE {
+            code = exit::INPUT;
         }
     }
     Ok(code)
@@ -149,10 +165,10 @@ fn run_check(check: &Check, out: &mut impl Write, words: &mut impl Write) -> io:
 fn run_ack(ack: &Ack, out: &mut impl Write, words: &mut impl Write) -> io::Result<u8> {
     if ack.implementation {
         writeln!(words, "tillgate: 999 is not in this version; leave --999 out for 997")?;
-        return Ok(USAGE);
+        return Ok(exit::USAGE);
     }
     let Some(input) = read_file(&ack.file, words)? else {
-        return Ok(FAILURE);
+        return Ok(exit::FAILURE);
     };
     let report = edi::read(&input, &Options::default());
     let now = TimeZone::system().to_datetime(SystemClock.now());
@@ -169,12 +185,12 @@ fn run_ack(ack: &Ack, out: &mut impl Write, words: &mut impl Write) -> io::Resul
         let name = ack.file.display().to_string();
         writeln!(words, "{name}: nothing in it asks for an acknowledgement")?;
     }
-    Ok(if report.findings.errors() > 0 { INVALID } else { FINE })
+    Ok(if report.findings.errors() > 0 { exit::INPUT } else { exit::FINE })
 }
 
 fn run_json(path: &Path, out: &mut impl Write, words: &mut impl Write) -> io::Result<u8> {
     let Some(input) = read_file(path, words)? else {
-        return Ok(FAILURE);
+        return Ok(exit::FAILURE);
     };
     let report = edi::read(&input, &Options::default());
     for transaction in edi::json::transactions(&report) {
@@ -183,9 +199,9 @@ fn run_json(path: &Path, out: &mut impl Write, words: &mut impl Write) -> io::Re
     }
     if report.findings.errors() > 0 {
         report::write_text(words, &path.display().to_string(), &report)?;
-        return Ok(INVALID);
+        return Ok(exit::INPUT);
     }
-    Ok(FINE)
+    Ok(exit::FINE)
 }
 
 fn run_sales(
@@ -194,7 +210,7 @@ fn run_sales(
     (out, words): (&mut impl Write, &mut impl Write),
 ) -> io::Result<u8> {
     let Some(input) = read_file(path, words)? else {
-        return Ok(FAILURE);
+        return Ok(exit::FAILURE);
     };
     let offline;
     let config = match config {
@@ -208,7 +224,7 @@ fn run_sales(
     let source = partner_of(&input, config);
     let context = Context { config, source: &source, received_at, control_number: None };
     let interpretation = normalize::edi::interpret(&input, &context);
-    let mut code = FINE;
+    let mut code = exit::FINE;
     for (number, item) in (0_u32..).zip(interpretation.items) {
         match item {
             Item::Candidate(candidate) => {
@@ -225,7 +241,7 @@ fn run_sales(
                 out.write_all(b"\n")?;
             }
             Item::Rejected(findings) => {
-                code = INVALID;
+                code = exit::INPUT;
                 write_qualities(words, number, &findings)?;
             }
             Item::Noted(findings) => write_qualities(words, number, &findings)?,

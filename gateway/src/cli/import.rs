@@ -74,7 +74,7 @@ impl Total {
         }
         writeln!(
             io::stderr(),
-            "tillgate: {} rows were left out: correct them and import the file again",
+            "tillgate: rows left out: {}; correct them and import the file again",
             self.left_out
         )?;
         Ok(exit::INPUT)

@@ -9,6 +9,7 @@ mod completions;
 mod config_file;
 mod customers;
 pub mod decode;
+#[cfg(feature = "demo-broker")]
 mod demo;
 pub mod devices;
 pub mod doctor;
@@ -66,6 +67,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[cfg(feature = "demo-broker")]
     Demo(demo::DemoArgs),
     Run(run::RunArgs),
     Check(check::CheckArgs),
@@ -101,6 +103,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 
 fn dispatch(command: Command, out: &mut dyn Write) -> anyhow::Result<u8> {
     match command {
+        #[cfg(feature = "demo-broker")]
         Command::Demo(args) => demo::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args, out),

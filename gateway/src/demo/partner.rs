@@ -35,7 +35,7 @@ pub(super) async fn work(
         let answered = tokio::time::timeout(PAUSE, acknowledgement(&out, &mut seen));
         match stop.run_until_cancelled(answered).await {
             Some(Ok(answer)) => {
-                tell(&format!("{name}-{number}.edi of bigbox is answered: {}", answer?))?
+                tell(&format!("{name}-{number}.edi of bigbox is answered: {}", answer?))?;
             }
             Some(Err(_)) => tell(&format!("{name}-{number}.edi of bigbox is not answered yet"))?,
             None => break,

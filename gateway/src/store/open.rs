@@ -18,6 +18,9 @@ use super::options::journal_path;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
+/// Pages that a connection keeps, in KiB (negative, SQLite's own way to say so). What is read again and again is a few inner
+/// pages; the system's page cache holds the rest.
+const CACHE_KIBIBYTES: &str = "-768";
 /// A checkpoint of so many pages stays within a few milliseconds.
 const AUTOCHECKPOINT_PAGES: &str = "2000";
 /// The log is cut back to this size when it starts over.
@@ -169,6 +172,7 @@ pub(super) async fn connect(path: &Path) -> Result<SqliteConnection, sqlx::Error
         .pragma("trusted_schema", "OFF")
         .pragma("wal_autocheckpoint", AUTOCHECKPOINT_PAGES)
         .pragma("journal_size_limit", WAL_KEPT_BYTES)
+        .pragma("cache_size", CACHE_KIBIBYTES)
         .disable_statement_logging()
         .connect()
         .await
@@ -180,6 +184,7 @@ pub(super) fn reading(path: &Path) -> SqliteConnectOptions {
         .filename(path)
         .read_only(true)
         .pragma("trusted_schema", "OFF")
+        .pragma("cache_size", CACHE_KIBIBYTES)
         .disable_statement_logging()
 }
 

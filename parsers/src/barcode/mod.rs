@@ -63,7 +63,7 @@ pub fn read(aim: Option<&str>, data: &[u8]) -> Barcode {
         Content::Unstated => barcode.read_unstated(content),
         Content::Other => {}
     }
-    barcode.data = match cut(symbology.identifier(), content) {
+    barcode.data = match cut_content(&symbology, content) {
         None => String::from_utf8_lossy(content).into_owned(),
         Some(cut) => {
             barcode.findings.push(card_number_cut());
@@ -82,10 +82,17 @@ pub(crate) fn cut(aim: &[u8], content: &[u8]) -> Option<Cut> {
         Some(aim) => Symbology::split(Some(aim), content),
         None => (Symbology::UNSTATED, content),
     };
+    cut_content(&symbology, content)
+}
+
+/// The same, of content that its symbology identifier was taken off already: it may begin with what looks like one.
+fn cut_content(symbology: &Symbology<'_>, content: &[u8]) -> Option<Cut> {
     let retail = match symbology.content() {
         Content::Retail => gtin::retail(content).is_ok(),
         Content::ShortRetail => gtin::ean_8(content).is_ok(),
-        Content::ItfCarton | Content::Unstated => gtin::plain(content).is_some(),
+        // Only 14 digits are read as a trade item: see `read_carton`.
+        Content::ItfCarton => content.len() == 14 && gtin::plain(content).is_some(),
+        Content::Unstated => gtin::plain(content).is_some(),
         Content::Gs1 | Content::AddOn | Content::Other => false,
     };
     if retail {

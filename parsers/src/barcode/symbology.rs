@@ -46,10 +46,6 @@ impl<'a> Symbology<'a> {
         }
     }
 
-    pub(super) fn identifier(&self) -> &'a [u8] {
-        self.identifier
-    }
-
     /// For messages.
     pub(super) fn shown(&self) -> String {
         String::from_utf8_lossy(self.identifier).into_owned()

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::card::Scheme;
 
 fn codes(barcode: &Barcode) -> Vec<&'static str> {
     barcode.findings.iter().map(|finding| finding.code).collect()
@@ -272,4 +273,23 @@ fn unescape(column: &str) -> Vec<u8> {
         rest = &behind[length..];
     }
     bytes
+}
+
+#[test]
+fn a_card_number_of_thirteen_digits_in_an_interleaved_code_is_masked() {
+    // Made of a public test number, so that both check digits fit. No carton has 13 digits: nothing explains them.
+    let is_both = |number: &String| {
+        let digits = number.as_bytes();
+        check_digit_fits(digits) && Scheme::of_payment_card(digits).is_some()
+    };
+    let number = (0..100).map(|end| format!("42222222222{end:02}")).find(is_both).unwrap();
+    let barcode = read(Some("]I1"), number.as_bytes());
+    assert_eq!(barcode.gtin, None);
+    assert!(!barcode.data.contains(&number));
+}
+
+#[test]
+fn a_symbology_identifier_is_taken_off_once() {
+    let barcode = read(None, b"]Q1]Q1 4111111111111111");
+    assert_eq!(barcode.data, "]Q1 411111******1111");
 }

@@ -27,6 +27,7 @@ pub fn json(input: &[u8]) -> Redacted<'_> {
         out: Vec::new(),
         copied: 0,
         rule: Rule::Look,
+        value_went: false,
         key: &[],
         aim: None,
         searched_in_vain: 0,
@@ -54,6 +55,9 @@ struct Reader<'a> {
     copied: usize,
     /// What the last key says about the values behind it.
     rule: Rule,
+    /// Sensitive authentication data was seen behind the last key. In broken JSON more of it may follow on the line, but
+    /// the next line is another matter.
+    value_went: bool,
     /// The last key, undecoded.
     key: &'a [u8],
     /// The symbology identifier in the same object.
@@ -66,6 +70,7 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn step(&mut self, byte: u8) {
         match byte {
+            b'\n' if std::mem::take(&mut self.value_went) => self.rule = Rule::Look,
             b' ' | b'\t' | b'\r' | b'\n' | b',' | b':' | b'\x1e' => self.at += 1,
             b'"' => self.string(),
             b'-' | b'0'..=b'9' => self.number(),
@@ -93,9 +98,11 @@ impl<'a> Reader<'a> {
         if is_key {
             let decoded = decode(raw, escaped);
             self.rule = Rule::of(&decoded);
+            self.value_went = false;
             self.key = raw;
             self.look_at_string((start - 1, end + 1), &decoded, Rule::Look);
         } else if self.rule == Rule::Remove {
+            self.value_went = true;
             if !raw.is_empty() && raw != REMOVED.as_bytes() {
                 self.remove((start - 1, end + 1));
             }
@@ -181,10 +188,10 @@ impl<'a> Reader<'a> {
         });
         self.remove((start, end));
         self.at = end;
-        self.rule = Rule::Look;
     }
 
     fn remove(&mut self, (start, end): (usize, usize)) {
+        self.value_went = true;
         self.note_removed(start);
         self.put(start, end, format!("\"{REMOVED}\"").as_bytes());
     }

@@ -174,7 +174,9 @@ fn stretch_start(text: &[u8], alphabet: &Alphabet, at: usize, floor: usize) -> u
     let mut start = at;
     while start > floor {
         let before = character_start(text, start - 1, floor);
-        if alphabet.read(text, before).0 == Kind::Other {
+        let (kind, length) = alphabet.read(text, before);
+        // A stray continuation byte is part of no character: what stands before it is not beside the stretch.
+        if kind == Kind::Other || before + length != start {
             break;
         }
         start = before;

@@ -373,6 +373,26 @@ fn a_broken_line_is_text_and_costs_the_others_nothing() {
 }
 
 #[test]
+fn what_follows_a_removed_value_goes_up_to_the_end_of_its_line() {
+    let cases = [
+        ("{\"track2\":{\"a\":[1]},41]}", "{\"track2\":\"[removed]\",\"[removed]\"]}"),
+        ("{\"cvv\":\"123\" 4\n{\"a\":1}", "{\"cvv\":\"[removed]\" \"[removed]\"\n{\"a\":1}"),
+        ("{\"cvv\":\n \"123\"}", "{\"cvv\":\n \"[removed]\"}"),
+    ];
+    for (input, expected) in cases {
+        let redacted = json(input.as_bytes());
+        assert_eq!(String::from_utf8_lossy(&redacted.bytes), expected);
+        assert_eq!(json(&redacted.bytes).bytes, redacted.bytes, "not idempotent");
+    }
+}
+
+#[test]
+fn a_stray_continuation_byte_hides_nothing() {
+    let output = checked_same_length(b"0\xb425 378282246310005", text);
+    assert_eq!(output, b"0\xb425 378282*****0005");
+}
+
+#[test]
 fn json_in_utf_16_is_text() {
     let wide: Vec<u8> =
         r#"{"a":"4111111111111111"}"#.encode_utf16().flat_map(u16::to_le_bytes).collect();

@@ -1,6 +1,6 @@
 //! `tillgate doctor`: live checks of everything around the gateway, each with a hint.
 //!
-//! In: the configuration and the machine. Out: one [`Check`] a line, grouped. Never: a change of anything, but for one
+//! In: the configuration and the machine. Out: one check a line, grouped. Never: a change of anything, but for one
 //! small file in the data directory that is written, synced and removed to measure the disk.
 
 mod broker;

@@ -20,7 +20,7 @@ fn check(content: &[u8], strict: bool, json: bool) -> (u8, String) {
 #[test]
 fn a_clean_file_is_valid() {
     let (code, text) = check(ORDER.as_bytes(), true, false);
-    assert_eq!(code, FINE);
+    assert_eq!(code, exit::FINE);
     assert!(
         text.contains(
             "valid: 1 interchange, 1 group, 1 transaction set, 23 segments; 0 errors, 0 warnings"
@@ -33,7 +33,7 @@ fn a_clean_file_is_valid() {
 fn a_finding_shows_its_segment_with_a_caret() {
     let (code, text) =
         check(ORDER.replace("*20261121~CUR", "*20261341~CUR").as_bytes(), false, false);
-    assert_eq!(code, INVALID);
+    assert_eq!(code, exit::INPUT);
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines[0], "error[element-date]: there is no such date: found \"20261341\"");
     assert_eq!(lines[2], "   | BEG*00*SA*PO-7001**20261341");
@@ -54,7 +54,7 @@ fn card_numbers_and_control_bytes_are_not_shown() {
 fn json_is_one_object_a_file() {
     let (code, text) =
         check(ORDER.replace("BEG*00*SA*PO-7001*", "BEG*00*SA**").as_bytes(), false, true);
-    assert_eq!(code, INVALID);
+    assert_eq!(code, exit::INPUT);
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(value["standard"], "x12");
     assert_eq!(value["verdict"], "invalid");
@@ -79,15 +79,15 @@ fn json_is_one_object_a_file() {
 #[test]
 fn strict_refuses_what_lenient_takes() {
     let unpadded = ORDER.replace("BIGBOX         ", "BIGBOX");
-    assert_eq!(check(unpadded.as_bytes(), false, false).0, FINE);
-    assert_eq!(check(unpadded.as_bytes(), true, false).0, INVALID);
+    assert_eq!(check(unpadded.as_bytes(), false, false).0, exit::FINE);
+    assert_eq!(check(unpadded.as_bytes(), true, false).0, exit::INPUT);
 }
 
 #[test]
 fn loops_are_nested_in_json() {
     let (_folder, path) = file(ORDER.as_bytes());
     let mut out = Vec::new();
-    assert_eq!(run_json(&path, &mut out, &mut Vec::new()).unwrap(), FINE);
+    assert_eq!(run_json(&path, &mut out, &mut Vec::new()).unwrap(), exit::FINE);
     let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
     let content = value["content"].as_array().unwrap();
     let lines: Vec<_> = content.iter().filter(|node| node["loop"] == "PO1").collect();
@@ -102,12 +102,12 @@ fn loops_are_nested_in_json() {
 fn sales_are_records_and_ack_is_a_997() {
     let (_folder, path) = file(ORDER.as_bytes());
     let (mut out, mut words) = (Vec::new(), Vec::new());
-    assert_eq!(run_sales(&path, None, (&mut out, &mut words)).unwrap(), FINE);
+    assert_eq!(run_sales(&path, None, (&mut out, &mut words)).unwrap(), exit::FINE);
     let record: DocumentRecord = serde_json::from_slice(&out).unwrap();
     assert_eq!(record.document.number, "PO-7001");
     let mut out = Vec::new();
     let ack = Ack { implementation: false, control_number: 5, file: path };
-    assert_eq!(run_ack(&ack, &mut out, &mut Vec::new()).unwrap(), FINE);
+    assert_eq!(run_ack(&ack, &mut out, &mut Vec::new()).unwrap(), exit::FINE);
     let text = String::from_utf8(out).unwrap();
     assert!(text.starts_with("ISA*00*") && text.ends_with("IEA*1*000000005~"), "{text}");
 }
@@ -117,6 +117,6 @@ fn a_file_that_is_not_there_is_a_failure() {
     let check =
         Check { strict: false, lenient: false, json: false, files: vec!["/nonexistent/x".into()] };
     let mut words = Vec::new();
-    assert_eq!(run_check(&check, &mut Vec::new(), &mut words).unwrap(), FAILURE);
+    assert_eq!(run_check(&check, &mut Vec::new(), &mut words).unwrap(), exit::FAILURE);
     assert!(!words.is_empty());
 }

@@ -12,6 +12,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::problem::{At, Flaw};
 use super::{BrokerUrl, ByteSize, Config, Gateway, Http, Limits, Mqtt, Retention};
+use crate::customer::normalize::region;
 
 /// A topic level, and at the same time a file name: the longest that is still readable in a table.
 const NAME_CHARS_MAX: usize = 64;
@@ -101,6 +102,12 @@ fn gateway(gateway: &Gateway, flaws: &mut Flaws) {
             format!(
                 "expected an IANA name such as \"Asia/Shanghai\", and that the machine has the package tzdata: {error}"
             ),
+        );
+    }
+    if gateway.phone_region.as_deref().is_some_and(|code| region(code).is_none()) {
+        flaws.error(
+            "gateway.phone_region",
+            "expected two capital letters of ISO 3166-1, such as \"CN\" or \"DE\"",
         );
     }
     let currency = &gateway.currency;

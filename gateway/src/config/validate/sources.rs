@@ -4,6 +4,9 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::path::{Component, PathBuf};
 
+use tillgate_drivers::LineSettings;
+use tillgate_drivers::attached::port_advice;
+
 use super::Flaws;
 use crate::config::{Config, Device, Partner, TradingIdentity};
 
@@ -110,39 +113,21 @@ fn devices(devices: &[Device], flaws: &mut Flaws) {
     for (index, device) in devices.iter().enumerate() {
         let path = |key: &str| format!("device[{index}].{key}");
         flaws.absolute(path("port"), &device.port);
-        let port = device.port.display();
         if let Some(first) = ports.before(&device.port, "device", index) {
             flaws.error(path("port"), format!("is used by {first}: a port has one device"));
-        } else if numbered_by_arrival(&device.port.to_string_lossy()) {
-            flaws.warning(
-                path("port"),
-                format!(
-                    "{port} may be another device after the next start: use its link below /dev/serial/by-id, which `tillgate devices` shows"
-                ),
-            );
+        } else if let Some(advice) = port_advice(&device.port) {
+            flaws.warning(path("port"), advice);
         }
         if !BAUD.contains(&device.baud) {
             flaws.error(path("baud"), format!("expected {} to {}", BAUD.start(), BAUD.end()));
         }
-        if !is_line(device.line.as_bytes()) {
-            flaws.error(
-                path("line"),
-                "expected data bits (7 or 8), parity (N, E or O) and stop bits (1 or 2), such as \"8N1\"",
-            );
+        if let Err(error) = device.line.parse::<LineSettings>() {
+            flaws.error(path("line"), error.to_string());
         }
         if device.prefix.chars().count() > PREFIX_CHARS_MAX {
             flaws.error(path("prefix"), format!("has more than {PREFIX_CHARS_MAX} characters"));
         }
     }
-}
-
-/// The kernel numbers these ports in the order in which it finds them.
-fn numbered_by_arrival(port: &str) -> bool {
-    ["/dev/ttyUSB", "/dev/ttyACM"].iter().any(|start| port.starts_with(start))
-}
-
-fn is_line(line: &[u8]) -> bool {
-    matches!(line, [b'7' | b'8', b'N' | b'E' | b'O', b'1' | b'2'])
 }
 
 fn partners(config: &Config, flaws: &mut Flaws) {

@@ -11,7 +11,7 @@ use super::*;
 use crate::clock::SystemClock;
 use crate::config::{Driver, Suffix};
 use crate::normalize::reading::RawReading;
-use crate::pipeline::TakenItem;
+use crate::pipeline::{ItemStatus, Taken, TakenItem};
 
 /// Refuses so many times, then takes.
 struct Notebook {

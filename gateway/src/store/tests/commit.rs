@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use super::*;
 use crate::customer::KeyKind;
 use crate::normalize::Reply;
-use crate::source::FileStamp;
+use crate::source::{FileStamp, FileState};
 use crate::store::{CustomerEntry, Product, StoreError};
 
 #[tokio::test]
@@ -162,13 +162,13 @@ async fn files_and_replies_are_committed_with_their_capture() {
     inline.source = "bigbox".to_owned();
     inline.channel = Channel::EdiHttp;
     inline.replies = vec![reply];
-    let id = store.commit(from_file).await.unwrap().capture;
+    store.commit(from_file).await.unwrap();
     store.commit(inline).await.unwrap();
 
-    let state = store.file_state(&stamp).await.unwrap().unwrap();
-    assert_eq!((state.capture, state.finished), (id, false));
+    let state = store.file_state(&stamp).await.unwrap();
+    assert_eq!(state, Some(FileState::Committed { refused: false }));
     store.file_finished(&stamp).await.unwrap();
-    assert!(store.file_state(&stamp).await.unwrap().unwrap().finished);
+    assert_eq!(store.file_state(&stamp).await.unwrap(), Some(FileState::Finished));
 
     let pending = store.pending_replies("bigbox").await.unwrap();
     assert_eq!(pending.len(), 1, "what went out on the request's connection is not written again");

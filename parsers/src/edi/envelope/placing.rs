@@ -5,7 +5,7 @@ use crate::edi::delimiters::digits;
 use crate::edi::finding::{Node, Place, Remark};
 use crate::edi::rules::{Code, Rule};
 use crate::edi::segment::Segment;
-use crate::edi::shown::escaped;
+use crate::edi::shown::shown;
 use crate::edi::validate::{Sink, Spot};
 use crate::finding::Severity;
 
@@ -98,7 +98,8 @@ impl<'a> Assembler<'a, '_> {
         let interchange = node.0.and_then(|index| self.report.interchanges.get(index));
         let group = node.1.and_then(|index| interchange?.groups.get(index));
         let set = node.2.and_then(|index| group?.sets.get(index));
-        let text = |bytes: &[u8]| escaped(bytes.trim_ascii());
+        // A control number is short; a malformed one may be anything, of any length.
+        let text = |bytes: &[u8]| shown(bytes.trim_ascii());
         let tag = segment.map(|segment| segment.tag()).filter(|tag| tag.len() <= 3);
         Place {
             offset: spot.offset,

@@ -6,7 +6,7 @@ use crate::edi::delimiters::digits;
 use crate::edi::finding::Remark;
 use crate::edi::rules::{self, Rule};
 use crate::edi::segment::Segment;
-use crate::edi::shown::escaped;
+use crate::edi::shown::shown;
 
 impl<'a> Assembler<'a, '_> {
     pub(super) fn close_set(&mut self, segment: &Segment<'a>) {
@@ -94,7 +94,7 @@ impl<'a> Assembler<'a, '_> {
         let same_value = value(header).is_some() && value(header) == value(trailer);
         let rule = if same_value { zeros } else { mismatch };
         let remark = Remark::new(format!("{trailer_name} does not repeat {header_name}"))
-            .expected(escaped(header))
+            .expected(shown(header))
             .found(trailer);
         self.say_of_element(rule, remark, segment, 2);
     }
