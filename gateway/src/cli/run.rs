@@ -1,8 +1,13 @@
 //! `tillgate run`: the daemon.
 
+use std::time::Duration;
+
 use clap::Args;
 
 use super::{ConfigFile, exit};
+
+/// What still runs when everything is closed gets so long.
+const EXIT_WAIT: Duration = Duration::from_millis(200);
 
 /// Runs the gateway until it is told to stop.
 ///
@@ -23,6 +28,8 @@ pub(super) struct RunArgs {
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<u8> {
     let loaded = args.config.load()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(crate::run::run(&args.config.path, loaded))?;
-    Ok(exit::FINE)
+    let ended = runtime.block_on(crate::run::run(&args.config.path, loaded));
+    // A name server or a network file system that does not answer must not hold the exit.
+    runtime.shutdown_timeout(EXIT_WAIT);
+    ended.map(|()| exit::FINE)
 }

@@ -28,6 +28,9 @@ const FORWARDER_WAIT: Duration = Duration::from_millis(3500);
 /// Listeners finish the requests in hand.
 const LISTENER_WAIT: Duration = Duration::from_millis(1000);
 
+/// Figures, watchdog, metrics.
+const BACKGROUND_WAIT: Duration = Duration::from_millis(300);
+
 /// How a daemon differs from the ordinary.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DaemonOptions {
@@ -164,7 +167,7 @@ impl Daemon {
             clock: Arc::clone(&clock),
             token_key: keys.token,
         });
-        sources.apply(&config).await;
+        sources.start_missing(&config);
         let forwarder =
             Forwarder::start(broker, &store, &board, &clock, Arc::new(Pulse::default()));
 
@@ -187,14 +190,16 @@ impl Daemon {
     /// Puts another configuration in force: sources, tokens, limits and the broker. What needs a restart is said.
     pub async fn reload(&mut self, loaded: Loaded) {
         let before = Arc::clone(&self.config.borrow());
-        let config = loaded.config;
-        warn_of_restart(&before, &config);
-        self.sources.apply(&config).await;
+        warn_of_restart(&before, &loaded.config);
+        let config = Arc::new(with_fixed_sections(&before, &loaded.config));
+        // First what leaves, then the configuration, then what comes: no source works by another's configuration.
+        self.sources.stop_leaving(&config).await;
+        self.config.send_replace(Arc::clone(&config));
+        self.sources.start_missing(&config);
         if before.mqtt != config.mqtt {
             self.replace_forwarder(&config).await;
         }
         tracing::info!(before = before.version, now = config.version, "configuration reloaded");
-        self.config.send_replace(config);
     }
 
     async fn replace_forwarder(&mut self, config: &Config) {
@@ -231,7 +236,8 @@ impl Daemon {
             );
         }
         self.forwarder.stop().await;
-        self.background.end().await;
+        // They only read and show.
+        let _shown = tokio::time::timeout(BACKGROUND_WAIT, self.background.end()).await;
         self.store.close().await;
     }
 }
@@ -286,7 +292,20 @@ fn start_background(
     group
 }
 
-/// These are fixed when the daemon starts.
+/// The sections that are fixed when the daemon starts stay as they were, in whatever asks for them: a store that changed
+/// its number in the keys and not in the events would count sales twice.
+fn with_fixed_sections(before: &Config, after: &Config) -> Config {
+    Config {
+        gateway: before.gateway.clone(),
+        http: before.http.clone(),
+        terminal_stream: before.terminal_stream.clone(),
+        disk: before.disk.clone(),
+        retention: before.retention.clone(),
+        cards: before.cards.clone(),
+        ..after.clone()
+    }
+}
+
 fn warn_of_restart(before: &Config, after: &Config) {
     let fixed = [
         ("[gateway]", before.gateway == after.gateway),

@@ -54,47 +54,48 @@ impl Sources {
         Self { surroundings, running: BTreeMap::new() }
     }
 
-    /// Starts what is new, stops what is gone, restarts what is different.
-    pub(super) async fn apply(&mut self, config: &Config) {
+    /// Stops what is gone or different in a configuration that is not in force yet.
+    pub(super) async fn stop_leaving(&mut self, config: &Config) {
         let wanted = wanted(config);
-        let leaving: Vec<String> = self
-            .running
-            .iter()
-            .filter(|(id, running)| wanted.get(*id) != Some(&running.settings))
-            .map(|(id, _)| id.clone())
-            .collect();
-        for id in leaving {
-            self.stop(&id).await;
-        }
-        for (id, settings) in wanted {
+        let (leaving, staying) = std::mem::take(&mut self.running)
+            .into_iter()
+            .partition(|(id, running)| wanted.get(id) != Some(&running.settings));
+        self.running = staying;
+        self.stop(leaving).await;
+    }
+
+    /// Starts what a configuration names and does not run yet. It must be in force: what starts here works by it at once.
+    pub(super) fn start_missing(&mut self, config: &Config) {
+        for (id, settings) in wanted(config) {
             if !self.running.contains_key(&id) {
                 self.start(id, settings);
             }
         }
     }
 
-    /// Stops all sources, side by side.
+    /// Stops all sources.
     pub(super) async fn stop_all(&mut self) {
-        self.running.values().for_each(|running| running.stop.cancel());
-        for id in self.running.keys().cloned().collect::<Vec<_>>() {
-            self.stop(&id).await;
-        }
+        let all = std::mem::take(&mut self.running);
+        self.stop(all).await;
     }
 
-    async fn stop(&mut self, id: &str) {
-        let Some(running) = self.running.remove(id) else { return };
-        running.stop.cancel();
-        if let Some(mut task) = running.task
-            && tokio::time::timeout(STOP_WAIT, &mut task).await.is_err()
-        {
-            tracing::warn!(
-                source = id,
-                "the source did not stop in time; what it had not handed over yet, its sender repeats"
-            );
-            task.abort();
+    /// Side by side, within one time for all.
+    async fn stop(&mut self, leaving: BTreeMap<String, Running>) {
+        leaving.values().for_each(|running| running.stop.cancel());
+        let deadline = tokio::time::Instant::now() + STOP_WAIT;
+        for (id, running) in leaving {
+            if let Some(mut task) = running.task
+                && tokio::time::timeout_at(deadline, &mut task).await.is_err()
+            {
+                tracing::warn!(
+                    source = id,
+                    "the source did not stop in time; what it had not handed over yet, its sender repeats"
+                );
+                task.abort();
+            }
+            self.surroundings.board.remove_source(&id);
+            tracing::info!(source = id, "source stopped");
         }
-        self.surroundings.board.remove_source(id);
-        tracing::info!(source = id, "source stopped");
     }
 
     fn start(&mut self, id: String, settings: SourceSettings) {

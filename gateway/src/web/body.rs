@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::body::{Body, HttpBody};
 use axum::http::StatusCode;
 use http_body_util::BodyExt;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 use zeroize::Zeroizing;
 
@@ -23,12 +23,12 @@ pub(super) struct Limit {
     pub(super) seconds: u32,
 }
 
-/// Reads a body whole. The memory for it is taken from `memory` while it is read.
+/// Reads a body whole. The memory for it is taken from `memory`, and given back by the caller once the body is used.
 pub(super) async fn read(
     body: Body,
     limit: Limit,
     memory: &Semaphore,
-) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+) -> Result<(Zeroizing<Vec<u8>>, SemaphorePermit<'_>), Refusal> {
     let declared = body.size_hint();
     let bytes_max = u64::try_from(limit.bytes_max).unwrap_or(u64::MAX);
     if declared.lower() > bytes_max {
@@ -38,13 +38,13 @@ pub(super) async fn read(
     let kibibytes = u32::try_from(expected / 1024 + 1).unwrap_or(u32::MAX);
     let kibibytes = kibibytes.min(u32::try_from(MEMORY_KIBIBYTES).unwrap_or(u32::MAX));
     let deadline = Instant::now() + Duration::from_secs(u64::from(limit.seconds.max(1)));
-    let Ok(Ok(_held)) = timeout_at(deadline, memory.acquire_many(kibibytes)).await else {
+    let Ok(Ok(held)) = timeout_at(deadline, memory.acquire_many(kibibytes)).await else {
         let message = "too many bodies are under way: try again in a moment";
         let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", message);
         return Err(refusal.retry_after(1));
     };
     match timeout_at(deadline, collect(body, limit)).await {
-        Ok(collected) => collected,
+        Ok(collected) => collected.map(|bytes| (bytes, held)),
         Err(_) => Err(Refusal::new(
             StatusCode::REQUEST_TIMEOUT,
             "body-late",

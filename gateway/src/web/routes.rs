@@ -56,7 +56,7 @@ async fn post_sales<I: Intake, S: StatusSource>(
         Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", message)
     })?;
     let limit = Limit { bytes_max: form.bytes_max, seconds: limits.request_seconds };
-    let bytes = body::read(body, limit, &interface.bodies).await?;
+    let (bytes, _memory) = body::read(body, limit, &interface.bodies).await?;
     refuse_blank(&bytes, "sale")?;
     interface.services.board.source_connected(&source, true, "posts over HTTP");
     let input = Input {
@@ -80,7 +80,7 @@ async fn post_edi<I: Intake, S: StatusSource>(
     let (source, _, body) = interface.admit(Role::Partner, request)?;
     let limits = interface.admission.config().limits.clone();
     let limit = Limit { bytes_max: limits.edi_file.as_usize(), seconds: limits.request_seconds };
-    let bytes = body::read(body, limit, &interface.bodies).await?;
+    let (bytes, _memory) = body::read(body, limit, &interface.bodies).await?;
     refuse_blank(&bytes, "interchange")?;
     interface.services.board.source_connected(&source, true, "sends over HTTP");
     let input = Input {

@@ -74,8 +74,7 @@ fn origin(sale: &Sale, context: &Context<'_>, findings: &mut Findings) {
             &sale.store,
         ));
     }
-    let terminal = context.config.terminals.iter().find(|terminal| terminal.id == context.source);
-    if terminal.is_some_and(|terminal| terminal.id != sale.terminal) {
+    if context.source != sale.terminal {
         findings.add(compared(
             error(
                 "foreign-terminal",

@@ -24,7 +24,7 @@ use self::lines::{Lines, Next};
 use super::{SaleResult, refusal, refusal_of, with_conflicts_named};
 use crate::admission::Admission;
 use crate::clock::Clock;
-use crate::config::Limits;
+use crate::config::{Limits, Terminal};
 use crate::pipeline::{Intake, ItemStatus, Taken};
 use crate::source::{Input, Media};
 use crate::telemetry::board::Board;
@@ -77,9 +77,10 @@ impl<I: Intake> Stream<I> {
     ) {
         let limits = self.admission.config().limits.clone();
         let mut lines = Lines::new(io, limits.sale.as_usize());
-        let Some(source) = self.greet(&mut lines, peer, &limits, stop).await else { return };
+        let Some(who) = self.greet(&mut lines, peer, &limits, stop).await else { return };
+        let source = who.id.clone();
         self.arrived(&source, peer);
-        let outcome = self.converse(&mut lines, &source, &limits, stop).await;
+        let outcome = self.converse(&mut lines, &who, &limits, stop).await;
         debug!(source, outcome, "terminal stream ended");
         self.left(&source);
     }
@@ -91,7 +92,7 @@ impl<I: Intake> Stream<I> {
         peer: SocketAddr,
         limits: &Limits,
         stop: &CancellationToken,
-    ) -> Option<String> {
+    ) -> Option<Terminal> {
         let wait = Duration::from_secs(TOKEN_SECONDS.min(u64::from(limits.request_seconds)));
         let hello = async {
             match timeout(wait, lines.first(TOKEN_LINE_MAX)).await {
@@ -106,7 +107,8 @@ impl<I: Intake> Stream<I> {
         };
         let terminal = match &hello {
             Ok(Some(hello)) => {
-                self.admission.identify(hello.token.as_bytes()).and_then(|who| who.terminal)
+                let who = self.admission.identify(hello.token.as_bytes());
+                who.and_then(|who| who.terminal).and_then(|id| self.configured(&id))
             }
             Ok(None) | Err(_) => None,
         };
@@ -127,7 +129,7 @@ impl<I: Intake> Stream<I> {
     async fn converse(
         &self,
         lines: &mut Lines<impl AsyncRead + AsyncWrite + Unpin>,
-        source: &str,
+        who: &Terminal,
         limits: &Limits,
         stop: &CancellationToken,
     ) -> &'static str {
@@ -139,7 +141,10 @@ impl<I: Intake> Stream<I> {
                 next = lines.next(Duration::from_secs(IDLE_SECONDS), whole_line) => next,
             };
             let (answer, end) = match next {
-                Next::Batch { bytes, count } => (self.take(source, bytes, count).await, None),
+                Next::Batch { .. } if self.configured(&who.id).as_ref() != Some(who) => {
+                    (told("token", REVOKED), Some("no longer configured"))
+                }
+                Next::Batch { bytes, count } => (self.take(&who.id, bytes, count).await, None),
                 Next::Cut => (told("line-cut", CUT), Some("cut within a line")),
                 Next::Slow => (told("line-late", LATE), Some("a line was too slow")),
                 Next::TooLong => {
@@ -156,6 +161,11 @@ impl<I: Intake> Stream<I> {
                 return end;
             }
         }
+    }
+
+    /// The terminal as it is configured now: a reload may have taken its token away.
+    fn configured(&self, id: &str) -> Option<Terminal> {
+        self.admission.config().terminals.iter().find(|terminal| terminal.id == id).cloned()
     }
 
     /// Takes a batch as one capture; the results, one a line.
@@ -205,6 +215,7 @@ impl<I: Intake> Stream<I> {
     }
 }
 
+const REVOKED: &str = "this terminal's token is not valid any more; nothing of these lines was kept: send them again with the new token";
 const CUT: &str = "the connection ended within a line; nothing of the line was taken: end each sale with a line feed and send it again";
 const LATE: &str =
     "a line was not whole in time; nothing of it was taken: connect and send it again";
