@@ -56,10 +56,15 @@ fn crash(rounds: u64, seed: u64) {
     let stop = Arc::new(AtomicBool::new(false));
     let senders = senders::start(&site, scanner, &stop);
     let began = Instant::now();
-    kill_at_random(&mut gateway, &mut broker, rounds, seed);
+    let starts = kill_at_random(&mut gateway, &mut broker, rounds, seed);
     stop.store(true, Ordering::Relaxed);
     let sent = join(senders);
     println!("{} in {:.1} s", sent.summary(), began.elapsed().as_secs_f64());
+    println!(
+        "ready after {:?} at the first start, {:?} at the last",
+        starts.first(),
+        starts.last()
+    );
 
     wait_until_settled(&site, &witness, &sent);
     verdict::files(&site, &sent);
@@ -69,25 +74,35 @@ fn crash(rounds: u64, seed: u64) {
     assert_eq!(verify.code, 0, "verify: {}{}", verify.stdout, verify.stderr);
 }
 
-fn kill_at_random(gateway: &mut Gateway, broker: &mut Broker, rounds: u64, seed: u64) {
+/// How long each start took.
+fn kill_at_random(
+    gateway: &mut Gateway,
+    broker: &mut Broker,
+    rounds: u64,
+    seed: u64,
+) -> Vec<Duration> {
+    let mut starts = Vec::new();
     let mut random = SmallRng::seed_from_u64(seed);
     for _ in 0..rounds {
         // Also right after the start, while the journal is being opened and the backlog goes out.
         thread::sleep(Duration::from_millis(random.random_range(0..800)));
         gateway.kill();
         match random.random_range(0..6) {
-            0 => broker.restart(),
             1 => {
                 broker.stop();
                 gateway.resume();
                 thread::sleep(Duration::from_millis(random.random_range(0..300)));
                 broker.resume();
-                continue;
             }
-            _ => {}
+            0 => {
+                broker.restart();
+                gateway.resume();
+            }
+            _ => gateway.resume(),
         }
-        gateway.resume();
+        starts.push(gateway.ready_after);
     }
+    starts
 }
 
 fn join(senders: Vec<JoinHandle<Sent>>) -> Sent {
