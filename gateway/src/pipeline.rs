@@ -54,6 +54,9 @@ pub struct Pipeline {
 impl Intake for Pipeline {
     async fn take(&self, input: Input) -> Result<Taken, StoreError> {
         self.store.accepting()?;
+        if let Some(taken) = self.taken_before(&input).await? {
+            return Ok(taken);
+        }
         let config = Arc::clone(&self.config.borrow());
         let control_number = self.control_number(&input).await?;
 
@@ -61,7 +64,7 @@ impl Intake for Pipeline {
         let context = capture.context(&config, control_number);
         let interpretation = interpret(&capture, &context);
         let linked = linking::link(interpretation, &self.store, &self.keys).await?;
-        let (new_capture, items) = compose::compose(capture, linked, &config)?;
+        let (new_capture, items) = compose::compose(capture, linked, 0, &config)?;
         let replies = new_capture.replies.clone();
         let origin = (new_capture.source.clone(), new_capture.channel);
         let receipt = self.store.commit(new_capture).await?;
@@ -84,6 +87,14 @@ impl Pipeline {
         config: watch::Receiver<Arc<Config>>,
     ) -> Self {
         Self { store, board, clock, keys, config }
+    }
+
+    /// A commit that failed may have held, so that an input which is offered again is there already: all of it, since a
+    /// capture is one commit.
+    async fn taken_before(&self, input: &Input) -> Result<Option<Taken>, StoreError> {
+        let Some(capture) = input.id else { return Ok(None) };
+        let there = self.store.has_capture(capture).await?;
+        Ok(there.then(|| Taken { capture, items: Vec::new(), replies: Vec::new() }))
     }
 
     /// Only EDI earns acknowledgements, and each needs a control number that was never used before.
@@ -126,7 +137,7 @@ fn our_fault() -> Quality {
 pub struct Taken {
     /// The capture's id.
     pub capture: Ulid,
-    /// What became of each item, in input order.
+    /// What became of each item, in input order. Empty for an input that was there already, by its id.
     pub items: Vec<TakenItem>,
     /// Acknowledgements that the input earned: committed with it.
     pub replies: Vec<Reply>,
@@ -159,3 +170,6 @@ pub enum ItemStatus {
     /// Understood, and nothing to record.
     Noted,
 }
+
+#[cfg(test)]
+mod tests;

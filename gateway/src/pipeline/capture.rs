@@ -2,7 +2,6 @@
 //! gateway has seen a card number.
 
 use jiff::Timestamp;
-use rand::Rng;
 use sha2::{Digest, Sha256};
 use tillgate_parsers::redact::{self, Place, Redacted};
 use tillgate_record::{Channel, Quality, Severity};
@@ -10,11 +9,14 @@ use ulid::Ulid;
 
 use crate::config::Config;
 use crate::normalize::{Body, Context, Item};
-use crate::source::{FileStamp, Input, Media};
+use crate::source::{FileStamp, Input, Media, new_id};
 
 /// One input as received, less card data.
 pub(super) struct Capture {
     pub(super) id: Ulid,
+    /// The capture that this one corrects, or itself, and when that was whole: a reading is named after it, and a
+    /// record without a time of its own gets its time.
+    pub(super) original: (Ulid, Timestamp),
     pub(super) source: String,
     pub(super) channel: Channel,
     pub(super) media: Media,
@@ -34,15 +36,18 @@ impl Capture {
             Media::Edi => redact::edi(&input.bytes),
         };
         let raw = bytes.into_owned();
+        let id = input.id.unwrap_or_else(|| new_id(now));
+        let received_at = as_stored(input.received_at);
         Self {
-            id: new_id(now),
+            id,
+            original: (id, received_at),
             sha256: Sha256::digest(&raw).into(),
             card_data: found,
             raw,
             source: input.source,
             channel: input.channel,
             media: input.media,
-            received_at: input.received_at,
+            received_at,
             file: input.file,
         }
     }
@@ -58,8 +63,13 @@ impl Capture {
         config: &'a Config,
         control_number: Option<u32>,
     ) -> Context<'a> {
-        Context { config, source: &self.source, received_at: self.received_at, control_number }
+        Context { config, source: &self.source, received_at: self.original.1, control_number }
     }
+}
+
+/// The journal keeps microseconds. A record says the same when its input is read again from there.
+fn as_stored(moment: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(moment.as_microsecond()).unwrap_or(moment)
 }
 
 /// Tells the sender where card data was: at the document that held it. Sales are told by their own normalizer, which
@@ -98,10 +108,4 @@ fn card_data_finding(place: &Place) -> Quality {
         expected: None,
         found: Some(place.masked.clone()),
     }
-}
-
-/// Captures sort by the time of their arrival; 80 random bits keep two of the same millisecond apart.
-fn new_id(now: Timestamp) -> Ulid {
-    let milliseconds = u64::try_from(now.as_millisecond()).unwrap_or(0);
-    Ulid::from_parts(milliseconds, rand::rng().random())
 }

@@ -17,17 +17,19 @@ use crate::store::{NewCapture, NewItem, NewRecord, Outcome, Receipt, StoreError}
 /// zstd's fastest ordinary level: sales compress five to ten times at it, and the writer waits for the disk, not for us.
 const COMPRESSION_LEVEL: i32 = 1;
 
-/// The rows of an input, and what its sender will hear of each item once they are committed.
+/// The rows of an input, and what its sender will hear of each item once they are committed. `first_item` is the
+/// position of the first item in its input.
 pub(super) fn compose(
     capture: Capture,
     linked: Linked,
+    first_item: u32,
     config: &Config,
 ) -> Result<(NewCapture, Vec<TakenItem>), StoreError> {
     let origin = Origin { capture: &capture, parser: linked.parser, config };
     let (rows, answers) = linked
         .items
         .into_iter()
-        .zip(0..)
+        .zip(first_item..)
         .map(|(item, position)| origin.item(item, position))
         .collect::<Result<Vec<_>, _>>()?
         .into_iter()
@@ -149,7 +151,7 @@ impl Origin<'_> {
                 store: self.config.gateway.store.clone(),
                 lane,
                 device: self.capture.source.clone(),
-                read_at: self.capture.received_at.to_string(),
+                read_at: self.capture.original.1.to_string(),
                 link,
                 provenance,
                 quality,
@@ -181,7 +183,7 @@ struct Identity {
 impl Identity {
     fn of(body: &Body, origin: &Origin<'_>) -> Self {
         let gateway = &origin.config.gateway;
-        let received = origin.capture.received_at.to_string();
+        let received = origin.capture.original.1.to_string();
         match body {
             Body::Sale(sale) => Self {
                 event_type: EventType::Sale,
@@ -207,7 +209,7 @@ impl Identity {
                 time: received,
             },
             Body::Reading { .. } => {
-                let capture = origin.capture.id.to_string();
+                let capture = origin.capture.original.0.to_string();
                 let key = IdempotencyKey::of_reading(
                     &gateway.org,
                     &gateway.store,

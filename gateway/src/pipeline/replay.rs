@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tillgate_record::Quality;
 use zeroize::Zeroizing;
 
 use super::capture::Capture;
 use super::{Pipeline, compose, interpret, linking};
 use crate::source::Input;
-use crate::store::{NewItem, Outcome, ShownEntry, StoreError, StoredCapture};
+use crate::store::{NewItem, Outcome, Replay, StoreError, StoredCapture};
 
 /// How an entry is to be tried again.
 #[derive(Debug, Clone, Copy)]
@@ -63,46 +64,57 @@ pub struct Replayed {
 impl Pipeline {
     /// Tries a quarantine entry again.
     pub async fn replay(&self, attempt: Attempt<'_>) -> Result<Replayed, ReplayError> {
-        let entry = self.store.quarantine_show(attempt.entry).await?;
-        refuse_silent_correction(&entry, attempt)?;
-        let stored = self.store.capture_raw(&entry.entry.capture).await?;
-        let position = if attempt.content.is_some() { 0 } else { entry.entry.item as usize };
-        let capture = Capture::again(stored, attempt.content);
+        let entry = self.store.quarantine_show(attempt.entry).await?.entry;
+        let stored = self.store.capture_raw(&entry.capture).await?;
+        let (position, capture) = match attempt.content {
+            None => (entry.item, Capture::again(stored)),
+            Some(content) => (0, Capture::corrected(stored, content, self.clock.now())),
+        };
 
         let config = Arc::clone(&self.config.borrow());
         let mut interpretation = interpret(&capture, &capture.context(&config, None));
-        let found = interpretation.items.len();
-        if position >= found || (attempt.content.is_some() && found != 1) {
-            return Err(ReplayError::NoSuchItem { found, wanted: position });
+        let (found, wanted) = (interpretation.items.len(), position as usize);
+        if wanted >= found || (attempt.content.is_some() && found != 1) {
+            return Err(ReplayError::NoSuchItem { found, wanted });
         }
-        interpretation.items = vec![interpretation.items.swap_remove(position)];
+        interpretation.items = vec![interpretation.items.swap_remove(wanted)];
         interpretation.replies.clear();
 
         let linked = linking::link(interpretation, &self.store, &self.keys).await?;
-        let (rows, answers) = compose::compose(capture, linked, &config)?;
-        let item = rows.items.into_iter().next().unwrap_or(NewItem::Noted);
-        let findings = answers.into_iter().flat_map(|answer| answer.findings).collect();
-        let outcome = self.store.commit_replay(attempt.entry, item, attempt.by).await?;
-        Ok(Replayed { outcome, findings })
+        let (mut rows, answers) = compose::compose(capture, linked, position, &config)?;
+        let replay = Replay {
+            entry: attempt.entry.to_owned(),
+            item: rows.items.pop().unwrap_or(NewItem::Noted),
+            replacement: attempt.content.map(|_| rows),
+            as_correction: attempt.as_correction,
+            by: attempt.by.to_owned(),
+        };
+        match self.store.commit_replay(replay).await? {
+            Outcome::Conflict { entry } => Err(ReplayError::Conflict { entry }),
+            outcome => {
+                let findings = answers.into_iter().flat_map(|answer| answer.findings).collect();
+                Ok(Replayed { outcome, findings })
+            }
+        }
     }
-}
-
-fn refuse_silent_correction(entry: &ShownEntry, attempt: Attempt<'_>) -> Result<(), ReplayError> {
-    let is_conflict = entry.entry.findings.iter().any(|finding| finding.rule == "conflict");
-    if is_conflict && !attempt.as_correction && attempt.content.is_none() {
-        return Err(ReplayError::Conflict { entry: attempt.entry.to_owned() });
-    }
-    Ok(())
 }
 
 impl Capture {
-    /// The capture as it was, or with corrected content, which may hold card data again.
-    fn again(stored: StoredCapture, content: Option<&[u8]>) -> Self {
+    /// The capture as it was.
+    fn again(stored: StoredCapture) -> Self {
         let StoredCapture { id, source, channel, media, received_at, raw, .. } = stored;
-        let bytes = Zeroizing::new(content.map_or(raw, <[u8]>::to_vec));
-        let input = Input { source, channel, media, bytes, received_at, file: None };
-        let mut capture = Self::without_card_data(input, received_at);
-        capture.id = id;
+        let bytes = Zeroizing::new(raw);
+        let input = Input { source, channel, media, bytes, received_at, id: Some(id), file: None };
+        Self::without_card_data(input, received_at)
+    }
+
+    /// Corrected content, which may hold card data again: a capture of its own, received now.
+    fn corrected(stored: StoredCapture, content: &[u8], now: Timestamp) -> Self {
+        let StoredCapture { id, source, channel, media, received_at, .. } = stored;
+        let bytes = Zeroizing::new(content.to_vec());
+        let input = Input { source, channel, media, bytes, received_at: now, id: None, file: None };
+        let mut capture = Self::without_card_data(input, now);
+        capture.original = (id, received_at);
         capture
     }
 }

@@ -8,7 +8,9 @@ pub mod lanes;
 pub mod terminals;
 
 use jiff::Timestamp;
+use rand::Rng;
 use tillgate_record::Channel;
+use ulid::Ulid;
 use zeroize::Zeroizing;
 
 /// One input as it arrived, before card data was cut out of it.
@@ -25,8 +27,16 @@ pub struct Input {
     pub bytes: Zeroizing<Vec<u8>>,
     /// When the last byte was there.
     pub received_at: Timestamp,
+    /// The capture's id, from a source that offers an input again after a failure: the failed commit may have held.
+    pub id: Option<Ulid>,
     /// The file it was, so that a crash between commit and move cannot take it twice.
     pub file: Option<FileStamp>,
+}
+
+/// A new capture's id. Captures sort by the time of their arrival; 80 random bits keep two of the same millisecond apart.
+pub(crate) fn new_id(now: Timestamp) -> Ulid {
+    let milliseconds = u64::try_from(now.as_millisecond()).unwrap_or(0);
+    Ulid::from_parts(milliseconds, rand::rng().random())
 }
 
 /// How the bytes of an input are to be read. The name is stored with the capture and decides how it is replayed.

@@ -79,23 +79,31 @@ impl Group {
     }
 
     /// Adds a capture with all that it became.
-    pub(super) fn add(&mut self, capture: NewCapture) {
+    pub(super) fn add(&mut self, mut capture: NewCapture) {
         let id = capture.id.to_string();
-        let received_us = capture.received_at.as_microsecond();
         let mut place = Place {
             capture_id: &id,
             capture: self.after.next_capture,
             item: 0,
-            received_us,
+            received_us: capture.received_at.as_microsecond(),
             source: &capture.source,
             channel: capture.channel.as_str(),
         };
         let first_sequence = self.after.next_sequence;
         let mut outcomes = Vec::with_capacity(capture.items.len());
-        for item in capture.items {
+        for item in std::mem::take(&mut capture.items) {
             outcomes.push(self.item(&place, item));
             place.item += 1;
         }
+        let capture_id = capture.id;
+        self.keep(capture, first_sequence, &outcomes);
+        self.receipts.push(Receipt { capture: capture_id, outcomes });
+    }
+
+    /// Adds a capture whose items became `outcomes`, with records from `first_sequence` on.
+    pub(super) fn keep(&mut self, capture: NewCapture, first_sequence: i64, outcomes: &[Outcome]) {
+        let id = capture.id.to_string();
+        let received_us = capture.received_at.as_microsecond();
         for reply in capture.replies {
             let inline = capture.channel != Channel::EdiFolder;
             let of = CaptureOf {
@@ -116,7 +124,7 @@ impl Group {
             media: capture.media.as_str().to_owned(),
             received_us,
             sha256: capture.sha256.to_vec(),
-            counts: count(&outcomes),
+            counts: count(outcomes),
             first_sequence,
             config_version: capture.config_version,
             raw_bytes: i64::try_from(capture.raw_bytes).unwrap_or(i64::MAX),
@@ -129,7 +137,6 @@ impl Group {
             self.after.capture_chain = row.checksum;
             self.after.next_capture += 1;
         }
-        self.receipts.push(Receipt { capture: capture.id, outcomes });
     }
 
     fn capture_row(&self, mut row: CaptureRow) -> CaptureRow {
@@ -243,7 +250,7 @@ fn count(outcomes: &[Outcome]) -> Counts {
     counts
 }
 
-fn conflict(known: &Known, new: &NewRecord) -> Quality {
+pub(super) fn conflict(known: &Known, new: &NewRecord) -> Quality {
     Quality {
         rule: "conflict".to_owned(),
         severity: Severity::Error,

@@ -11,19 +11,20 @@ use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqlitePool;
 use tillgate_record::{Quality, Severity};
 use tokio::sync::watch;
+use ulid::Ulid;
 
 use super::disk::Disk;
 use super::files::PendingReply;
-use super::job::{Chore, Job, Queue, Replay};
-use super::open::{self, OpenError};
+use super::job::{Chore, Job, Queue};
+use super::open::{self, OpenError, Opened};
 use super::outbox::Envelope;
 use super::quarantine::{self, Entry, ShownEntry};
 use super::read::{self, Figures, RecentRecord, StoredCapture};
 use super::row::{signed, unsigned};
 use super::writer::Writer;
 use super::{
-    CustomerEntry, KeyHit, NewCapture, NewItem, Outcome, Product, Pruned, Receipt, StoreError,
-    StoreOptions, directory, files,
+    CustomerEntry, KeyHit, NewCapture, NewItem, Outcome, Product, Pruned, Receipt, Replay,
+    StoreError, StoreOptions, directory, files,
 };
 use crate::clock::Clock;
 use crate::customer::CustomerKey;
@@ -62,6 +63,32 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    /// What a journal says when it is opened.
+    pub(super) async fn of(
+        opened: &mut Opened,
+        options: &StoreOptions,
+    ) -> Result<Self, sqlx::Error> {
+        let disk = Disk::new(&opened.path, options.budget);
+        disk.measure(&mut opened.connection).await?;
+        let filled = directory::is_filled(&mut opened.connection).await?;
+        let counters = &opened.counters;
+        Ok(Self {
+            newest: watch::Sender::new(unsigned(counters.newest())),
+            acknowledged: AtomicU64::new(unsigned(counters.acknowledged)),
+            disk,
+            envelope: Envelope {
+                source: format!("/{}/{}/{}", options.org, options.store, options.gateway),
+                incarnation: u32::try_from(counters.incarnation).unwrap_or(u32::MAX),
+            },
+            stopping: AtomicBool::new(false),
+            healthy: AtomicBool::new(true),
+            directory_version: AtomicU64::new(unsigned(counters.directory_version)),
+            catalog_version: AtomicU64::new(unsigned(counters.catalog_version)),
+            has_customers: AtomicBool::new(filled.0),
+            has_products: AtomicBool::new(filled.1),
+        })
+    }
+
     pub(super) fn acknowledged(&self) -> u64 {
         self.acknowledged.load(Ordering::Acquire)
     }
@@ -82,26 +109,10 @@ impl Store {
         pulse: Arc<Pulse>,
     ) -> Result<Self, OpenError> {
         let mut opened = open::open(&options.data_dir).await?;
-        let failed = |source| OpenError::Database { path: opened.path.clone(), source };
-        let disk = Disk::new(&opened.path, options.budget);
-        disk.measure(&mut opened.connection).await.map_err(failed)?;
-        let filled = directory::is_filled(&mut opened.connection).await.map_err(failed)?;
-        let counters = &opened.counters;
-        let shared = Arc::new(Shared {
-            newest: watch::Sender::new(unsigned(counters.newest())),
-            acknowledged: AtomicU64::new(unsigned(counters.acknowledged)),
-            disk,
-            envelope: Envelope {
-                source: format!("/{}/{}/{}", options.org, options.store, options.gateway),
-                incarnation: u32::try_from(counters.incarnation).unwrap_or(u32::MAX),
-            },
-            stopping: AtomicBool::new(false),
-            healthy: AtomicBool::new(true),
-            directory_version: AtomicU64::new(unsigned(counters.directory_version)),
-            catalog_version: AtomicU64::new(unsigned(counters.catalog_version)),
-            has_customers: AtomicBool::new(filled.0),
-            has_products: AtomicBool::new(filled.1),
-        });
+        let shared = Shared::of(&mut opened, &options).await;
+        let shared = Arc::new(
+            shared.map_err(|source| OpenError::Database { path: opened.path.clone(), source })?,
+        );
         let (queue, jobs) = Queue::new();
         let readers = opened.readers.clone();
         let writer = Writer::new(opened, Arc::clone(&shared), options.retention, clock, pulse);
@@ -256,16 +267,19 @@ impl Store {
         self.queue.chore(|answer| Chore::Discard(id, by, answer)).await
     }
 
-    /// An entry is tried again with this result. A conflict becomes the next version of its key; what still cannot
-    /// become a record stays open with its new findings.
-    pub async fn commit_replay(
-        &self,
-        entry: &str,
-        item: NewItem,
-        by: &str,
-    ) -> Result<Outcome, StoreError> {
-        let replay = Replay { entry: entry.to_owned(), item: checked(item)?, by: by.to_owned() };
-        self.queue.chore(|answer| Chore::Replay(Box::new(replay), answer)).await
+    /// An entry is tried again. What still cannot become a record stays open with its new findings, and so does a
+    /// conflict, unless the replay is a correction.
+    pub async fn commit_replay(&self, mut replay: Replay) -> Result<Outcome, StoreError> {
+        replay.item = checked(replay.item)?;
+        let bytes = replay.replacement.as_ref().map_or(0, NewCapture::bytes);
+        self.queue.ask(bytes, |answer| Job::Chore(Chore::Replay(Box::new(replay), answer))).await
+    }
+
+    /// Whether this capture is committed.
+    pub async fn has_capture(&self, capture: Ulid) -> Result<bool, StoreError> {
+        let mut reader = self.reader("look a capture up").await?;
+        let there = read::has_capture(&mut reader, &capture.to_string()).await;
+        there.map_err(StoreError::failed("look a capture up"))
     }
 
     /// A capture with its whole input.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
-use super::{CustomerEntry, NewCapture, NewItem, Outcome, Product, Pruned, Receipt, StoreError};
+use super::{CustomerEntry, NewCapture, Outcome, Product, Pruned, Receipt, Replay, StoreError};
 use crate::source::FileStamp;
 
 /// Most jobs that wait.
@@ -42,14 +42,6 @@ pub(super) enum Chore {
     Products(Vec<Product>, Answer<u64>),
     Prune(Answer<Pruned>),
     Close(Answer<()>),
-}
-
-/// A quarantine entry that is tried again.
-#[derive(Debug)]
-pub(super) struct Replay {
-    pub(super) entry: String,
-    pub(super) item: NewItem,
-    pub(super) by: String,
 }
 
 /// A job in the queue, with the room that it takes.

@@ -104,6 +104,22 @@ pub struct NewRecord {
     pub data: Vec<u8>,
 }
 
+/// A quarantine entry that is tried again.
+#[derive(Debug, Clone)]
+pub struct Replay {
+    /// The entry.
+    pub entry: String,
+    /// What became of its item.
+    pub item: NewItem,
+    /// The corrected input that `item` was read from, without items of its own; none where the entry's input was
+    /// read again. It is kept as a capture once something has become of it.
+    pub replacement: Option<NewCapture>,
+    /// A conflict becomes the next version of its record.
+    pub as_correction: bool,
+    /// Who wants it.
+    pub by: String,
+}
+
 /// What was committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
@@ -140,7 +156,7 @@ pub enum Outcome {
     Noted,
 }
 
-/// Why the store did not do what it was asked. In each case nothing was committed.
+/// Why the store did not do what it was asked. In each case but [`StoreError::Failed`] nothing was committed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The disk budget is spent.
@@ -169,7 +185,7 @@ pub enum StoreError {
     /// The daemon is stopping.
     #[error("the gateway is stopping")]
     Stopping,
-    /// The commit failed.
+    /// The commit failed. It may have held after all, where the journal could not be opened again to look.
     #[error("the store failed to {operation}")]
     Failed {
         /// What was attempted.

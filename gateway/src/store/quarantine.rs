@@ -3,16 +3,16 @@
 //! An entry is about one item of a capture. It is open, then replayed or discarded, and says by whom.
 
 use std::collections::BTreeMap;
+use std::slice;
 
 use serde::{Deserialize, Serialize};
 use sqlx::{Row, SqliteConnection};
 use tillgate_record::{Quality, Severity};
 
 use super::counters::Counters;
-use super::group::{Group, Known, KnownKeys, Place, findings_json, known_key, new_entry};
-use super::job::Replay;
+use super::group::{Group, Known, KnownKeys, Place, conflict, findings_json, known_key, new_entry};
 use super::row::{ENTRY_COLUMNS, EntryRow, moment, unsigned};
-use super::{NewItem, NewRecord, Outcome, StoreError};
+use super::{NewCapture, NewItem, NewRecord, Outcome, Replay, StoreError};
 use crate::forward::Notice;
 
 /// An entry as a list shows it.
@@ -196,49 +196,79 @@ pub(super) async fn replay(
     now_us: i64,
 ) -> Result<(Counters, Outcome), StoreError> {
     let failed = || StoreError::failed("replay an entry");
-    let mut row = open_entry(connection, &replay.entry).await?;
+    let Replay { entry, item, replacement, as_correction, by } = replay;
+    let mut row = open_entry(connection, &entry).await?;
     let mut group = Group::new(counters, KnownKeys::new());
-    let outcome = match replay.item {
+    let outcome = match item {
         NewItem::Quarantine(findings) => {
             row.findings = findings_json(&findings);
-            Outcome::Quarantined { entry: row.entry.clone() }
+            Outcome::Quarantined { entry }
         }
         NewItem::Noted => Outcome::Noted,
         NewItem::Record(record) => {
             let known = known_key(connection, &record.key).await.map_err(failed())?;
-            replay_record(&mut group, &mut row, record, known.as_ref())
+            match version_of(known.as_ref(), &record, &row, as_correction) {
+                Ok(version) => {
+                    replay_record(&mut group, &mut row, replacement.as_ref(), record, version)
+                }
+                Err(refused) => {
+                    if let (Outcome::Conflict { .. }, Some(known)) = (&refused, &known) {
+                        row.findings = findings_json(&[conflict(known, &record)]);
+                    }
+                    refused
+                }
+            }
         }
     };
     let row = match outcome {
-        Outcome::Quarantined { .. } => row.sealed(),
-        _ => close(row, "replayed", format!("replayed by {}", replay.by), now_us),
+        Outcome::Quarantined { .. } | Outcome::Conflict { .. } => row.sealed(),
+        Outcome::Accepted { .. } | Outcome::Duplicate { .. } | Outcome::Noted => {
+            if let Some(replacement) = replacement {
+                group.keep(replacement, counters.next_sequence, slice::from_ref(&outcome));
+            }
+            close(row, "replayed", format!("replayed by {by}"), now_us)
+        }
     };
     group.entries.push(row);
     group.write(connection).await.map_err(failed())?;
     Ok((group.after, outcome))
 }
 
-/// A key that is known with the same content was accepted meanwhile. With other content a person has now said that
-/// this one is right: it becomes the next version, with an event id of its own. What the broker refused becomes the
-/// next version in any case, since the version before never went out.
+/// A key that is known with the same content was accepted meanwhile; other content needs a person who says that this
+/// one is right. It then becomes the next version, with an event id of its own. What the broker refused becomes the next
+/// version in any case, since the version before never went out.
+fn version_of(
+    known: Option<&Known>,
+    record: &NewRecord,
+    row: &EntryRow,
+    as_correction: bool,
+) -> Result<u32, Outcome> {
+    let Some(known) = known else { return Ok(1) };
+    let parked = row.parked.is_some();
+    if known.content == record.content && !parked {
+        return Err(Outcome::Duplicate { sequence: unsigned(known.sequence) });
+    }
+    if !parked && !as_correction {
+        return Err(Outcome::Conflict { entry: row.entry.clone() });
+    }
+    Ok(u32::try_from(known.version + 1).unwrap_or(u32::MAX))
+}
+
+/// The record belongs to the capture that it was read from.
 fn replay_record(
     group: &mut Group,
     row: &mut EntryRow,
+    replacement: Option<&NewCapture>,
     record: NewRecord,
-    known: Option<&Known>,
+    version: u32,
 ) -> Outcome {
-    let version = match known {
-        Some(known) if known.content == record.content && row.parked.is_none() => {
-            return Outcome::Duplicate { sequence: unsigned(known.sequence) };
-        }
-        Some(known) => u32::try_from(known.version + 1).unwrap_or(u32::MAX),
-        None => 1,
-    };
+    let id = replacement.map(|replacement| replacement.id.to_string());
     let place = Place {
-        capture_id: capture_of(&row.entry),
-        capture: row.capture,
-        item: row.item,
-        received_us: row.received_us,
+        capture_id: id.as_deref().unwrap_or_else(|| capture_of(&row.entry)),
+        capture: replacement.map_or(row.capture, |_| group.after.next_capture),
+        item: replacement.map_or(row.item, |_| 0),
+        received_us: replacement
+            .map_or(row.received_us, |replacement| replacement.received_at.as_microsecond()),
         source: &row.source,
         channel: &row.channel,
     };
@@ -274,7 +304,8 @@ pub(super) async fn park(
         channel: &channel,
     };
     let mut entry = new_entry(&place, &[parked_finding(&row.try_get::<String, _>(6)?, reason)]);
-    entry.entry.push_str("-refused");
+    // A version that is refused in its turn has an entry of its own: the one before says what it became.
+    entry.entry.push_str(&format!("-refused-{sequence}"));
     entry.parked = Some(sequence);
     EntryRow::write(connection, &[entry.sealed()]).await
 }

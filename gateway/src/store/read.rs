@@ -120,6 +120,15 @@ pub(super) async fn recent_records(
         .collect()
 }
 
+/// Whether a capture is there.
+pub(super) async fn has_capture(
+    connection: &mut SqliteConnection,
+    id: &str,
+) -> Result<bool, sqlx::Error> {
+    const SQL: &str = "SELECT EXISTS (SELECT 1 FROM capture WHERE id = ?)";
+    sqlx::query_scalar(SQL).bind(id).fetch_one(connection).await
+}
+
 /// The row of a capture.
 pub(super) async fn capture_row(
     connection: &mut SqliteConnection,

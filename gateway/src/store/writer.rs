@@ -17,13 +17,14 @@ use tokio::time::timeout;
 use super::counters::Counters;
 use super::group::{Group, known_keys};
 use super::handle::Shared;
-use super::job::{Answer, Chore, Job, Queued, Replay};
+use super::job::{Answer, Chore, Job, Queued};
 use super::lock::Lock;
 use super::open::{Opened, begin, connect};
 use super::prune::{self, Limits, Pruned};
 use super::row::{signed, unsigned};
 use super::{
-    CustomerEntry, NewCapture, Outcome, Product, Receipt, StoreError, directory, files, quarantine,
+    CustomerEntry, NewCapture, Outcome, Product, Receipt, Replay, StoreError, directory, files,
+    quarantine,
 };
 use crate::clock::Clock;
 use crate::config::Retention;
@@ -155,6 +156,7 @@ impl Writer {
             }
             Err(error) => {
                 tracing::error!(error = %error, "captures were refused: the commit failed twice");
+                self.shared.healthy.store(false, Ordering::Relaxed);
                 let source = Arc::new(error);
                 for answer in answers {
                     let (operation, source) = ("commit", Arc::clone(&source));
@@ -173,7 +175,8 @@ impl Writer {
                 known_keys(self.connected().await?, &captures).await?
             }
         };
-        let mut group = Group::new(self.current(), known);
+        let (_, before) = self.connected_with_counters().await?;
+        let mut group = Group::new(before, known);
         captures.into_iter().for_each(|capture| group.add(capture));
         self.write_group(&group).await?;
         #[expect(clippy::cast_precision_loss, reason = "a group has some thousand records")]
@@ -201,17 +204,21 @@ impl Writer {
         let second = write(self.connected().await?, group).await;
         if second.is_err() {
             Metric::StoreErrors.add(1, &[("kind", "commit")]);
-            self.shared.healthy.store(false, Ordering::Relaxed);
             // What the failed commit left behind is looked at before anything else is written.
             self.reconnect().await?;
         }
         second
     }
 
-    /// The counters with the forwarder's cursor of this moment.
-    fn current(&self) -> Counters {
+    /// The connection, and the counters with the forwarder's cursor of this moment. Together, since the counters in
+    /// memory may be behind the disk until a connection that was lost is open again.
+    async fn connected_with_counters(
+        &mut self,
+    ) -> Result<(&mut SqliteConnection, Counters), sqlx::Error> {
         let acknowledged = i64::try_from(self.shared.acknowledged()).unwrap_or(i64::MAX);
-        Counters { acknowledged, ..self.counters }
+        self.connected().await?;
+        let counters = Counters { acknowledged, ..self.counters };
+        Ok((self.connected().await?, counters))
     }
 
     /// A commit held: its numbers count from now on, and the forwarder hears of it.
@@ -246,6 +253,9 @@ impl Writer {
         }
         self.counters = counters;
         self.connection = Some(fresh);
+        // A commit that failed may have held: what it brought goes out now, not with the next one.
+        let newest = unsigned(counters.newest());
+        self.shared.newest.send_if_modified(|known| std::mem::replace(known, newest) != newest);
         Ok(())
     }
 
@@ -327,34 +337,39 @@ impl Writer {
     }
 
     async fn park(&mut self, sequence: i64, reason: &str) -> Result<(), StoreError> {
-        let after = self.current();
-        self.transact("park a record", after, 1, async |connection| {
+        self.transact("park a record", 1, async |connection, _| {
             quarantine::park(connection, sequence, reason).await
         })
         .await
+        .map(drop)
     }
 
-    /// A chore of several statements, committed with the counters. After a failure nobody knows what is on the disk:
-    /// the next job opens the file again.
+    /// A chore of several statements, committed with the counters, which it may change. Returns them. After a failure
+    /// nobody knows what is on the disk: the next job opens the file again.
     async fn transact(
         &mut self,
         operation: &'static str,
-        after: Counters,
         news: usize,
-        write: impl AsyncFnOnce(&mut SqliteConnection) -> Result<(), sqlx::Error>,
-    ) -> Result<(), StoreError> {
+        write: impl AsyncFnOnce(&mut SqliteConnection, &mut Counters) -> Result<(), sqlx::Error>,
+    ) -> Result<Counters, StoreError> {
         let done = async {
-            let mut transaction = begin(self.connected().await?).await?;
-            write(&mut transaction).await?;
+            let (connection, mut after) = self.connected_with_counters().await?;
+            let mut transaction = begin(connection).await?;
+            write(&mut transaction, &mut after).await?;
             after.write(&mut transaction).await?;
-            transaction.commit().await
+            transaction.commit().await?;
+            Ok(after)
         };
-        if let Err(error) = done.await {
-            self.connection = None;
-            return Err(StoreError::failed(operation)(error));
+        match done.await {
+            Ok(after) => {
+                self.committed(after, news);
+                Ok(after)
+            }
+            Err(error) => {
+                self.connection = None;
+                Err(StoreError::failed(operation)(error))
+            }
         }
-        self.committed(after, news);
-        Ok(())
     }
 
     async fn discard(&mut self, entry: &str, by: &str, now_us: i64) -> Result<(), StoreError> {
@@ -365,8 +380,7 @@ impl Writer {
 
     async fn replay(&mut self, replay: Replay, now_us: i64) -> Result<Outcome, StoreError> {
         let failed = || StoreError::failed("replay an entry");
-        let before = self.current();
-        let connection = self.connected().await.map_err(failed())?;
+        let (connection, before) = self.connected_with_counters().await.map_err(failed())?;
         let mut transaction = begin(connection).await.map_err(failed())?;
         let done = quarantine::replay(&mut transaction, before, replay, now_us).await;
         let (after, outcome) = match done {
@@ -387,24 +401,21 @@ impl Writer {
     }
 
     async fn customers(&mut self, customers: &[CustomerEntry]) -> Result<u64, StoreError> {
-        let mut after = self.current();
-        after.directory_version += 1;
-        let version = after.directory_version;
-        self.transact("import customers", after, 0, async |connection| {
-            directory::write_customers(connection, customers, version).await
-        })
-        .await?;
+        let write = async |connection: &mut SqliteConnection, after: &mut Counters| {
+            after.directory_version += 1;
+            directory::write_customers(connection, customers, after.directory_version).await
+        };
+        let after = self.transact("import customers", 0, write).await?;
         self.shared.has_customers.store(true, Ordering::Release);
-        Ok(unsigned(version))
+        Ok(unsigned(after.directory_version))
     }
 
     async fn products(&mut self, products: &[Product]) -> Result<u64, StoreError> {
-        let mut after = self.current();
-        after.catalog_version += 1;
-        self.transact("import products", after, 0, async |connection| {
+        let write = async |connection: &mut SqliteConnection, after: &mut Counters| {
+            after.catalog_version += 1;
             directory::write_products(connection, products).await
-        })
-        .await?;
+        };
+        let after = self.transact("import products", 0, write).await?;
         self.shared.has_products.store(true, Ordering::Release);
         Ok(unsigned(after.catalog_version))
     }
@@ -444,8 +455,8 @@ impl Writer {
 
     /// Stores the forwarder's cursor, if it moved.
     async fn write_cursor(&mut self) -> Result<(), sqlx::Error> {
-        let after = self.current();
         self.cursor_at = Instant::now();
+        let (_, after) = self.connected_with_counters().await?;
         if after != self.counters {
             self.pulse.beat();
             after.write(self.connected().await?).await?;
@@ -465,9 +476,9 @@ impl Writer {
     async fn prune(&mut self) -> Result<Pruned, sqlx::Error> {
         let tight = self.shared.disk.is_tight();
         let limits = Limits::new(self.clock.now(), &self.retention, tight);
-        let mut after = self.current();
         let mut sweep_from = self.sweep_from.clone();
-        let mut transaction = begin(self.connected().await?).await?;
+        let (connection, mut after) = self.connected_with_counters().await?;
+        let mut transaction = begin(connection).await?;
         let pruned = prune::step(&mut transaction, &mut after, limits, &mut sweep_from).await?;
         transaction.commit().await?;
         self.sweep_from = sweep_from;
@@ -501,3 +512,6 @@ async fn write(connection: &mut SqliteConnection, group: &Group) -> Result<(), s
     group.write(&mut transaction).await?;
     transaction.commit().await
 }
+
+#[cfg(test)]
+mod tests;

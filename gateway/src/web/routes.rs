@@ -65,6 +65,7 @@ async fn post_sales<I: Intake, S: StatusSource>(
         media: form.media,
         bytes,
         received_at: interface.services.clock.now(),
+        id: None,
         file: None,
     };
     let taken = interface.take(input).await?;
@@ -89,6 +90,7 @@ async fn post_edi<I: Intake, S: StatusSource>(
         media: Media::Edi,
         bytes,
         received_at: interface.services.clock.now(),
+        id: None,
         file: None,
     };
     Ok(edi_answer(interface.take(input).await?))

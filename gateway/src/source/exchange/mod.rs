@@ -248,6 +248,7 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
             media: Media::Edi,
             bytes,
             received_at,
+            id: None,
             file,
         };
         let taken = self.intake.take(input).await?;

@@ -280,6 +280,7 @@ async fn a_crash_between_commit_and_move_takes_nothing_twice() {
         media: Media::Edi,
         bytes: Zeroizing::new(ORDER.to_vec()),
         received_at: SystemClock.now(),
+        id: None,
         file: Some(file),
     };
     memory.take(input).await.unwrap();

@@ -18,12 +18,13 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
+use ulid::Ulid;
 use zeroize::Zeroizing;
 
 use crate::clock::Clock;
 use crate::config::Device;
 use crate::pipeline::Intake;
-use crate::source::{Input, Media};
+use crate::source::{Input, Media, new_id};
 use crate::store::StoreError;
 use crate::telemetry::board::{Board, SourceKind};
 use crate::telemetry::metric::Metric;
@@ -111,6 +112,8 @@ struct Shown {
 
 /// A reading on its way to the pipeline.
 struct Waiting {
+    /// The same however often it is offered, so that it is one reading.
+    id: Ulid,
     bytes: Zeroizing<Vec<u8>>,
     read_at: Timestamp,
 }
@@ -138,7 +141,7 @@ impl<I: Intake> Lane<I> {
         };
         self.count(if damaged { "damaged" } else { "read" });
         debug!(device = self.device.id, damaged, "reading");
-        match readings.try_send(Waiting { bytes, read_at }) {
+        match readings.try_send(Waiting { id: new_id(read_at), bytes, read_at }) {
             Ok(()) => self.keep_again(),
             Err(TrySendError::Full(_)) => self.drop_reading(&format!(
                 "{READINGS_WAITING_MAX} wait already, because the store refuses them"
@@ -251,6 +254,7 @@ impl<I: Intake> Lane<I> {
             media: Media::Reading,
             bytes: waiting.bytes.clone(),
             received_at: waiting.read_at,
+            id: Some(waiting.id),
             file: None,
         }
     }

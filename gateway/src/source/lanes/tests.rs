@@ -16,6 +16,7 @@ use crate::pipeline::{ItemStatus, Taken, TakenItem};
 /// Refuses so many times, then takes.
 struct Notebook {
     refusals: AtomicUsize,
+    offered: Mutex<Vec<Option<Ulid>>>,
     taken: Mutex<Vec<Noted>>,
 }
 
@@ -27,6 +28,7 @@ struct Noted {
 
 impl Intake for Notebook {
     async fn take(&self, input: Input) -> Result<Taken, StoreError> {
+        self.offered.lock().unwrap().push(input.id);
         let less_one = |left: usize| left.checked_sub(1);
         if self.refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less_one).is_ok() {
             return Err(StoreError::Overloaded);
@@ -66,8 +68,11 @@ impl Rig {
             suffix: Suffix::Any,
             prefix: String::new(),
         };
-        let notebook =
-            Arc::new(Notebook { refusals: AtomicUsize::new(refusals), taken: Mutex::default() });
+        let notebook = Arc::new(Notebook {
+            refusals: AtomicUsize::new(refusals),
+            offered: Mutex::default(),
+            taken: Mutex::default(),
+        });
         let board = Arc::new(Board::default());
         let services = Services {
             intake: Arc::clone(&notebook),
@@ -156,6 +161,12 @@ async fn refused_readings_wait_and_come_in_order() {
     rig.eventually("a reason", || rig.state().1.contains("readings wait: the store")).await;
     rig.eventually("all three", || rig.barcodes() == ["first", "second", "third"]).await;
     assert!(!rig.state().1.contains("wait"), "{}", rig.state().1);
+    let (notebook, _) = rig.stopped().await;
+    let mut ids = notebook.offered.lock().unwrap().clone();
+    assert_eq!(ids.len(), 6, "the first was offered four times");
+    ids.dedup();
+    assert_eq!(ids.len(), 3, "each with one id: {ids:?}");
+    assert!(ids.iter().all(Option::is_some), "{ids:?}");
 }
 
 #[tokio::test]

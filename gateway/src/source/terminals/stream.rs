@@ -181,6 +181,7 @@ impl<I: Intake> Stream<I> {
             media: Media::SaleNdjson,
             bytes,
             received_at: self.clock.now(),
+            id: None,
             file: None,
         };
         match timeout(Duration::from_secs(COMMIT_SECONDS), self.intake.take(input)).await {

@@ -117,7 +117,7 @@ async fn after_a_close_nothing_is_taken() {
     let other = store.clone();
     store.close().await;
     let refused = other.commit(capture(vec![])).await;
-    assert!(matches!(refused, Err(crate::store::StoreError::Stopping)), "{refused:?}");
+    assert!(matches!(refused, Err(StoreError::Stopping)), "{refused:?}");
     assert!(other.accepting().is_err());
 }
 

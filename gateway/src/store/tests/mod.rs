@@ -21,8 +21,8 @@ use ulid::Ulid;
 
 use super::open::connect;
 use super::{
-    NewCapture, NewItem, NewRecord, OpenError, Outcome, Store, StoreOptions, VerifyReport,
-    journal_path, verify,
+    NewCapture, NewItem, NewRecord, OpenError, Outcome, Replay, Store, StoreError, StoreOptions,
+    VerifyReport, journal_path, verify,
 };
 use crate::clock::Clock;
 use crate::config::{ByteSize, Retention};
@@ -53,7 +53,7 @@ impl Clock for HandClock {
     }
 }
 
-fn options(folder: &Path) -> StoreOptions {
+pub(super) fn options(folder: &Path) -> StoreOptions {
     StoreOptions {
         data_dir: folder.to_owned(),
         org: "acme".to_owned(),
@@ -72,12 +72,12 @@ async fn open(folder: &Path) -> Store {
     try_open(folder).await.unwrap()
 }
 
-fn folder() -> TempDir {
+pub(super) fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
 /// A record of a key with this content.
-fn record(key: &str, content: &str) -> NewItem {
+pub(super) fn record(key: &str, content: &str) -> NewItem {
     let mut hash = [0; 16];
     hash.copy_from_slice(&Sha256::digest(content)[..16]);
     NewItem::Record(NewRecord {
@@ -101,7 +101,7 @@ fn finding(rule: &str) -> Quality {
 }
 
 /// A capture of these items, received `NOW_US`.
-fn capture(items: Vec<NewItem>) -> NewCapture {
+pub(super) fn capture(items: Vec<NewItem>) -> NewCapture {
     let raw = b"{\"what\":\"was received\"}".to_vec();
     NewCapture {
         id: Ulid::from_parts(1_795_219_200_000, rand::random()),
@@ -123,7 +123,18 @@ async fn commit(store: &Store, items: Vec<NewItem>) -> Vec<Outcome> {
     store.commit(capture(items)).await.unwrap().outcomes
 }
 
-fn accepted(sequence: u64) -> Outcome {
+/// Tries an entry again with its own input.
+async fn replay(
+    store: &Store,
+    entry: &str,
+    item: NewItem,
+    as_correction: bool,
+) -> Result<Outcome, StoreError> {
+    let (entry, by) = (entry.to_owned(), "li".to_owned());
+    store.commit_replay(Replay { entry, item, replacement: None, as_correction, by }).await
+}
+
+pub(super) fn accepted(sequence: u64) -> Outcome {
     Outcome::Accepted { sequence }
 }
 
@@ -140,7 +151,7 @@ async fn report(folder: &Path) -> VerifyReport {
     verify(folder).await.unwrap()
 }
 
-async fn assert_whole(folder: &Path) {
+pub(super) async fn assert_whole(folder: &Path) {
     let report = report(folder).await;
     assert!(report.whole, "{:#?}", report.problems);
 }

@@ -48,8 +48,14 @@ async fn a_record_that_the_broker_refuses_is_shown_to_people() {
     assert_eq!((recent[0].sequence, recent[0].acknowledged), (2, false));
     assert_whole(folder.path()).await;
     // Replayed, it goes out again under a new number and id, though its content is the same.
-    let outcome = store.commit_replay(&entries[0].id, record("a", "1"), "li").await.unwrap();
+    let outcome = replay(&store, &entries[0].id, record("a", "1"), false).await.unwrap();
     assert_eq!(outcome, accepted(3));
+    // Refused once more, and replayed once more.
+    store.park(3, "still larger").await.unwrap();
+    let entries = store.quarantine_list(10, false).await.unwrap();
+    assert_eq!((entries.len(), entries[0].parked), (1, Some(3)));
+    let outcome = replay(&store, &entries[0].id, record("a", "1"), false).await.unwrap();
+    assert_eq!(outcome, accepted(4));
     store.close().await;
     assert_whole(folder.path()).await;
 }

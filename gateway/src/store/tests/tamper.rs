@@ -20,7 +20,7 @@ async fn journal() -> TempDir {
     let entry = format!("{}-0", replayed.id);
     store.commit(open_entry).await.unwrap();
     store.commit(replayed).await.unwrap();
-    store.commit_replay(&entry, record("r", "1"), "li").await.unwrap();
+    replay(&store, &entry, record("r", "1"), false).await.unwrap();
     store.acknowledge(4);
     store.close().await;
     folder
