@@ -1,5 +1,6 @@
 //! The four directories of a partner, as open directories: no operation goes through a path that others could bend.
 
+use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -11,6 +12,7 @@ use jiff::Timestamp;
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, RenameFlags, Stat};
 use rustix::io::Errno;
+use tillgate_parsers::redact;
 use zeroize::Zeroizing;
 
 use crate::source::FileStamp;
@@ -18,8 +20,20 @@ use crate::source::FileStamp;
 /// Files that are looked at in one round; more wait for the next.
 pub(super) const MOST_ARRIVALS: usize = 10_000;
 
-/// Names that are tried before a file is given up on that was sent again and again.
-const MOST_SUFFIXES: u32 = 10_000;
+/// Numbers that are tried behind a name that is there already.
+const MOST_SUFFIXES: u32 = 99;
+
+/// Longest start of a name that is kept: with a stamp and `.findings.txt` behind it, it still is a name (255 bytes).
+const LONGEST_NAME_BYTES: usize = 200;
+
+/// What a file of ours is called until it is whole. One is enough: a partner's files are written one after the other.
+const TEMPORARY: &str = ".tillgate.tmp";
+
+/// What a file in `in` is called between its last check and its removal.
+const CONDEMNED: &str = ".tillgate-taken.tmp";
+
+/// Under this name a file comes back that a crash left between its last check and its removal.
+const RETURNED: &str = "tillgate-returned.edi";
 
 /// Why a folder cannot be worked with.
 #[derive(Debug, thiserror::Error)]
@@ -95,13 +109,16 @@ impl Folder {
                 }
                 Ok(rustix::fs::openat(&root_fd, name, directory | OFlags::NOFOLLOW, Mode::empty())?)
             };
-            Ok(Self {
+            let folder = Self {
                 root: root.to_owned(),
                 inbox: child("in")?,
                 out: child("out")?,
                 done: child("done")?,
                 rejected: child("rejected")?,
-            })
+            };
+            // Nobody knows any more whether it is the file that was taken: to take one twice is better than never.
+            folder.give_back(&folder.inbox, OsStr::new(CONDEMNED), OsStr::new(RETURNED))?;
+            Ok(folder)
         };
         open().map_err(failed)
     }
@@ -184,7 +201,7 @@ impl Folder {
     /// content, was written before a crash.
     pub(super) fn write_reply(&self, name: &str, content: &[u8]) -> Result<(), FolderError> {
         let write = || -> io::Result<()> {
-            for number in 1..MOST_SUFFIXES {
+            for number in 1..=MOST_SUFFIXES {
                 let name = suffixed(OsStr::new(name), number);
                 match content_at(&self.out, &name, content.len())? {
                     Some(known) if known == content => return Ok(()),
@@ -197,16 +214,17 @@ impl Folder {
         write().map_err(failure("write an acknowledgement", &self.root))
     }
 
-    /// Moves a file out of `in`, never over another. `text` goes beside it as `NAME.findings.txt`.
-    pub(super) fn put_away(&self, name: &OsStr, left: &Left) -> Result<(), FolderError> {
+    /// Moves a file out of `in`, never over another. `text` goes beside it as `NAME.findings.txt`. A file that stands
+    /// there in its place by now stays: it is the next round's.
+    pub(super) fn put_away(&self, arrival: &Arrival, left: &Left) -> Result<(), FolderError> {
         let target = match left.outbox {
             Outbox::Done => &self.done,
             Outbox::Rejected => &self.rejected,
         };
         let put = || -> io::Result<()> {
             let moved = match &left.content {
-                Some(content) => self.replace_by(name, content, target)?,
-                None => self.move_to(name, target)?,
+                Some(content) => self.replace_by(arrival, content, target)?,
+                None => self.move_to(arrival, target)?,
             };
             if let Some(text) = &left.text {
                 let mut beside = moved;
@@ -223,11 +241,15 @@ impl Folder {
         put().map_err(failure("move a file", &self.root))
     }
 
-    fn move_to(&self, name: &OsStr, target: &OwnedFd) -> io::Result<OsString> {
-        for number in 1..MOST_SUFFIXES {
-            let new = suffixed(name, number);
-            match rename_to_new(&self.inbox, name, target, &new) {
-                Ok(()) => return Ok(new),
+    fn move_to(&self, arrival: &Arrival, target: &OwnedFd) -> io::Result<OsString> {
+        for new in target_names(arrival) {
+            match rename_to_new(&self.inbox, &arrival.name, target, &new) {
+                Ok(()) => {
+                    self.keep_if_same(arrival, target, &new)?;
+                    return Ok(new);
+                }
+                // Somebody took it out of `in`: there is nothing left to move.
+                Err(Errno::NOENT) => return Ok(new),
                 Err(Errno::EXIST) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -236,9 +258,13 @@ impl Folder {
     }
 
     /// Leaves `content` instead of the file. A crash in between leaves both; the next try finds its own copy again.
-    fn replace_by(&self, name: &OsStr, content: &[u8], target: &OwnedFd) -> io::Result<OsString> {
-        for number in 1..MOST_SUFFIXES {
-            let new = suffixed(name, number);
+    fn replace_by(
+        &self,
+        arrival: &Arrival,
+        content: &[u8],
+        target: &OwnedFd,
+    ) -> io::Result<OsString> {
+        for new in target_names(arrival) {
             match self.place(target, &new, content) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -248,28 +274,73 @@ impl Folder {
                 }
                 Err(error) => return Err(error),
             }
-            rustix::fs::unlinkat(&self.inbox, name, AtFlags::empty())?;
+            self.remove(arrival)?;
             return Ok(new);
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
+    }
+
+    /// Removes a file from `in`, unless it is another by now. It gets a name first that nobody else writes to.
+    fn remove(&self, arrival: &Arrival) -> io::Result<()> {
+        let condemned = OsStr::new(CONDEMNED);
+        match rename_to_new(&self.inbox, &arrival.name, &self.inbox, condemned) {
+            Ok(()) => {}
+            Err(Errno::NOENT) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+        if self.keep_if_same(arrival, &self.inbox, condemned)? {
+            rustix::fs::unlinkat(&self.inbox, condemned, AtFlags::empty())?;
+        }
+        Ok(())
+    }
+
+    /// Whether the file that was moved is the one that was read: a partner may have put another in its place just
+    /// before. That one goes back.
+    fn keep_if_same(
+        &self,
+        arrival: &Arrival,
+        moved_to: &OwnedFd,
+        name: &OsStr,
+    ) -> io::Result<bool> {
+        let stat = rustix::fs::statat(moved_to, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        let same = self.is_same(&stat, arrival);
+        if !same {
+            self.give_back(moved_to, name, &arrival.name)?;
+        }
+        Ok(same)
+    }
+
+    /// Moves a file into `in`, under another name where a third file has come meanwhile. None there is fine.
+    fn give_back(&self, from: &OwnedFd, name: &OsStr, old_name: &OsStr) -> io::Result<()> {
+        for number in 1..=MOST_SUFFIXES {
+            let back = if number == 1 {
+                old_name.to_owned()
+            } else {
+                suffixed(&cut_short(old_name), number)
+            };
+            match rename_to_new(from, name, &self.inbox, &back) {
+                Ok(()) | Err(Errno::NOENT) => return Ok(()),
+                Err(Errno::EXIST) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         Err(io::ErrorKind::AlreadyExists.into())
     }
 
     /// Writes a new file by way of a temporary name.
     fn place(&self, directory: &OwnedFd, name: &OsStr, content: &[u8]) -> io::Result<()> {
-        let mut temporary = OsString::from(".");
-        temporary.push(name);
-        temporary.push(".tmp");
-        match rustix::fs::unlinkat(directory, &temporary, AtFlags::empty()) {
+        let temporary = OsStr::new(TEMPORARY);
+        match rustix::fs::unlinkat(directory, temporary, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => {}
             Err(error) => return Err(error.into()),
         }
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mode = Mode::RUSR | Mode::WUSR | Mode::RGRP;
-        let mut file = File::from(rustix::fs::openat(directory, &temporary, flags, mode)?);
+        let mut file = File::from(rustix::fs::openat(directory, temporary, flags, mode)?);
         file.write_all(content)?;
         file.sync_all()?;
-        rename_to_new(directory, &temporary, directory, name)?;
+        rename_to_new(directory, temporary, directory, name)?;
         Ok(rustix::fs::fsync(directory)?)
     }
 }
@@ -319,6 +390,27 @@ fn suffixed(name: &OsStr, number: u32) -> OsString {
     name
 }
 
+/// What a file may be called in `done` or `rejected`, the first choice first; the last one no other file has.
+fn target_names(arrival: &Arrival) -> impl Iterator<Item = OsString> {
+    let lossy = arrival.name.to_string_lossy();
+    let name = match redact::shown(&lossy) {
+        Cow::Borrowed(_) => cut_short(&arrival.name),
+        Cow::Owned(redacted) => cut_short(OsStr::new(&redacted)),
+    };
+    let mut unique = name.clone();
+    unique.push(format!(".{}-{}", arrival.stamp.inode, arrival.stamp.modified_ns));
+    (1..=MOST_SUFFIXES).map(move |number| suffixed(&name, number)).chain([unique])
+}
+
+/// The start of a long name, up to the end of a character.
+fn cut_short(name: &OsStr) -> OsString {
+    let bytes = name.as_bytes();
+    let is_start = |at: &usize| bytes.get(*at).is_none_or(|byte| byte & 0xC0 != 0x80);
+    let longest = bytes.len().min(LONGEST_NAME_BYTES);
+    let end = (0..=longest).rev().find(is_start).unwrap_or(longest);
+    OsStr::from_bytes(bytes.get(..end).unwrap_or_default()).to_owned()
+}
+
 /// Names that transfer programs use until a file is whole; `.` and `..` are among them.
 fn is_temporary(name: &OsStr) -> bool {
     let name = name.as_bytes();
@@ -336,7 +428,8 @@ fn stamp(partner: &str, name: &OsStr, stat: &Stat) -> FileStamp {
     let seconds = stat.st_mtime.saturating_mul(1_000_000_000);
     FileStamp {
         partner: partner.to_owned(),
-        name: name.to_string_lossy().into_owned(),
+        // It is logged and stored. The inode keeps files apart that are called the same without their card numbers.
+        name: redact::shown(&name.to_string_lossy()).into_owned(),
         inode: stat.st_ino,
         modified_ns: seconds.saturating_add_unsigned(stat.st_mtime_nsec),
         bytes: u64::try_from(stat.st_size).unwrap_or(0),

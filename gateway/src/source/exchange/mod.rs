@@ -3,7 +3,7 @@
 //! In: a folder that others write to. Out: inputs to the pipeline, one a file, and the replies that were committed with
 //! them. What survives a crash at any point: the stamp of a file is committed with its capture, so it is taken
 //! once; replies are committed too and written from the journal; only then is the file moved.
-//! Never: a name used as a path, a link followed, a file overwritten, a file removed.
+//! Never: a name used as a path, a link followed, a file overwritten, a file removed or moved that was not read.
 
 mod folder;
 mod journal;
@@ -40,6 +40,9 @@ const LOOK: Duration = Duration::from_millis(500);
 /// After a failure the folder rests, twice as long each time.
 const SHORTEST_REST: Duration = Duration::from_secs(1);
 const LONGEST_REST: Duration = Duration::from_secs(60);
+
+/// After so long a file that could not be moved is tried again.
+const STUCK: Duration = Duration::from_secs(60);
 
 /// Findings that are written beside a rejected file.
 const MOST_FINDINGS_SHOWN: usize = 200;
@@ -81,9 +84,14 @@ enum Trouble {
     Folder(#[from] FolderError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("the file was taken, but cannot be moved out of in")]
+    Stuck(#[source] FolderError),
     #[error("a file operation was cut short")]
     Interrupted(#[from] tokio::task::JoinError),
 }
+
+/// Files that are in `in` and not taken up now, each as it was when that was decided, and when.
+type Resting = HashMap<OsString, (FileStamp, Instant)>;
 
 /// One partner's folder with what it works with.
 pub struct Exchange<I, J> {
@@ -146,7 +154,7 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
         self.write_replies(&folder).await?;
         let mut ticks = tokio::time::interval(LOOK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut waiting = HashMap::new();
+        let (mut waiting, mut stuck) = (Resting::new(), Resting::new());
         loop {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
@@ -157,10 +165,31 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
                 if stop.is_cancelled() {
                     return Ok(());
                 }
-                self.handle(&folder, arrival, &mut waiting).await?;
+                let is_stuck = |(stamp, since): &(FileStamp, Instant)| {
+                    *stamp == arrival.stamp && since.elapsed() < STUCK
+                };
+                if stuck.get(&arrival.name).is_some_and(is_stuck) {
+                    continue;
+                }
+                match self.handle(&folder, arrival.clone(), &mut waiting).await {
+                    Err(Trouble::Stuck(error)) => self.rest(arrival, &error, &mut stuck),
+                    other => other?,
+                }
             }
-            waiting.retain(|name: &OsString, _| watch.knows(name));
+            waiting.retain(|name, _| watch.knows(name));
+            stuck.retain(|name, _| watch.knows(name));
             *rest = SHORTEST_REST;
+        }
+    }
+
+    /// A file that cannot be moved must not hold up those behind it.
+    fn rest(&self, arrival: Arrival, error: &FolderError, stuck: &mut Resting) {
+        let Arrival { name, stamp } = arrival;
+        let (partner, file) = (self.settings.partner.as_str(), stamp.name.clone());
+        let before = stuck.insert(name, (stamp.clone(), Instant::now()));
+        if before.is_none_or(|(known, _)| known != stamp) {
+            let cause = std::error::Error::source(error).map(ToString::to_string);
+            tracing::warn!(partner, file, %error, cause, "an EDI file was taken but cannot be moved: move it by hand");
         }
     }
 
@@ -168,14 +197,16 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
         &self,
         folder: &Arc<Folder>,
         arrival: Arrival,
-        waiting: &mut HashMap<OsString, (FileStamp, Instant)>,
+        waiting: &mut Resting,
     ) -> Result<(), Trouble> {
         let state = self.journal.file_state(&arrival.stamp).await?;
         if let Some(FileState::Committed { refused }) = state {
             // We were stopped between commit and move. What became of its items is in quarantine or the outbox.
             self.write_replies(folder).await?;
             let outbox = if refused { Outbox::Rejected } else { Outbox::Done };
-            let bytes = self.read(folder, &arrival).await?.unwrap_or_default();
+            let Some(bytes) = self.read(folder, &arrival).await? else {
+                return Ok(());
+            };
             let left = Left { outbox, text: None, content: without_card_data(&bytes) };
             return self.finish(folder, arrival, left).await;
         }
@@ -205,11 +236,7 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
     }
 
     /// A broken upload may go on: it waits as long as it changes, and `stale` from its last change.
-    fn must_wait(
-        &self,
-        arrival: &Arrival,
-        waiting: &mut HashMap<OsString, (FileStamp, Instant)>,
-    ) -> bool {
+    fn must_wait(&self, arrival: &Arrival, waiting: &mut Resting) -> bool {
         let now = Instant::now();
         let entry =
             waiting.entry(arrival.name.clone()).or_insert_with(|| (arrival.stamp.clone(), now));
@@ -269,16 +296,21 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
 
     /// Writes what the journal says is not written yet, each under its final name at once.
     async fn write_replies(&self, folder: &Arc<Folder>) -> Result<(), Trouble> {
-        for reply in self.journal.pending_replies(&self.settings.partner).await? {
-            let folder = Arc::clone(folder);
-            let id = reply.id;
-            tokio::task::spawn_blocking(move || {
-                folder.write_reply(&reply.file_name, &reply.content)
-            })
-            .await??;
-            self.journal.reply_written(id).await?;
+        loop {
+            let replies = self.journal.pending_replies(&self.settings.partner).await?;
+            if replies.is_empty() {
+                return Ok(());
+            }
+            for reply in replies {
+                let folder = Arc::clone(folder);
+                let id = reply.id;
+                tokio::task::spawn_blocking(move || {
+                    folder.write_reply(&reply.file_name, &reply.content)
+                })
+                .await??;
+                self.journal.reply_written(id).await?;
+            }
         }
-        Ok(())
     }
 
     async fn finish(
@@ -299,8 +331,8 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
         left: Left,
     ) -> Result<(), Trouble> {
         let folder = Arc::clone(folder);
-        let moved = move || folder.put_away(&arrival.name, &left);
-        Ok(tokio::task::spawn_blocking(moved).await??)
+        let moved = move || folder.put_away(&arrival, &left);
+        tokio::task::spawn_blocking(moved).await?.map_err(Trouble::Stuck)
     }
 }
 
