@@ -451,6 +451,37 @@ fn edi_that_was_folded_hides_nothing() {
     assert_eq!(output, b"UNB+UNOC:3+S:14+R:14+261121:1801+1'\r\nFTX+AAI+++411111XX\r\nXXXX1111'");
 }
 
+/// Takes an input in windows of this size, as one does that cannot hold it.
+fn in_windows(input: &[u8], size: usize) -> Vec<u8> {
+    let (mut windows, mut window, mut output) = (EdiWindows::default(), Vec::new(), Vec::new());
+    for piece in input.chunks(size) {
+        window.extend_from_slice(piece);
+        let (redacted, end) = windows.next(&window);
+        let mut bytes = redacted.bytes.into_owned();
+        window = bytes.split_off(end);
+        output.extend(bytes);
+    }
+    [output, window].concat()
+}
+
+proptest! {
+    #[test]
+    fn windows_leave_what_the_whole_leaves(pan in pan(), fill in 0..1500_usize, size in 1100..3000_usize) {
+        let gtin = "30569309000063";
+        let filling = format!("PID*F****{}~", "TEA".repeat(20)).repeat(fill / 60);
+        let input = format!(
+            "ISA*00*          *00*          *ZZ*S              *ZZ*R              *261121*1801*U*00401*000000001*0*P*>~{filling}\
+             MSG*{}{pan}~PO1*1*5*EA*1.00**UK*{gtin}*VN*A~{filling}MSG*paid with {pan}~{filling}PO1*1*5*EA*1.00**UK*{gtin}~",
+            "x".repeat(fill)
+        );
+        let output = in_windows(input.as_bytes(), size);
+        let whole = edi(input.as_bytes()).bytes;
+        prop_assert_eq!(String::from_utf8_lossy(&output), String::from_utf8_lossy(&whole));
+        let shapeless = format!("{}{pan} {}{pan}={}", "x ".repeat(fill), "y".repeat(fill), "12".repeat(40));
+        prop_assert!(!survives(&pan, &in_windows(shapeless.as_bytes(), size)));
+    }
+}
+
 #[test]
 fn delimiters_bound_a_number() {
     let input =

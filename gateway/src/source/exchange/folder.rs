@@ -32,6 +32,9 @@ const TEMPORARY: &str = ".tillgate.tmp";
 /// What a file in `in` is called between its last check and its removal.
 const CONDEMNED: &str = ".tillgate-taken.tmp";
 
+/// How much of a file that is too large is held at a time.
+const WINDOW_BYTES: usize = 1 << 20;
+
 /// Under this name a file comes back that a crash left between its last check and its removal.
 const RETURNED: &str = "tillgate-returned.edi";
 
@@ -62,8 +65,19 @@ pub(super) struct Left {
     pub(super) outbox: Outbox,
     /// Findings, to stand beside it.
     pub(super) text: Option<String>,
-    /// What stays instead of the file, where it cannot stay as it is.
-    pub(super) content: Option<Vec<u8>>,
+    /// What stays of the file itself.
+    pub(super) content: Content,
+}
+
+/// What stays of a file that was taken.
+#[derive(Debug)]
+pub(super) enum Content {
+    /// All of it: no card data was in it.
+    AsSent,
+    /// This instead.
+    Redacted(Vec<u8>),
+    /// A copy without card data, made piece by piece, since the file is too large to be held.
+    Copied,
 }
 
 /// A file in `in`.
@@ -166,31 +180,34 @@ impl Folder {
         largest: usize,
     ) -> Result<Option<Zeroizing<Vec<u8>>>, FolderError> {
         let read = || -> io::Result<Option<Zeroizing<Vec<u8>>>> {
-            // NONBLOCK, since a FIFO put in the file's place would hold us for ever.
-            let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-            let file = match rustix::fs::openat(&self.inbox, &arrival.name, flags, Mode::empty()) {
-                Ok(file) => file,
-                Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => return Ok(None),
-                // One file that is not for us must not hold up the others.
-                Err(error @ (Errno::ACCESS | Errno::PERM)) => {
-                    let name = &arrival.stamp.name;
-                    tracing::warn!(name, %error, "an EDI file cannot be read: check its owner and mode");
-                    return Ok(None);
-                }
-                Err(error) => return Err(error.into()),
-            };
-            if !self.is_same(&rustix::fs::fstat(&file)?, arrival) {
-                return Ok(None);
-            }
+            let Some(mut file) = self.open_arrival(arrival)? else { return Ok(None) };
             let limit = (largest as u64).saturating_add(1);
             let room = usize::try_from(arrival.stamp.bytes.min(limit)).unwrap_or(0);
             // With room for all of it from the start, so that growing leaves no copy behind unzeroed.
             let mut bytes = Zeroizing::new(Vec::with_capacity(room + 1));
-            let mut file = File::from(file);
             (&mut file).take(limit).read_to_end(&mut bytes)?;
             Ok(self.is_same(&rustix::fs::fstat(&file)?, arrival).then_some(bytes))
         };
         read().map_err(failure("read a file", &self.root))
+    }
+
+    /// None if it is not what was seen any more, or not for us.
+    fn open_arrival(&self, arrival: &Arrival) -> io::Result<Option<File>> {
+        // NONBLOCK, since a FIFO put in the file's place would hold us for ever.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = match rustix::fs::openat(&self.inbox, &arrival.name, flags, Mode::empty()) {
+            Ok(file) => file,
+            Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => return Ok(None),
+            // One file that is not for us must not hold up the others.
+            Err(error @ (Errno::ACCESS | Errno::PERM)) => {
+                let name = &arrival.stamp.name;
+                tracing::warn!(name, %error, "an EDI file cannot be read: check its owner and mode");
+                return Ok(None);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let same = self.is_same(&rustix::fs::fstat(&file)?, arrival);
+        Ok(same.then(|| File::from(file)))
     }
 
     fn is_same(&self, stat: &Stat, arrival: &Arrival) -> bool {
@@ -223,8 +240,13 @@ impl Folder {
         };
         let put = || -> io::Result<()> {
             let moved = match &left.content {
-                Some(content) => self.replace_by(arrival, content, target)?,
-                None => self.move_to(arrival, target)?,
+                Content::AsSent => self.move_to(arrival, target)?,
+                Content::Redacted(content) => self.replace_by(arrival, content, target)?,
+                Content::Copied => {
+                    let Some(copy) = self.copy_to(arrival, target)? else { return Ok(()) };
+                    self.remove(arrival)?;
+                    copy
+                }
             };
             if let Some(text) = &left.text {
                 let mut beside = moved;
@@ -280,6 +302,33 @@ impl Folder {
         Err(io::ErrorKind::AlreadyExists.into())
     }
 
+    /// Copies a file without its card data; memory holds two windows of it. None if it is not what was seen any more.
+    /// After a crash between copying and removal there are two copies.
+    fn copy_to(&self, arrival: &Arrival, target: &OwnedFd) -> io::Result<Option<OsString>> {
+        let Some(mut file) = self.open_arrival(arrival)? else { return Ok(None) };
+        let mut copy = new_temporary(target)?;
+        let mut windows = redact::EdiWindows::default();
+        let mut window = Zeroizing::new(Vec::with_capacity(2 * WINDOW_BYTES));
+        while (&mut file).take(WINDOW_BYTES as u64).read_to_end(&mut window)? > 0 {
+            let (redacted, end) = windows.next(&window);
+            let (whole, rest) = redacted.bytes.split_at_checked(end).unwrap_or_default();
+            copy.write_all(whole)?;
+            let rest = Zeroizing::new(rest.to_vec());
+            window.clear();
+            window.extend_from_slice(&rest);
+        }
+        copy.write_all(&window)?;
+        copy.sync_all()?;
+        for new in target_names(arrival) {
+            match rename_to_new(target, OsStr::new(TEMPORARY), target, &new) {
+                Ok(()) => return Ok(Some(new)),
+                Err(Errno::EXIST) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
+    }
+
     /// Removes a file from `in`, unless it is another by now. It gets a name first that nobody else writes to.
     fn remove(&self, arrival: &Arrival) -> io::Result<()> {
         let condemned = OsStr::new(CONDEMNED);
@@ -329,20 +378,24 @@ impl Folder {
 
     /// Writes a new file by way of a temporary name.
     fn place(&self, directory: &OwnedFd, name: &OsStr, content: &[u8]) -> io::Result<()> {
-        let temporary = OsStr::new(TEMPORARY);
-        match rustix::fs::unlinkat(directory, temporary, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => {}
-            Err(error) => return Err(error.into()),
-        }
-        let flags =
-            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mode = Mode::RUSR | Mode::WUSR | Mode::RGRP;
-        let mut file = File::from(rustix::fs::openat(directory, temporary, flags, mode)?);
+        let mut file = new_temporary(directory)?;
         file.write_all(content)?;
         file.sync_all()?;
-        rename_to_new(directory, temporary, directory, name)?;
+        rename_to_new(directory, OsStr::new(TEMPORARY), directory, name)?;
         Ok(rustix::fs::fsync(directory)?)
     }
+}
+
+/// A new file under our temporary name; what a crash left there goes.
+fn new_temporary(directory: &OwnedFd) -> io::Result<File> {
+    let temporary = OsStr::new(TEMPORARY);
+    match rustix::fs::unlinkat(directory, temporary, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mode = Mode::RUSR | Mode::WUSR | Mode::RGRP;
+    Ok(File::from(rustix::fs::openat(directory, temporary, flags, mode)?))
 }
 
 fn failure(doing: &'static str, folder: &Path) -> impl Fn(io::Error) -> FolderError {

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 pub use self::folder::FolderError;
-use self::folder::{Arrival, Folder, Left, Outbox};
+use self::folder::{Arrival, Content, Folder, Left, Outbox};
 pub use self::journal::ExchangeJournal;
 use self::watch::Watch;
 use crate::clock::Clock;
@@ -43,6 +43,9 @@ const LONGEST_REST: Duration = Duration::from_secs(60);
 
 /// After so long a file that could not be moved is tried again.
 const STUCK: Duration = Duration::from_secs(60);
+
+/// As much of a file that is too large goes into the journal.
+const HEAD_BYTES: usize = 64 * 1024;
 
 /// Findings that are written beside a rejected file.
 const MOST_FINDINGS_SHOWN: usize = 200;
@@ -203,11 +206,12 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
         if let Some(FileState::Committed { refused }) = state {
             // We were stopped between commit and move. What became of its items is in quarantine or the outbox.
             self.write_replies(folder).await?;
+            let refused = refused || self.is_too_large(&arrival);
             let outbox = if refused { Outbox::Rejected } else { Outbox::Done };
             let Some(bytes) = self.read(folder, &arrival).await? else {
                 return Ok(());
             };
-            let left = Left { outbox, text: None, content: without_card_data(&bytes) };
+            let left = Left { outbox, text: None, content: self.content(&arrival, &bytes) };
             return self.finish(folder, arrival, left).await;
         }
         let known_stump =
@@ -218,21 +222,48 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
         let Some(bytes) = self.read(folder, &arrival).await? else {
             return Ok(());
         };
-        if bytes.len() > self.settings.largest {
-            let text = format!(
-                "limit-edi-file: the file is larger than {} bytes; raise edi_file in [limits] or ask for smaller files\n",
-                self.settings.largest
-            );
-            tracing::warn!(partner = %self.settings.partner, bytes = arrival.stamp.bytes, "an EDI file is too large");
-            let left = Left { outbox: Outbox::Rejected, text: Some(text), content: None };
-            return self.put_away(folder, arrival, left).await;
-        }
-        if is_unfinished(&bytes) && self.must_wait(&arrival, waiting) {
+        let (bytes, is_whole) = if self.is_too_large(&arrival) {
+            (head(&bytes), true)
+        } else {
+            let is_whole = !is_unfinished(&bytes);
+            (bytes, is_whole)
+        };
+        if !is_whole && self.must_wait(&arrival, waiting) {
             return Ok(());
         }
         // A file that was finished before and is back was put back by someone: its stamp is spent.
         let file = (state.is_none()).then(|| arrival.stamp.clone());
         self.take(folder, arrival, (bytes, file)).await
+    }
+
+    fn is_too_large(&self, arrival: &Arrival) -> bool {
+        arrival.stamp.bytes > self.settings.largest as u64
+    }
+
+    /// What the partner has to know first, where a file is too large; else nothing.
+    fn limit_text(&self, arrival: &Arrival) -> String {
+        if !self.is_too_large(arrival) {
+            return String::new();
+        }
+        let (partner, largest) = (self.settings.partner.as_str(), self.settings.largest);
+        tracing::warn!(partner, file = %arrival.stamp.name, bytes = arrival.stamp.bytes, largest, "an EDI file is too large");
+        format!(
+            "limit-edi-file: the file is larger than {largest} bytes and only its beginning was looked at; raise edi_file in \
+             [limits] or ask for smaller files\n"
+        )
+    }
+
+    /// The file as it may stay on this disk: promise 6 holds for `done` and `rejected` too.
+    fn content(&self, arrival: &Arrival, bytes: &[u8]) -> Content {
+        if self.is_too_large(arrival) {
+            return Content::Copied;
+        }
+        let redacted = redact::edi(bytes);
+        if redacted.found.is_empty() {
+            Content::AsSent
+        } else {
+            Content::Redacted(redacted.bytes.into_owned())
+        }
     }
 
     /// A broken upload may go on: it waits as long as it changes, and `stale` from its last change.
@@ -253,8 +284,9 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
         folder: &Arc<Folder>,
         arrival: &Arrival,
     ) -> Result<Option<Zeroizing<Vec<u8>>>, Trouble> {
-        let (folder, arrival) = (Arc::clone(folder), arrival.clone());
         let largest = self.settings.largest;
+        let largest = if self.is_too_large(arrival) { largest.min(HEAD_BYTES) } else { largest };
+        let (folder, arrival) = (Arc::clone(folder), arrival.clone());
         Ok(tokio::task::spawn_blocking(move || folder.read(&arrival, largest)).await??)
     }
 
@@ -268,7 +300,8 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
         let size = bytes.len() as u64;
         let received_at = self.clock.now();
         let known = file.is_some();
-        let content = without_card_data(&bytes);
+        let content = self.content(&arrival, &bytes);
+        let limit_text = self.limit_text(&arrival);
         let input = Input {
             source: partner.to_owned(),
             channel: Channel::EdiFolder,
@@ -282,8 +315,9 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
         Metric::EdiBytes.add(size, &[]);
         tracing::info!(partner, capture = %taken.capture, items = taken.items.len(), refused, "EDI file taken");
         self.write_replies(folder).await?;
-        let left = if refused > 0 {
-            Left { outbox: Outbox::Rejected, text: Some(findings_text(&taken)), content }
+        let left = if refused > 0 || !limit_text.is_empty() {
+            let text = Some(limit_text + &findings_text(&taken));
+            Left { outbox: Outbox::Rejected, text, content }
         } else {
             Left { outbox: Outbox::Done, text: None, content }
         };
@@ -336,11 +370,13 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
     }
 }
 
-/// The file as it may stay on this disk, where it cannot stay as it was sent: promise 6 holds for `done` and `rejected`
-/// too.
-fn without_card_data(bytes: &[u8]) -> Option<Vec<u8>> {
-    let redacted = redact::edi(bytes);
-    (!redacted.found.is_empty()).then(|| redacted.bytes.into_owned())
+/// The beginning of a file that is too large, without card data. It ends before the end of the first interchange,
+/// so that none of it can pass for whole.
+fn head(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
+    let (redacted, end) = redact::EdiWindows::default().next(bytes);
+    let whole = redacted.bytes.get(..end).unwrap_or_default();
+    let end = whole.windows(3).position(|tag| tag == b"IEA").unwrap_or(whole.len());
+    Zeroizing::new(whole.get(..end).unwrap_or_default().to_vec())
 }
 
 fn is_refused(status: ItemStatus) -> bool {

@@ -236,13 +236,22 @@ async fn temporary_names_links_and_folders_are_left_alone() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_too_large_is_rejected_unread() {
-    let served = serve(0, 0).await;
-    served.move_in("large.edi", &ORDER.repeat(5));
+async fn a_file_that_is_too_large_is_journaled_and_rejected_without_card_data() {
+    let served = serve(0, 600).await;
+    let large = poisoned().repeat(4000);
+    assert!(large.len() > 2 << 20);
+    served.move_in("large.edi", large.as_bytes());
     served.until_there("rejected/large.edi.findings.txt").await;
     let text = fs::read_to_string(served.path("rejected/large.edi.findings.txt")).unwrap();
-    assert!(text.contains("larger than 2000 bytes"), "{text}");
-    assert_eq!(served.taken(), 0);
+    assert!(text.contains("larger than 2000 bytes") && text.contains("capture "), "{text}");
+    let head = served.memory.taken.lock().unwrap()[0].clone();
+    assert!(
+        is_unfinished(&head) && head.starts_with(b"ISA") && head.trim_ascii_end().ends_with(b"~")
+    );
+    let copy = fs::read(served.path("rejected/large.edi")).unwrap();
+    assert_eq!(copy, redact::edi(large.as_bytes()).bytes.as_ref());
+    assert!(redact::edi(&copy).found.is_empty());
+    assert_eq!((served.taken(), names(&served.path("in"))), (1, Vec::new()));
     served.stopped().await;
 }
 
@@ -342,12 +351,12 @@ fn seen(name: &str) -> (tempfile::TempDir, Folder, Arrival) {
 
 #[test]
 fn a_file_that_replaces_the_one_that_was_read_stays() {
-    for content in [None, Some(b"redacted".to_vec())] {
+    for content in [Content::AsSent, Content::Redacted(b"redacted".to_vec()), Content::Copied] {
         let (root, folder, arrival) = seen("orders.edi");
         let aside = root.path().join("upload");
         fs::write(&aside, "another").unwrap();
         fs::rename(aside, root.path().join("in/orders.edi")).unwrap();
-        let copies = usize::from(content.is_some());
+        let copies = usize::from(matches!(content, Content::Redacted(_)));
         let left = Left { outbox: Outbox::Done, text: None, content };
         folder.put_away(&arrival, &left).unwrap();
         assert_eq!(fs::read(root.path().join("in/orders.edi")).unwrap(), b"another");
@@ -376,7 +385,8 @@ fn a_card_number_in_a_name_does_not_stay() {
     let (root, folder, arrival) = seen("4111111111111111.edi");
     assert_eq!(arrival.stamp.name, "411111******1111.edi");
     assert_eq!(&*folder.read(&arrival, 100).unwrap().unwrap(), b"seen");
-    let left = Left { outbox: Outbox::Rejected, text: Some("why".to_owned()), content: None };
+    let left =
+        Left { outbox: Outbox::Rejected, text: Some("why".to_owned()), content: Content::AsSent };
     folder.put_away(&arrival, &left).unwrap();
     assert_eq!(
         names(&root.path().join("rejected")),
@@ -388,7 +398,7 @@ fn a_card_number_in_a_name_does_not_stay() {
 #[test]
 fn the_longest_name_and_the_hundredth_of_a_name_are_put_away() {
     for name in [format!("a{}", "ä".repeat(127)), "order.edi".to_owned()] {
-        for content in [None, Some(b"redacted".to_vec())] {
+        for content in [Content::AsSent, Content::Redacted(b"redacted".to_vec()), Content::Copied] {
             let (root, folder, arrival) = seen(&name);
             let kept = if name.len() > 200 { &name[..199] } else { &name };
             let rejected = root.path().join("rejected");
