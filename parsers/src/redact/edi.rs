@@ -16,14 +16,54 @@ use crate::barcode::check_digit_fits;
 /// Longest segment that is searched for the place of a number, on each side of it.
 const MAX_SEGMENT_BYTES: usize = 1024;
 
+/// What two windows share. A number is shorter, with the rest of its track and every character of four bytes, and so
+/// is the header of an interchange.
+const OVERLAP_BYTES: usize = 512;
+
 /// Cuts card data out of interchanges. The length stays.
 #[must_use]
 pub fn edi(input: &[u8]) -> Redacted<'_> {
+    cut(input, Syntax::of(&[]))
+}
+
+/// Cuts card data out of interchanges that are too large to be held, one window after the other.
+pub struct EdiWindows {
+    /// Of the interchange that the next window begins in.
+    syntax: Syntax,
+}
+
+impl Default for EdiWindows {
+    fn default() -> Self {
+        Self { syntax: Syntax::of(&[]) }
+    }
+}
+
+impl EdiWindows {
+    /// Cuts card data out of a window, and says how much of it is final, if possible up to the end of a segment. The next
+    /// window has to begin with the rest, as it is left here; of the last window all is final.
+    pub fn next<'a>(&mut self, window: &'a [u8]) -> (Redacted<'a>, usize) {
+        let redacted = cut(window, self.syntax);
+        let edge = window.len().saturating_sub(OVERLAP_BYTES);
+        for (start, end) in interchanges(window) {
+            if start < edge {
+                self.syntax =
+                    Syntax::of(window.get(start..end).unwrap_or_default()).or(self.syntax);
+            }
+        }
+        let floor = edge.saturating_sub(MAX_SEGMENT_BYTES);
+        let last_bytes = window.get(floor..edge).unwrap_or_default();
+        let segment_end = last_bytes.iter().rposition(|byte| *byte == self.syntax.segment);
+        (redacted, segment_end.map_or(edge, |at| floor + at + 1))
+    }
+}
+
+/// `before` is the syntax of what stands before the first header.
+fn cut(input: &[u8], before: Syntax) -> Redacted<'_> {
     let mut out: Option<Vec<u8>> = None;
     let mut found = Vec::new();
     for (start, end) in interchanges(input) {
         let part = input.get(start..end).unwrap_or_default();
-        let syntax = Syntax::of(part);
+        let syntax = Syntax::of(part).or(before);
         let alphabet = Alphabet::edi([syntax.component, syntax.element, syntax.segment]);
         let Some(cut) = scan::cut(part, &alphabet, |hit| syntax.spares(part, hit)) else {
             continue;
@@ -75,6 +115,7 @@ fn is_delimiter(byte: &u8) -> bool {
 }
 
 /// Which standard, and its delimiters.
+#[derive(Clone, Copy)]
 struct Syntax {
     standard: Standard,
     component: u8,
@@ -111,6 +152,11 @@ impl Syntax {
                 Self { standard: Standard::Unknown, component: b':', element: b'+', segment: b'\'' }
             }
         }
+    }
+
+    /// This, where it could be told.
+    fn or(self, before: Self) -> Self {
+        if self.standard == Standard::Unknown { before } else { self }
     }
 
     /// Whether a number is known for something else by its place.

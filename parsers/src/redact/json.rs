@@ -127,12 +127,18 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A number literal with a card number in it becomes a string.
+    /// A number literal with a card number in it becomes a string. Behind a value of JSON stands a comma, a closing bracket
+    /// or nothing (RFC 8259 section 2); before anything else it is the beginning of a text, such as digits in groups.
     fn number(&mut self) {
         let rest = slice(self.input, self.at, self.input.len());
         let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
         let length = rest.iter().position(|byte| !is_part(byte)).unwrap_or(rest.len());
         let span = (self.at, self.at + length);
+        let is_blank = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\r');
+        let behind = rest.iter().skip(length).find(|byte| !is_blank(byte));
+        if !matches!(behind, None | Some(b',' | b']' | b'}' | b'\n')) {
+            return self.broken();
+        }
         self.at = span.1;
         let literal = slice(self.input, span.0, span.1);
         if self.rule == Rule::Remove {

@@ -14,7 +14,7 @@ pub(crate) mod scan;
 
 use std::borrow::Cow;
 
-pub use edi::edi;
+pub use edi::{EdiWindows, edi};
 pub use json::json;
 
 use crate::card::Scheme;

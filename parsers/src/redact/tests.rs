@@ -206,6 +206,19 @@ proptest! {
     }
 
     #[test]
+    fn no_number_survives_without_quotes((pan, written) in written(), around in proptest::sample::select(AROUND)) {
+        for value in [written.clone(), format!("{}{written}{}", around.0, around.1)] {
+            let lines = [value.clone(), format!("{value} paid"), format!("{{\"a\":{value}"), format!("{{\"a\": {value} }}")];
+            let wide = pan.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            for input in lines.map(String::into_bytes).into_iter().chain([wide]) {
+                let output = json(&input).bytes.into_owned();
+                prop_assert!(!survives(&pan, &output), "{}", String::from_utf8_lossy(&output));
+                prop_assert_eq!(&json(&output).bytes, &output, "not idempotent");
+            }
+        }
+    }
+
+    #[test]
     fn no_number_survives_in_edi((pan, written) in written(), around in proptest::sample::select(AROUND)) {
         let value = format!("{}{written}{}", around.0, around.1);
         let x12 = format!(
@@ -367,9 +380,26 @@ fn verification_values_go_whatever_they_are() {
 #[test]
 fn a_broken_line_is_text_and_costs_the_others_nothing() {
     let input = "{\"gtin\":\"30569309000063\"}\n{\"a\":\"4111111111111111\n{\"b\":4111111111111111 oops \"cvv\":\"123\",\"d\":1}\n{\"gtin\":\"30569309000063\"}\n";
-    let expected = "{\"gtin\":\"30569309000063\"}\n{\"a\":\"411111******1111\n{\"b\":\"411111******1111\" oops \"cvv\":\"***\",\"d\":1}\n{\"gtin\":\"30569309000063\"}\n";
+    let expected = "{\"gtin\":\"30569309000063\"}\n{\"a\":\"411111******1111\n{\"b\":411111******1111 oops \"cvv\":\"***\",\"d\":1}\n{\"gtin\":\"30569309000063\"}\n";
     let redacted = json(input.as_bytes());
     assert_eq!(String::from_utf8_lossy(&redacted.bytes), expected);
+}
+
+#[test]
+fn digits_in_groups_without_quotes_are_text() {
+    let cases = [
+        (r#"{"note": 4111 1111 1111 1111}"#, r#"{"note": 4111 11** **** 1111}"#),
+        ("4111 1111 1111 1111 paid", "4111 11** **** 1111 paid"),
+        ("4111\u{a0}1111\u{a0}1111\u{a0}1111", "4111\u{a0}11**\u{a0}****\u{a0}1111"),
+        (r#"{"cvv": 12 3, "b": 1}"#, r#"{"cvv": ** *, "b": 1}"#),
+    ];
+    for (input, expected) in cases {
+        assert_eq!(String::from_utf8_lossy(&json(input.as_bytes()).bytes), expected);
+    }
+    let wide: Vec<u8> = "4111111111111111".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert!(!survives("4111111111111111", &json(&wide).bytes));
+    let valid = b"[1 , 2.5\t]\r\n3\r\n4";
+    assert_eq!(json(valid).bytes.as_ref(), valid);
 }
 
 #[test]
@@ -419,6 +449,37 @@ fn edi_that_was_folded_hides_nothing() {
     let input = b"UNB+UNOC:3+S:14+R:14+261121:1801+1'\r\nFTX+AAI+++41111111\r\n11111111'";
     let output = checked_same_length(input, edi);
     assert_eq!(output, b"UNB+UNOC:3+S:14+R:14+261121:1801+1'\r\nFTX+AAI+++411111XX\r\nXXXX1111'");
+}
+
+/// Takes an input in windows of this size, as one does that cannot hold it.
+fn in_windows(input: &[u8], size: usize) -> Vec<u8> {
+    let (mut windows, mut window, mut output) = (EdiWindows::default(), Vec::new(), Vec::new());
+    for piece in input.chunks(size) {
+        window.extend_from_slice(piece);
+        let (redacted, end) = windows.next(&window);
+        let mut bytes = redacted.bytes.into_owned();
+        window = bytes.split_off(end);
+        output.extend(bytes);
+    }
+    [output, window].concat()
+}
+
+proptest! {
+    #[test]
+    fn windows_leave_what_the_whole_leaves(pan in pan(), fill in 0..1500_usize, size in 1100..3000_usize) {
+        let gtin = "30569309000063";
+        let filling = format!("PID*F****{}~", "TEA".repeat(20)).repeat(fill / 60);
+        let input = format!(
+            "ISA*00*          *00*          *ZZ*S              *ZZ*R              *261121*1801*U*00401*000000001*0*P*>~{filling}\
+             MSG*{}{pan}~PO1*1*5*EA*1.00**UK*{gtin}*VN*A~{filling}MSG*paid with {pan}~{filling}PO1*1*5*EA*1.00**UK*{gtin}~",
+            "x".repeat(fill)
+        );
+        let output = in_windows(input.as_bytes(), size);
+        let whole = edi(input.as_bytes()).bytes;
+        prop_assert_eq!(String::from_utf8_lossy(&output), String::from_utf8_lossy(&whole));
+        let shapeless = format!("{}{pan} {}{pan}={}", "x ".repeat(fill), "y".repeat(fill), "12".repeat(40));
+        prop_assert!(!survives(&pan, &in_windows(shapeless.as_bytes(), size)));
+    }
 }
 
 #[test]

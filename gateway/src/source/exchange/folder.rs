@@ -1,5 +1,6 @@
 //! The four directories of a partner, as open directories: no operation goes through a path that others could bend.
 
+use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -11,6 +12,7 @@ use jiff::Timestamp;
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, RenameFlags, Stat};
 use rustix::io::Errno;
+use tillgate_parsers::redact;
 use zeroize::Zeroizing;
 
 use crate::source::FileStamp;
@@ -18,8 +20,23 @@ use crate::source::FileStamp;
 /// Files that are looked at in one round; more wait for the next.
 pub(super) const MOST_ARRIVALS: usize = 10_000;
 
-/// Names that are tried before a file is given up on that was sent again and again.
-const MOST_SUFFIXES: u32 = 10_000;
+/// Numbers that are tried behind a name that is there already.
+const MOST_SUFFIXES: u32 = 99;
+
+/// Longest start of a name that is kept: with a stamp and `.findings.txt` behind it, it still is a name (255 bytes).
+const LONGEST_NAME_BYTES: usize = 200;
+
+/// What a file of ours is called until it is whole. One is enough: a partner's files are written one after the other.
+const TEMPORARY: &str = ".tillgate.tmp";
+
+/// What a file in `in` is called between its last check and its removal.
+const CONDEMNED: &str = ".tillgate-taken.tmp";
+
+/// How much of a file that is too large is held at a time.
+const WINDOW_BYTES: usize = 1 << 20;
+
+/// Under this name a file comes back that a crash left between its last check and its removal.
+const RETURNED: &str = "tillgate-returned.edi";
 
 /// Why a folder cannot be worked with.
 #[derive(Debug, thiserror::Error)]
@@ -48,8 +65,19 @@ pub(super) struct Left {
     pub(super) outbox: Outbox,
     /// Findings, to stand beside it.
     pub(super) text: Option<String>,
-    /// What stays instead of the file, where it cannot stay as it is.
-    pub(super) content: Option<Vec<u8>>,
+    /// What stays of the file itself.
+    pub(super) content: Content,
+}
+
+/// What stays of a file that was taken.
+#[derive(Debug)]
+pub(super) enum Content {
+    /// All of it: no card data was in it.
+    AsSent,
+    /// This instead.
+    Redacted(Vec<u8>),
+    /// A copy without card data, made piece by piece, since the file is too large to be held.
+    Copied,
 }
 
 /// A file in `in`.
@@ -95,13 +123,16 @@ impl Folder {
                 }
                 Ok(rustix::fs::openat(&root_fd, name, directory | OFlags::NOFOLLOW, Mode::empty())?)
             };
-            Ok(Self {
+            let folder = Self {
                 root: root.to_owned(),
                 inbox: child("in")?,
                 out: child("out")?,
                 done: child("done")?,
                 rejected: child("rejected")?,
-            })
+            };
+            // Nobody knows any more whether it is the file that was taken: to take one twice is better than never.
+            folder.give_back(&folder.inbox, OsStr::new(CONDEMNED), OsStr::new(RETURNED))?;
+            Ok(folder)
         };
         open().map_err(failed)
     }
@@ -149,31 +180,34 @@ impl Folder {
         largest: usize,
     ) -> Result<Option<Zeroizing<Vec<u8>>>, FolderError> {
         let read = || -> io::Result<Option<Zeroizing<Vec<u8>>>> {
-            // NONBLOCK, since a FIFO put in the file's place would hold us for ever.
-            let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-            let file = match rustix::fs::openat(&self.inbox, &arrival.name, flags, Mode::empty()) {
-                Ok(file) => file,
-                Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => return Ok(None),
-                // One file that is not for us must not hold up the others.
-                Err(error @ (Errno::ACCESS | Errno::PERM)) => {
-                    let name = &arrival.stamp.name;
-                    tracing::warn!(name, %error, "an EDI file cannot be read: check its owner and mode");
-                    return Ok(None);
-                }
-                Err(error) => return Err(error.into()),
-            };
-            if !self.is_same(&rustix::fs::fstat(&file)?, arrival) {
-                return Ok(None);
-            }
+            let Some(mut file) = self.open_arrival(arrival)? else { return Ok(None) };
             let limit = (largest as u64).saturating_add(1);
             let room = usize::try_from(arrival.stamp.bytes.min(limit)).unwrap_or(0);
             // With room for all of it from the start, so that growing leaves no copy behind unzeroed.
             let mut bytes = Zeroizing::new(Vec::with_capacity(room + 1));
-            let mut file = File::from(file);
             (&mut file).take(limit).read_to_end(&mut bytes)?;
             Ok(self.is_same(&rustix::fs::fstat(&file)?, arrival).then_some(bytes))
         };
         read().map_err(failure("read a file", &self.root))
+    }
+
+    /// None if it is not what was seen any more, or not for us.
+    fn open_arrival(&self, arrival: &Arrival) -> io::Result<Option<File>> {
+        // NONBLOCK, since a FIFO put in the file's place would hold us for ever.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = match rustix::fs::openat(&self.inbox, &arrival.name, flags, Mode::empty()) {
+            Ok(file) => file,
+            Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => return Ok(None),
+            // One file that is not for us must not hold up the others.
+            Err(error @ (Errno::ACCESS | Errno::PERM)) => {
+                let name = &arrival.stamp.name;
+                tracing::warn!(name, %error, "an EDI file cannot be read: check its owner and mode");
+                return Ok(None);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let same = self.is_same(&rustix::fs::fstat(&file)?, arrival);
+        Ok(same.then(|| File::from(file)))
     }
 
     fn is_same(&self, stat: &Stat, arrival: &Arrival) -> bool {
@@ -184,7 +218,7 @@ impl Folder {
     /// content, was written before a crash.
     pub(super) fn write_reply(&self, name: &str, content: &[u8]) -> Result<(), FolderError> {
         let write = || -> io::Result<()> {
-            for number in 1..MOST_SUFFIXES {
+            for number in 1..=MOST_SUFFIXES {
                 let name = suffixed(OsStr::new(name), number);
                 match content_at(&self.out, &name, content.len())? {
                     Some(known) if known == content => return Ok(()),
@@ -197,16 +231,22 @@ impl Folder {
         write().map_err(failure("write an acknowledgement", &self.root))
     }
 
-    /// Moves a file out of `in`, never over another. `text` goes beside it as `NAME.findings.txt`.
-    pub(super) fn put_away(&self, name: &OsStr, left: &Left) -> Result<(), FolderError> {
+    /// Moves a file out of `in`, never over another. `text` goes beside it as `NAME.findings.txt`. A file that stands
+    /// there in its place by now stays: it is the next round's.
+    pub(super) fn put_away(&self, arrival: &Arrival, left: &Left) -> Result<(), FolderError> {
         let target = match left.outbox {
             Outbox::Done => &self.done,
             Outbox::Rejected => &self.rejected,
         };
         let put = || -> io::Result<()> {
             let moved = match &left.content {
-                Some(content) => self.replace_by(name, content, target)?,
-                None => self.move_to(name, target)?,
+                Content::AsSent => self.move_to(arrival, target)?,
+                Content::Redacted(content) => self.replace_by(arrival, content, target)?,
+                Content::Copied => {
+                    let Some(copy) = self.copy_to(arrival, target)? else { return Ok(()) };
+                    self.remove(arrival)?;
+                    copy
+                }
             };
             if let Some(text) = &left.text {
                 let mut beside = moved;
@@ -223,11 +263,15 @@ impl Folder {
         put().map_err(failure("move a file", &self.root))
     }
 
-    fn move_to(&self, name: &OsStr, target: &OwnedFd) -> io::Result<OsString> {
-        for number in 1..MOST_SUFFIXES {
-            let new = suffixed(name, number);
-            match rename_to_new(&self.inbox, name, target, &new) {
-                Ok(()) => return Ok(new),
+    fn move_to(&self, arrival: &Arrival, target: &OwnedFd) -> io::Result<OsString> {
+        for new in target_names(arrival) {
+            match rename_to_new(&self.inbox, &arrival.name, target, &new) {
+                Ok(()) => {
+                    self.keep_if_same(arrival, target, &new)?;
+                    return Ok(new);
+                }
+                // Somebody took it out of `in`: there is nothing left to move.
+                Err(Errno::NOENT) => return Ok(new),
                 Err(Errno::EXIST) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -236,9 +280,13 @@ impl Folder {
     }
 
     /// Leaves `content` instead of the file. A crash in between leaves both; the next try finds its own copy again.
-    fn replace_by(&self, name: &OsStr, content: &[u8], target: &OwnedFd) -> io::Result<OsString> {
-        for number in 1..MOST_SUFFIXES {
-            let new = suffixed(name, number);
+    fn replace_by(
+        &self,
+        arrival: &Arrival,
+        content: &[u8],
+        target: &OwnedFd,
+    ) -> io::Result<OsString> {
+        for new in target_names(arrival) {
             match self.place(target, &new, content) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -248,30 +296,106 @@ impl Folder {
                 }
                 Err(error) => return Err(error),
             }
-            rustix::fs::unlinkat(&self.inbox, name, AtFlags::empty())?;
+            self.remove(arrival)?;
             return Ok(new);
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
+    }
+
+    /// Copies a file without its card data; memory holds two windows of it. None if it is not what was seen any more.
+    /// After a crash between copying and removal there are two copies.
+    fn copy_to(&self, arrival: &Arrival, target: &OwnedFd) -> io::Result<Option<OsString>> {
+        let Some(mut file) = self.open_arrival(arrival)? else { return Ok(None) };
+        let mut copy = new_temporary(target)?;
+        let mut windows = redact::EdiWindows::default();
+        let mut window = Zeroizing::new(Vec::with_capacity(2 * WINDOW_BYTES));
+        while (&mut file).take(WINDOW_BYTES as u64).read_to_end(&mut window)? > 0 {
+            let (redacted, end) = windows.next(&window);
+            let (whole, rest) = redacted.bytes.split_at_checked(end).unwrap_or_default();
+            copy.write_all(whole)?;
+            let rest = Zeroizing::new(rest.to_vec());
+            window.clear();
+            window.extend_from_slice(&rest);
+        }
+        copy.write_all(&window)?;
+        copy.sync_all()?;
+        for new in target_names(arrival) {
+            match rename_to_new(target, OsStr::new(TEMPORARY), target, &new) {
+                Ok(()) => return Ok(Some(new)),
+                Err(Errno::EXIST) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
+    }
+
+    /// Removes a file from `in`, unless it is another by now. It gets a name first that nobody else writes to.
+    fn remove(&self, arrival: &Arrival) -> io::Result<()> {
+        let condemned = OsStr::new(CONDEMNED);
+        match rename_to_new(&self.inbox, &arrival.name, &self.inbox, condemned) {
+            Ok(()) => {}
+            Err(Errno::NOENT) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+        if self.keep_if_same(arrival, &self.inbox, condemned)? {
+            rustix::fs::unlinkat(&self.inbox, condemned, AtFlags::empty())?;
+        }
+        Ok(())
+    }
+
+    /// Whether the file that was moved is the one that was read: a partner may have put another in its place just
+    /// before. That one goes back.
+    fn keep_if_same(
+        &self,
+        arrival: &Arrival,
+        moved_to: &OwnedFd,
+        name: &OsStr,
+    ) -> io::Result<bool> {
+        let stat = rustix::fs::statat(moved_to, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        let same = self.is_same(&stat, arrival);
+        if !same {
+            self.give_back(moved_to, name, &arrival.name)?;
+        }
+        Ok(same)
+    }
+
+    /// Moves a file into `in`, under another name where a third file has come meanwhile. None there is fine.
+    fn give_back(&self, from: &OwnedFd, name: &OsStr, old_name: &OsStr) -> io::Result<()> {
+        for number in 1..=MOST_SUFFIXES {
+            let back = if number == 1 {
+                old_name.to_owned()
+            } else {
+                suffixed(&cut_short(old_name), number)
+            };
+            match rename_to_new(from, name, &self.inbox, &back) {
+                Ok(()) | Err(Errno::NOENT) => return Ok(()),
+                Err(Errno::EXIST) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         Err(io::ErrorKind::AlreadyExists.into())
     }
 
     /// Writes a new file by way of a temporary name.
     fn place(&self, directory: &OwnedFd, name: &OsStr, content: &[u8]) -> io::Result<()> {
-        let mut temporary = OsString::from(".");
-        temporary.push(name);
-        temporary.push(".tmp");
-        match rustix::fs::unlinkat(directory, &temporary, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => {}
-            Err(error) => return Err(error.into()),
-        }
-        let flags =
-            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mode = Mode::RUSR | Mode::WUSR | Mode::RGRP;
-        let mut file = File::from(rustix::fs::openat(directory, &temporary, flags, mode)?);
+        let mut file = new_temporary(directory)?;
         file.write_all(content)?;
         file.sync_all()?;
-        rename_to_new(directory, &temporary, directory, name)?;
+        rename_to_new(directory, OsStr::new(TEMPORARY), directory, name)?;
         Ok(rustix::fs::fsync(directory)?)
     }
+}
+
+/// A new file under our temporary name; what a crash left there goes.
+fn new_temporary(directory: &OwnedFd) -> io::Result<File> {
+    let temporary = OsStr::new(TEMPORARY);
+    match rustix::fs::unlinkat(directory, temporary, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mode = Mode::RUSR | Mode::WUSR | Mode::RGRP;
+    Ok(File::from(rustix::fs::openat(directory, temporary, flags, mode)?))
 }
 
 fn failure(doing: &'static str, folder: &Path) -> impl Fn(io::Error) -> FolderError {
@@ -319,6 +443,27 @@ fn suffixed(name: &OsStr, number: u32) -> OsString {
     name
 }
 
+/// What a file may be called in `done` or `rejected`, the first choice first; the last one no other file has.
+fn target_names(arrival: &Arrival) -> impl Iterator<Item = OsString> {
+    let lossy = arrival.name.to_string_lossy();
+    let name = match redact::shown(&lossy) {
+        Cow::Borrowed(_) => cut_short(&arrival.name),
+        Cow::Owned(redacted) => cut_short(OsStr::new(&redacted)),
+    };
+    let mut unique = name.clone();
+    unique.push(format!(".{}-{}", arrival.stamp.inode, arrival.stamp.modified_ns));
+    (1..=MOST_SUFFIXES).map(move |number| suffixed(&name, number)).chain([unique])
+}
+
+/// The start of a long name, up to the end of a character.
+fn cut_short(name: &OsStr) -> OsString {
+    let bytes = name.as_bytes();
+    let is_start = |at: &usize| bytes.get(*at).is_none_or(|byte| byte & 0xC0 != 0x80);
+    let longest = bytes.len().min(LONGEST_NAME_BYTES);
+    let end = (0..=longest).rev().find(is_start).unwrap_or(longest);
+    OsStr::from_bytes(bytes.get(..end).unwrap_or_default()).to_owned()
+}
+
 /// Names that transfer programs use until a file is whole; `.` and `..` are among them.
 fn is_temporary(name: &OsStr) -> bool {
     let name = name.as_bytes();
@@ -336,7 +481,8 @@ fn stamp(partner: &str, name: &OsStr, stat: &Stat) -> FileStamp {
     let seconds = stat.st_mtime.saturating_mul(1_000_000_000);
     FileStamp {
         partner: partner.to_owned(),
-        name: name.to_string_lossy().into_owned(),
+        // It is logged and stored. The inode keeps files apart that are called the same without their card numbers.
+        name: redact::shown(&name.to_string_lossy()).into_owned(),
         inode: stat.st_ino,
         modified_ns: seconds.saturating_add_unsigned(stat.st_mtime_nsec),
         bytes: u64::try_from(stat.st_size).unwrap_or(0),

@@ -3,7 +3,7 @@
 //! In: a folder that others write to. Out: inputs to the pipeline, one a file, and the replies that were committed with
 //! them. What survives a crash at any point: the stamp of a file is committed with its capture, so it is taken
 //! once; replies are committed too and written from the journal; only then is the file moved.
-//! Never: a name used as a path, a link followed, a file overwritten, a file removed.
+//! Never: a name used as a path, a link followed, a file overwritten, a file removed or moved that was not read.
 
 mod folder;
 mod journal;
@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 pub use self::folder::FolderError;
-use self::folder::{Arrival, Folder, Left, Outbox};
+use self::folder::{Arrival, Content, Folder, Left, Outbox};
 pub use self::journal::ExchangeJournal;
 use self::watch::Watch;
 use crate::clock::Clock;
@@ -40,6 +40,12 @@ const LOOK: Duration = Duration::from_millis(500);
 /// After a failure the folder rests, twice as long each time.
 const SHORTEST_REST: Duration = Duration::from_secs(1);
 const LONGEST_REST: Duration = Duration::from_secs(60);
+
+/// After so long a file that could not be moved is tried again.
+const STUCK: Duration = Duration::from_secs(60);
+
+/// As much of a file that is too large goes into the journal.
+const HEAD_BYTES: usize = 64 * 1024;
 
 /// Findings that are written beside a rejected file.
 const MOST_FINDINGS_SHOWN: usize = 200;
@@ -81,9 +87,14 @@ enum Trouble {
     Folder(#[from] FolderError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("the file was taken, but cannot be moved out of in")]
+    Stuck(#[source] FolderError),
     #[error("a file operation was cut short")]
     Interrupted(#[from] tokio::task::JoinError),
 }
+
+/// Files that are in `in` and not taken up now, each as it was when that was decided, and when.
+type Resting = HashMap<OsString, (FileStamp, Instant)>;
 
 /// One partner's folder with what it works with.
 pub struct Exchange<I, J> {
@@ -146,7 +157,7 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
         self.write_replies(&folder).await?;
         let mut ticks = tokio::time::interval(LOOK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut waiting = HashMap::new();
+        let (mut waiting, mut stuck) = (Resting::new(), Resting::new());
         loop {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
@@ -157,10 +168,31 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
                 if stop.is_cancelled() {
                     return Ok(());
                 }
-                self.handle(&folder, arrival, &mut waiting).await?;
+                let is_stuck = |(stamp, since): &(FileStamp, Instant)| {
+                    *stamp == arrival.stamp && since.elapsed() < STUCK
+                };
+                if stuck.get(&arrival.name).is_some_and(is_stuck) {
+                    continue;
+                }
+                match self.handle(&folder, arrival.clone(), &mut waiting).await {
+                    Err(Trouble::Stuck(error)) => self.rest(arrival, &error, &mut stuck),
+                    other => other?,
+                }
             }
-            waiting.retain(|name: &OsString, _| watch.knows(name));
+            waiting.retain(|name, _| watch.knows(name));
+            stuck.retain(|name, _| watch.knows(name));
             *rest = SHORTEST_REST;
+        }
+    }
+
+    /// A file that cannot be moved must not hold up those behind it.
+    fn rest(&self, arrival: Arrival, error: &FolderError, stuck: &mut Resting) {
+        let Arrival { name, stamp } = arrival;
+        let (partner, file) = (self.settings.partner.as_str(), stamp.name.clone());
+        let before = stuck.insert(name, (stamp.clone(), Instant::now()));
+        if before.is_none_or(|(known, _)| known != stamp) {
+            let cause = std::error::Error::source(error).map(ToString::to_string);
+            tracing::warn!(partner, file, %error, cause, "an EDI file was taken but cannot be moved: move it by hand");
         }
     }
 
@@ -168,15 +200,18 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
         &self,
         folder: &Arc<Folder>,
         arrival: Arrival,
-        waiting: &mut HashMap<OsString, (FileStamp, Instant)>,
+        waiting: &mut Resting,
     ) -> Result<(), Trouble> {
         let state = self.journal.file_state(&arrival.stamp).await?;
         if let Some(FileState::Committed { refused }) = state {
             // We were stopped between commit and move. What became of its items is in quarantine or the outbox.
             self.write_replies(folder).await?;
+            let refused = refused || self.is_too_large(&arrival);
             let outbox = if refused { Outbox::Rejected } else { Outbox::Done };
-            let bytes = self.read(folder, &arrival).await?.unwrap_or_default();
-            let left = Left { outbox, text: None, content: without_card_data(&bytes) };
+            let Some(bytes) = self.read(folder, &arrival).await? else {
+                return Ok(());
+            };
+            let left = Left { outbox, text: None, content: self.content(&arrival, &bytes) };
             return self.finish(folder, arrival, left).await;
         }
         let known_stump =
@@ -187,16 +222,13 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
         let Some(bytes) = self.read(folder, &arrival).await? else {
             return Ok(());
         };
-        if bytes.len() > self.settings.largest {
-            let text = format!(
-                "limit-edi-file: the file is larger than {} bytes; raise edi_file in [limits] or ask for smaller files\n",
-                self.settings.largest
-            );
-            tracing::warn!(partner = %self.settings.partner, bytes = arrival.stamp.bytes, "an EDI file is too large");
-            let left = Left { outbox: Outbox::Rejected, text: Some(text), content: None };
-            return self.put_away(folder, arrival, left).await;
-        }
-        if is_unfinished(&bytes) && self.must_wait(&arrival, waiting) {
+        let (bytes, is_whole) = if self.is_too_large(&arrival) {
+            (head(&bytes), true)
+        } else {
+            let is_whole = !is_unfinished(&bytes);
+            (bytes, is_whole)
+        };
+        if !is_whole && self.must_wait(&arrival, waiting) {
             return Ok(());
         }
         // A file that was finished before and is back was put back by someone: its stamp is spent.
@@ -204,12 +236,38 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
         self.take(folder, arrival, (bytes, file)).await
     }
 
+    fn is_too_large(&self, arrival: &Arrival) -> bool {
+        arrival.stamp.bytes > self.settings.largest as u64
+    }
+
+    /// What the partner has to know first, where a file is too large; else nothing.
+    fn limit_text(&self, arrival: &Arrival) -> String {
+        if !self.is_too_large(arrival) {
+            return String::new();
+        }
+        let (partner, largest) = (self.settings.partner.as_str(), self.settings.largest);
+        tracing::warn!(partner, file = %arrival.stamp.name, bytes = arrival.stamp.bytes, largest, "an EDI file is too large");
+        format!(
+            "limit-edi-file: the file is larger than {largest} bytes and only its beginning was looked at; raise edi_file in \
+             [limits] or ask for smaller files\n"
+        )
+    }
+
+    /// The file as it may stay on this disk: promise 6 holds for `done` and `rejected` too.
+    fn content(&self, arrival: &Arrival, bytes: &[u8]) -> Content {
+        if self.is_too_large(arrival) {
+            return Content::Copied;
+        }
+        let redacted = redact::edi(bytes);
+        if redacted.found.is_empty() {
+            Content::AsSent
+        } else {
+            Content::Redacted(redacted.bytes.into_owned())
+        }
+    }
+
     /// A broken upload may go on: it waits as long as it changes, and `stale` from its last change.
-    fn must_wait(
-        &self,
-        arrival: &Arrival,
-        waiting: &mut HashMap<OsString, (FileStamp, Instant)>,
-    ) -> bool {
+    fn must_wait(&self, arrival: &Arrival, waiting: &mut Resting) -> bool {
         let now = Instant::now();
         let entry =
             waiting.entry(arrival.name.clone()).or_insert_with(|| (arrival.stamp.clone(), now));
@@ -226,8 +284,9 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
         folder: &Arc<Folder>,
         arrival: &Arrival,
     ) -> Result<Option<Zeroizing<Vec<u8>>>, Trouble> {
-        let (folder, arrival) = (Arc::clone(folder), arrival.clone());
         let largest = self.settings.largest;
+        let largest = if self.is_too_large(arrival) { largest.min(HEAD_BYTES) } else { largest };
+        let (folder, arrival) = (Arc::clone(folder), arrival.clone());
         Ok(tokio::task::spawn_blocking(move || folder.read(&arrival, largest)).await??)
     }
 
@@ -241,7 +300,8 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
         let size = bytes.len() as u64;
         let received_at = self.clock.now();
         let known = file.is_some();
-        let content = without_card_data(&bytes);
+        let content = self.content(&arrival, &bytes);
+        let limit_text = self.limit_text(&arrival);
         let input = Input {
             source: partner.to_owned(),
             channel: Channel::EdiFolder,
@@ -256,8 +316,9 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
         Metric::EdiBytes.add(size, &[]);
         tracing::info!(partner, capture = %taken.capture, items = taken.items.len(), refused, "EDI file taken");
         self.write_replies(folder).await?;
-        let left = if refused > 0 {
-            Left { outbox: Outbox::Rejected, text: Some(findings_text(&taken)), content }
+        let left = if refused > 0 || !limit_text.is_empty() {
+            let text = Some(limit_text + &findings_text(&taken));
+            Left { outbox: Outbox::Rejected, text, content }
         } else {
             Left { outbox: Outbox::Done, text: None, content }
         };
@@ -270,16 +331,21 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
 
     /// Writes what the journal says is not written yet, each under its final name at once.
     async fn write_replies(&self, folder: &Arc<Folder>) -> Result<(), Trouble> {
-        for reply in self.journal.pending_replies(&self.settings.partner).await? {
-            let folder = Arc::clone(folder);
-            let id = reply.id;
-            tokio::task::spawn_blocking(move || {
-                folder.write_reply(&reply.file_name, &reply.content)
-            })
-            .await??;
-            self.journal.reply_written(id).await?;
+        loop {
+            let replies = self.journal.pending_replies(&self.settings.partner).await?;
+            if replies.is_empty() {
+                return Ok(());
+            }
+            for reply in replies {
+                let folder = Arc::clone(folder);
+                let id = reply.id;
+                tokio::task::spawn_blocking(move || {
+                    folder.write_reply(&reply.file_name, &reply.content)
+                })
+                .await??;
+                self.journal.reply_written(id).await?;
+            }
         }
-        Ok(())
     }
 
     async fn finish(
@@ -300,16 +366,18 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
         left: Left,
     ) -> Result<(), Trouble> {
         let folder = Arc::clone(folder);
-        let moved = move || folder.put_away(&arrival.name, &left);
-        Ok(tokio::task::spawn_blocking(moved).await??)
+        let moved = move || folder.put_away(&arrival, &left);
+        tokio::task::spawn_blocking(moved).await?.map_err(Trouble::Stuck)
     }
 }
 
-/// The file as it may stay on this disk, where it cannot stay as it was sent: promise 6 holds for `done` and `rejected`
-/// too.
-fn without_card_data(bytes: &[u8]) -> Option<Vec<u8>> {
-    let redacted = redact::edi(bytes);
-    (!redacted.found.is_empty()).then(|| redacted.bytes.into_owned())
+/// The beginning of a file that is too large, without card data. It ends before the end of the first interchange,
+/// so that none of it can pass for whole.
+fn head(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
+    let (redacted, end) = redact::EdiWindows::default().next(bytes);
+    let whole = redacted.bytes.get(..end).unwrap_or_default();
+    let end = whole.windows(3).position(|tag| tag == b"IEA").unwrap_or(whole.len());
+    Zeroizing::new(whole.get(..end).unwrap_or_default().to_vec())
 }
 
 fn is_refused(status: ItemStatus) -> bool {

@@ -63,7 +63,8 @@ impl ExchangeJournal for Memory {
         Ok(())
     }
     async fn pending_replies(&self, _: &str) -> Result<Vec<PendingReply>, StoreError> {
-        Ok(self.replies.lock().unwrap().clone())
+        // A few at a time, as the store does it.
+        Ok(self.replies.lock().unwrap().iter().take(100).cloned().collect())
     }
     async fn reply_written(&self, id: i64) -> Result<(), StoreError> {
         self.replies.lock().unwrap().retain(|reply| reply.id != id);
@@ -235,13 +236,22 @@ async fn temporary_names_links_and_folders_are_left_alone() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_too_large_is_rejected_unread() {
-    let served = serve(0, 0).await;
-    served.move_in("large.edi", &ORDER.repeat(5));
+async fn a_file_that_is_too_large_is_journaled_and_rejected_without_card_data() {
+    let served = serve(0, 600).await;
+    let large = poisoned().repeat(4000);
+    assert!(large.len() > 2 << 20);
+    served.move_in("large.edi", large.as_bytes());
     served.until_there("rejected/large.edi.findings.txt").await;
     let text = fs::read_to_string(served.path("rejected/large.edi.findings.txt")).unwrap();
-    assert!(text.contains("larger than 2000 bytes"), "{text}");
-    assert_eq!(served.taken(), 0);
+    assert!(text.contains("larger than 2000 bytes") && text.contains("capture "), "{text}");
+    let head = served.memory.taken.lock().unwrap()[0].clone();
+    assert!(
+        is_unfinished(&head) && head.starts_with(b"ISA") && head.trim_ascii_end().ends_with(b"~")
+    );
+    let copy = fs::read(served.path("rejected/large.edi")).unwrap();
+    assert_eq!(copy, redact::edi(large.as_bytes()).bytes.as_ref());
+    assert!(redact::edi(&copy).found.is_empty());
+    assert_eq!((served.taken(), names(&served.path("in"))), (1, Vec::new()));
     served.stopped().await;
 }
 
@@ -265,7 +275,7 @@ async fn a_crash_between_commit_and_move_takes_nothing_twice() {
     let partner = root.path().join("edi/bigbox");
     let path = partner.join("in/order.edi");
     fs::write(&path, ORDER).unwrap();
-    fs::write(partner.join("out/.997-000000001.edi.tmp"), "re").unwrap();
+    fs::write(partner.join("out/.tillgate.tmp"), "re").unwrap();
     let data = fs::metadata(&path).unwrap();
     let file = FileStamp {
         partner: "bigbox".to_owned(),
@@ -313,8 +323,7 @@ async fn a_reply_that_was_written_before_the_crash_is_not_written_twice() {
 #[tokio::test]
 async fn a_card_number_does_not_stay_in_done() {
     let served = serve(600, 600).await;
-    let poisoned =
-        String::from_utf8_lossy(ORDER).replace("REF*", "MSG*card 4111 1111 1111 1111~\nREF*");
+    let poisoned = poisoned();
     assert_ne!(poisoned.as_bytes(), ORDER);
     served.move_in("card.edi", poisoned.as_bytes());
     served.until_there("done/card.edi").await;
@@ -324,5 +333,118 @@ async fn a_card_number_does_not_stay_in_done() {
     let left = fs::read_to_string(served.path("done/card.edi")).unwrap();
     assert!(left.contains("4111 11") && !left.contains("4111 1111"), "{left}");
     assert_eq!(left.len(), poisoned.len());
+    served.stopped().await;
+}
+
+fn poisoned() -> String {
+    let order = String::from_utf8_lossy(ORDER);
+    order.replace("REF*", "MSG*card 4111 1111 1111 1111~\nREF*")
+}
+
+/// A folder with one file that was seen in `in`.
+fn seen(name: &str) -> (tempfile::TempDir, Folder, Arrival) {
+    let root = tempfile::tempdir().unwrap();
+    let folder = Folder::open(root.path()).unwrap();
+    fs::write(root.path().join("in").join(name), "seen").unwrap();
+    let arrival = folder.arrivals("bigbox").unwrap().pop().unwrap();
+    (root, folder, arrival)
+}
+
+#[test]
+fn a_file_that_replaces_the_one_that_was_read_stays() {
+    for content in [Content::AsSent, Content::Redacted(b"redacted".to_vec()), Content::Copied] {
+        let (root, folder, arrival) = seen("orders.edi");
+        let aside = root.path().join("upload");
+        fs::write(&aside, "another").unwrap();
+        fs::rename(aside, root.path().join("in/orders.edi")).unwrap();
+        let copies = usize::from(matches!(content, Content::Redacted(_)));
+        let left = Left { outbox: Outbox::Done, text: None, content };
+        folder.put_away(&arrival, &left).unwrap();
+        assert_eq!(fs::read(root.path().join("in/orders.edi")).unwrap(), b"another");
+        assert_eq!(names(&root.path().join("in")), ["orders.edi"]);
+        assert_eq!(names(&root.path().join("done")).len(), copies);
+        // The next round takes it for what it is: a new file.
+        let next = folder.arrivals("bigbox").unwrap().pop().unwrap();
+        assert_ne!(next.stamp, arrival.stamp);
+        folder.put_away(&next, &left).unwrap();
+        assert_eq!(names(&root.path().join("in")), [""; 0]);
+    }
+}
+
+#[test]
+fn a_file_that_a_crash_left_before_its_removal_comes_back() {
+    let (root, folder, _) = seen("orders.edi");
+    let inbox = root.path().join("in");
+    fs::rename(inbox.join("orders.edi"), inbox.join(".tillgate-taken.tmp")).unwrap();
+    drop(folder);
+    Folder::open(root.path()).unwrap();
+    assert_eq!(names(&inbox), ["tillgate-returned.edi"]);
+}
+
+#[test]
+fn a_card_number_in_a_name_does_not_stay() {
+    let (root, folder, arrival) = seen("4111111111111111.edi");
+    assert_eq!(arrival.stamp.name, "411111******1111.edi");
+    assert_eq!(&*folder.read(&arrival, 100).unwrap().unwrap(), b"seen");
+    let left =
+        Left { outbox: Outbox::Rejected, text: Some("why".to_owned()), content: Content::AsSent };
+    folder.put_away(&arrival, &left).unwrap();
+    assert_eq!(
+        names(&root.path().join("rejected")),
+        ["411111******1111.edi", "411111******1111.edi.findings.txt"]
+    );
+    assert_eq!(names(&root.path().join("in")), [""; 0]);
+}
+
+#[test]
+fn the_longest_name_and_the_hundredth_of_a_name_are_put_away() {
+    for name in [format!("a{}", "ä".repeat(127)), "order.edi".to_owned()] {
+        for content in [Content::AsSent, Content::Redacted(b"redacted".to_vec()), Content::Copied] {
+            let (root, folder, arrival) = seen(&name);
+            let kept = if name.len() > 200 { &name[..199] } else { &name };
+            let rejected = root.path().join("rejected");
+            fs::write(rejected.join(kept), "").unwrap();
+            for number in 2..=99 {
+                fs::write(rejected.join(format!("{kept}.{number}")), "").unwrap();
+            }
+            let text = Some("why".to_owned());
+            folder.put_away(&arrival, &Left { outbox: Outbox::Rejected, text, content }).unwrap();
+            let FileStamp { inode, modified_ns, .. } = arrival.stamp;
+            let last = format!("{kept}.{inode}-{modified_ns}");
+            assert!(rejected.join(&last).exists(), "{last}");
+            assert!(rejected.join(format!("{last}.findings.txt")).exists());
+            assert_eq!(names(&root.path().join("in")), [""; 0]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_moved_does_not_stop_the_others() {
+    let served = serve(0, 600).await;
+    fs::create_dir(served.path("in/.tillgate-taken.tmp")).unwrap();
+    served.move_in("card.edi", poisoned().as_bytes());
+    served.until("not taken", |served| served.taken() == 1).await;
+    served.move_in("order.edi", ORDER);
+    served.until_there("done/order.edi").await;
+    assert!(served.path("in/card.edi").exists());
+    assert_eq!(served.taken(), 2);
+    served.stopped().await;
+}
+
+#[tokio::test]
+async fn all_replies_that_wait_are_written_at_once() {
+    let memory = Arc::new(Memory::default());
+    for id in 1..=250 {
+        memory.replies.lock().unwrap().push(PendingReply {
+            capture: String::new(),
+            content_type: String::new(),
+            id,
+            file_name: format!("997-{id:09}.edi"),
+            content: b"reply".to_vec(),
+        });
+    }
+    let served = Served::start(tempfile::tempdir().unwrap(), memory, 0, 600);
+    served.until_there("out/997-000000250.edi").await;
+    assert_eq!(names(&served.path("out")).len(), 250);
     served.stopped().await;
 }
