@@ -61,6 +61,15 @@ pub enum StartError {
     Metrics(#[from] ExporterError),
 }
 
+impl StartError {
+    /// Whether another configuration is needed: the service manager would try again in vain.
+    #[must_use]
+    pub fn is_configuration(&self) -> bool {
+        use web::BindError::{Exposure, Tls};
+        matches!(self, Self::Broker(_) | Self::Listen(Exposure(_) | Tls { .. }))
+    }
+}
+
 /// The running gateway.
 pub struct Daemon {
     store: Store,
