@@ -301,8 +301,8 @@ fn start_background(
     group
 }
 
-/// The sections that are fixed when the daemon starts stay as they were, in whatever asks for them: a store that changed
-/// its number in the keys and not in the events would count sales twice.
+/// The sections that are fixed when the daemon starts stay as they were, in whatever asks for them: a store that
+/// changed its number in the keys and not in the events would count sales twice.
 fn with_fixed_sections(before: &Config, after: &Config) -> Config {
     Config {
         gateway: before.gateway.clone(),
