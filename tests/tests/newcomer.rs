@@ -204,7 +204,7 @@ fn a_certificate_that_is_none_is_named() {
         "tls_key_file",
         config::path(&certificates.server_key),
     );
-    assert_says(&run(&site), CONFIGURATION, &[wrong.to_str().unwrap(), "tls_cert_file"]);
+    assert_says(&run(&site), CONFIGURATION, &[wrong.to_str().unwrap(), "[http]", "expected PEM"]);
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn a_key_of_another_certificate_is_named() {
         "tls_key_file",
         config::path(&certificates.client_key),
     );
-    assert_says(&run(&site), CONFIGURATION, &["client.key", "tls_key_file"]);
+    assert_says(&run(&site), CONFIGURATION, &["client.key", "[http]"]);
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Importing a CSV file: rows are read one by one and handed over in batches. A row with a mistake is told and left out,
-//! the others are taken: one bad telephone number must not keep a whole directory away from the tills.
+//! Importing a CSV file: rows are read one by one and handed over in batches. A row with a mistake is told and
+//! left out, the others are taken: one bad telephone number must not keep a whole directory away from the tills.
 
 use std::io::{self, Write};
 

@@ -30,6 +30,7 @@ use std::io::{self, Write};
 use clap::{Parser, Subcommand};
 
 use crate::config::ConfigErrors;
+use crate::run::StartError;
 
 pub use config_file::ConfigFile;
 pub use harden::harden;
@@ -147,6 +148,9 @@ fn explain(error: &anyhow::Error) -> u8 {
         return exit::CONFIG;
     }
     let _printed = writeln!(stderr, "tillgate: {error:#}");
+    if error.downcast_ref::<StartError>().is_some_and(StartError::is_configuration) {
+        return exit::CONFIG;
+    }
     exit::FAILURE
 }
 

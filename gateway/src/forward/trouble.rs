@@ -68,7 +68,7 @@ impl Trouble {
     pub(super) fn not_authorized() -> Self {
         Self::new(
             "not_authorized",
-            "the broker does not let this gateway in: check the access rules for its client id and user",
+            "the broker does not let this gateway in: check mqtt.username and mqtt.password_file, then the broker's access rules for this client id and user",
         )
     }
 

@@ -14,7 +14,8 @@ use crate::config::Config;
 use crate::normalize::{Body, Candidate, Reply};
 use crate::store::{NewCapture, NewItem, NewRecord, Outcome, Receipt, StoreError};
 
-/// zstd's fastest ordinary level: sales compress five to ten times at it, and the writer waits for the disk, not for us.
+/// zstd's fastest ordinary level: sales compress five to ten times at it, and the writer waits for the disk, not
+/// for us.
 const COMPRESSION_LEVEL: i32 = 1;
 
 /// The rows of an input, and what its sender will hear of each item once they are committed. `first_item` is the

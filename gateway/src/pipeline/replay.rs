@@ -1,5 +1,5 @@
-//! A quarantined input is tried again: by a newer version, another configuration, or with corrected content. It goes the
-//! same way as a new one.
+//! A quarantined input is tried again: by a newer version, another configuration, or with corrected content. It
+//! goes the same way as a new one.
 
 use std::sync::Arc;
 

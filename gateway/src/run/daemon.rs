@@ -61,6 +61,15 @@ pub enum StartError {
     Metrics(#[from] ExporterError),
 }
 
+impl StartError {
+    /// Whether another configuration is needed: the service manager would try again in vain.
+    #[must_use]
+    pub fn is_configuration(&self) -> bool {
+        use web::BindError::{Exposure, Tls};
+        matches!(self, Self::Broker(_) | Self::Listen(Exposure(_) | Tls { .. }))
+    }
+}
+
 /// The running gateway.
 pub struct Daemon {
     store: Store,
@@ -292,8 +301,8 @@ fn start_background(
     group
 }
 
-/// The sections that are fixed when the daemon starts stay as they were, in whatever asks for them: a store that changed
-/// its number in the keys and not in the events would count sales twice.
+/// The sections that are fixed when the daemon starts stay as they were, in whatever asks for them: a store that
+/// changed its number in the keys and not in the events would count sales twice.
 fn with_fixed_sections(before: &Config, after: &Config) -> Config {
     Config {
         gateway: before.gateway.clone(),

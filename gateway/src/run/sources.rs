@@ -64,7 +64,8 @@ impl Sources {
         self.stop(leaving).await;
     }
 
-    /// Starts what a configuration names and does not run yet. It must be in force: what starts here works by it at once.
+    /// Starts what a configuration names and does not run yet. It must be in force: what starts here works by it
+    /// at once.
     pub(super) fn start_missing(&mut self, config: &Config) {
         for (id, settings) in wanted(config) {
             if !self.running.contains_key(&id) {

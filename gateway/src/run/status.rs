@@ -1,4 +1,5 @@
-//! What the gateway is doing, gathered once a second for everybody who asks: page, `tillgate status`, metrics, readiness.
+//! What the gateway is doing, gathered once a second for everybody who asks: page, `tillgate status`, metrics,
+//! readiness.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! How much disk the journal uses. Deleted rows leave free pages in the file, so the file's size says nothing: pages in
-//! use plus the write-ahead log count. And how much is free: deleting needs room in the log, so a disk that is really full
-//! could not be freed by pruning; captures are refused before that.
+//! use plus the write-ahead log count. And how much is free: deleting needs room in the log, so a disk that is
+//! really full could not be freed by pruning; captures are refused before that.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -37,6 +37,8 @@ const IMPORT_BATCH: usize = 500;
 const SHOWN_RAW: u64 = 1 << 20;
 /// A key is data from outside; a longer one is no key.
 const KEY_BYTES: usize = 1024;
+/// Where less room than this is left, hardly any sale fits: the gateway counts as refusing.
+const ORDINARY_CAPTURE_BYTES: usize = 16 << 10;
 
 /// The store. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -128,9 +130,9 @@ impl Store {
         self.queue.ask(bytes, |answer| Job::Capture(Box::new(capture), answer)).await
     }
 
-    /// Whether a capture would be taken now.
+    /// Whether a capture of an ordinary size would be taken now.
     pub fn accepting(&self) -> Result<(), StoreError> {
-        self.accepting_bytes(0)
+        self.accepting_bytes(ORDINARY_CAPTURE_BYTES)
     }
 
     fn accepting_bytes(&self, bytes: usize) -> Result<(), StoreError> {

@@ -18,8 +18,8 @@ use super::options::journal_path;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
-/// Pages that a connection keeps, in KiB (negative, SQLite's own way to say so). What is read again and again is a few inner
-/// pages; the system's page cache holds the rest.
+/// Pages that a connection keeps, in KiB (negative, SQLite's own way to say so). What is read again and again is a
+/// few inner pages; the system's page cache holds the rest.
 const CACHE_KIBIBYTES: &str = "-768";
 /// A checkpoint of so many pages stays within a few milliseconds.
 const AUTOCHECKPOINT_PAGES: &str = "2000";

@@ -1,5 +1,5 @@
-//! A record in one line, for `tillgate tail` and the demo. Never: a customer but by the CRM's id, a card but by what its
-//! record holds, which is masked.
+//! A record in one line, for `tillgate tail` and the demo. Never: a customer but by the CRM's id, a card but by
+//! what its record holds, which is masked.
 
 use serde_json::Value;
 use tillgate_record::Event;

@@ -52,7 +52,8 @@ const SEALS: [(HeaderName, &str); 5] = [
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Peer(pub(super) IpAddr);
 
-/// Serves requests and gives the connection back for its orderly end; `router` comes with the seconds that a head may take.
+/// Serves requests and gives the connection back for its orderly end; `router` comes with the seconds that a head
+/// may take.
 pub(super) async fn serve(
     io: Box<dyn Io>,
     peer: SocketAddr,

@@ -55,8 +55,8 @@ struct Reader<'a> {
     copied: usize,
     /// What the last key says about the values behind it.
     rule: Rule,
-    /// Sensitive authentication data was seen behind the last key. In broken JSON more of it may follow on the line, but
-    /// the next line is another matter.
+    /// Sensitive authentication data was seen behind the last key. In broken JSON more of it may follow on the
+    /// line, but the next line is another matter.
     value_went: bool,
     /// The last key, undecoded.
     key: &'a [u8],

@@ -1,7 +1,8 @@
 //! EDI: X12 850 and 810 to orders and invoices, and the acknowledgements that the sender gets.
 //!
-//! In: an input, the partner it came from, the time. Out: an item for every transaction set and TA1, in input order, and
-//! the replies. Never: a record of a set that its acknowledgement rejects, or an acceptance of one that was not read.
+//! In: an input, the partner it came from, the time. Out: an item for every transaction set and TA1, in input
+//! order, and the replies. Never: a record of a set that its acknowledgement rejects, or an acceptance of one that
+//! was not read.
 
 mod document;
 mod places;

@@ -64,7 +64,8 @@ fn signs(line: &Line, index: usize, findings: &mut Findings) {
     }
 }
 
-/// amount = quantity × unit price − discounts, rounded once. Discounts of goods that come back reduce what is paid back.
+/// amount = quantity × unit price − discounts, rounded once. Discounts of goods that come back reduce what is paid
+/// back.
 fn line_amount(line: &Line, index: usize, exponent: u32, findings: &mut Findings) {
     let Some(unit_price) = line.unit_price else { return };
     let discounts: Decimal = line.discounts.iter().map(|discount| discount.amount.0).sum();

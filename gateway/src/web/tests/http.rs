@@ -1,3 +1,5 @@
+//! The HTTP interface, seen by a client that shows every byte.
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

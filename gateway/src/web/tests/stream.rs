@@ -1,3 +1,5 @@
+//! The TCP stream of terminals.
+
 use std::time::Duration;
 
 use serde_json::Value;

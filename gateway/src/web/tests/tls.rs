@@ -1,3 +1,5 @@
+//! Both listeners with certificates.
+
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;

@@ -68,14 +68,21 @@ pub(super) const fn o(element: &'static Element) -> ElementUse {
 }
 
 macro_rules! elements {
-    ($($name:ident = $number:literal $kind:expr, $shortest:literal..=$longest:literal $(, later $later:literal)?;)*) => {
+    ($(
+        $name:ident = $number:literal $kind:expr, $shortest:literal..=$longest:literal
+        $(, later $later:literal)?;
+    )*) => {
         $(
             #[doc = concat!("Data element ", stringify!($number), ".")]
             pub(super) static $name: Element = Element {
                 number: $number,
                 kind: $kind,
                 length: ($shortest, $longest),
-                longest_later: { let longest = $longest; $(let longest = if $later > longest { $later } else { longest };)? longest },
+                longest_later: {
+                    let longest = $longest;
+                    $(let longest = if $later > longest { $later } else { longest };)?
+                    longest
+                },
             };
         )*
     };
