@@ -107,10 +107,14 @@ fn without_a_daemon_commands_work_on_its_data_or_say_what_to_do() {
     let (code, _, err) = with_config(&["verify", "--json"]);
     assert!(code == 1 && err.contains("there is no journal at"), "{err}");
 
+    let (code, _, err) = with_config(&["quarantine", "list"]);
+    assert!(code == 1 && err.contains("has the gateway ever run"), "{err}");
+    assert!(!dir.path().join("journal.db").exists(), "looking makes nothing");
+
     let csv = dir.path().join("c.csv");
     fs::write(&csv, "\u{feff}name,id\nWang,c-1\n").unwrap();
     let (code, out, err) = with_config(&["customers", "import", text(&csv)]);
-    assert_eq!((code, out.as_str()), (0, "1 customers imported, as version 1\n"), "{err}");
+    assert_eq!((code, out.as_str()), (0, "1 customer imported, as version 1\n"), "{err}");
     let (code, out, err) = with_config(&["quarantine", "list"]);
     assert_eq!((code, out.as_str()), (0, "quarantine is empty\n"), "{err}");
 }

@@ -1,7 +1,5 @@
 //! Asking the daemon, or working on its data while it is stopped.
 
-use anyhow::Context;
-
 use super::ConfigFile;
 use crate::control::{self, ControlError, Request, Response};
 
@@ -15,7 +13,7 @@ pub(super) fn ask(config: &ConfigFile, request: Request) -> anyhow::Result<Respo
             )),
             request => crate::run::offline(loaded, request),
         },
-        answered => answered.context("the daemon was asked"),
+        answered => Ok(answered?),
     }
 }
 

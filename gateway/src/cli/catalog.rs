@@ -44,5 +44,5 @@ pub(super) fn run(args: &CatalogArgs, out: &mut dyn Write) -> anyhow::Result<u8>
     let csv = File::open(file).with_context(|| format!("cannot open {}", file.display()))?;
     let rows = read_products(BufReader::new(csv))
         .with_context(|| format!("cannot import {}", file.display()))?;
-    import(&args.config, "products", rows, |products| Request::ImportProducts { products }, out)
+    import(&args.config, "product", rows, |products| Request::ImportProducts { products }, out)
 }

@@ -43,9 +43,10 @@ Exit codes: 0 imported, 1 the gateway cannot take it, 2 rows were left out.")]
 pub(super) fn run(args: &CustomersArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
     let Action::Import { file } = &args.action;
     let loaded = args.config.load()?;
+    crate::run::expect_data_dir(&loaded.config.gateway.data_dir)?;
     let keys = crate::run::keys::load(&loaded.config)?;
     let csv = File::open(file).with_context(|| format!("cannot open {}", file.display()))?;
     let rows = read_customers(BufReader::new(csv), &keys.customer)
         .with_context(|| format!("cannot import {}", file.display()))?;
-    import(&args.config, "customers", rows, |customers| Request::ImportCustomers { customers }, out)
+    import(&args.config, "customer", rows, |customers| Request::ImportCustomers { customers }, out)
 }

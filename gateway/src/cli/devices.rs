@@ -49,8 +49,18 @@ const NONE_ATTACHED: &str = "no serial port is attached.\n\
      - Many scanners are keyboards until a barcode in their manual sets them to USB serial (CDC, virtual COM).\n\
      - In a virtual machine or container, hand the USB device through.";
 
+/// Commented out, since the lane is probably there already.
+const LANE: &str = "\
+# Each device belongs to a lane. Where the configuration has none yet:
+#[[lane]]
+#id = \"1\"
+
+";
+
 fn toml_lines(ports: &[AttachedPort]) -> String {
-    ports.iter().enumerate().map(|(index, port)| described(port, index + 1)).collect()
+    let devices = ports.iter().enumerate().map(|(index, port)| described(port, index + 1));
+    let lane = if ports.is_empty() { "" } else { LANE };
+    [lane.to_owned()].into_iter().chain(devices).collect()
 }
 
 /// Comments and a `[[device]]`, so that the whole can be appended to a configuration.
@@ -66,7 +76,13 @@ fn described(port: &AttachedPort, number: usize) -> String {
     if port.stable_name() == port.node && port.usb.is_some() {
         text.push_str("# no link below /dev/serial leads here: the name may move\n");
     }
-    text.push_str(&configuration(port, number));
+    let lines = configuration(port, number);
+    if is_plain(port) {
+        text.push_str("# what is connected to it, the machine cannot tell; remove the # in front if it is a scanner\n");
+        lines.lines().for_each(|line| text.push_str(&format!("#{line}\n")));
+    } else {
+        text.push_str(&lines);
+    }
     text.push('\n');
     text
 }
@@ -79,6 +95,12 @@ fn what(port: &AttachedPort) -> String {
     let name = if names.is_empty() { "USB device".to_owned() } else { names.join(" ") };
     let serial = usb.serial_number.as_deref().unwrap_or("none");
     format!("{name} ({}:{}, serial number {serial}, {driver})", usb.vendor_id, usb.product_id)
+}
+
+/// A port of the machine itself, which shows whether anything is connected to it only when it sends.
+fn is_plain(port: &AttachedPort) -> bool {
+    let name = port.node.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    port.usb.is_none() && name.starts_with("ttyS")
 }
 
 /// The lines of a `[[device]]`. Which lane it is, only the operator knows.
@@ -184,6 +206,15 @@ mod tests {
         ));
         assert!(text.contains("# no permission: it belongs to group dialout\n"), "{text}");
         assert!(text.contains("the name may move"), "{text}");
+    }
+
+    #[test]
+    fn a_plain_port_is_commented_out_and_a_lane_is_shown() {
+        let plain = AttachedPort { node: "/dev/ttyS0".into(), by_id: None, usb: None, ..scanner() };
+        let text = toml_lines(&[plain]);
+        assert!(text.lines().all(|line| line.is_empty() || line.starts_with('#')), "{text}");
+        assert!(text.contains("#[[lane]]\n#id = \"1\"\n"), "{text}");
+        assert!(text.contains("#[[device]]\n"), "{text}");
     }
 
     #[test]

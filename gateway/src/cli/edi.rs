@@ -100,7 +100,7 @@ struct OneFile {
 #[derive(Debug, Args)]
 struct Sales {
     /// The configuration, for partners, store and currency
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "TILLGATE_CONFIG", hide_env_values = true)]
     config: Option<PathBuf>,
     /// A file; `-` is standard input
     file: PathBuf,

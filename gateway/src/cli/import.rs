@@ -66,8 +66,11 @@ impl Total {
 
     fn tell(&self, noun: &str, out: &mut dyn Write) -> anyhow::Result<u8> {
         match self.version {
-            Some(version) => writeln!(out, "{} {noun} imported, as version {version}", self.taken)?,
-            None => writeln!(out, "no {noun} imported")?,
+            Some(version) => {
+                let noun = if self.taken == 1 { noun.to_owned() } else { format!("{noun}s") };
+                writeln!(out, "{} {noun} imported, as version {version}", self.taken)?;
+            }
+            None => writeln!(out, "no {noun}s imported")?,
         }
         if self.left_out == 0 {
             return Ok(exit::FINE);

@@ -57,6 +57,7 @@ const HELP_CHARS_MAX: usize = 100;
 #[derive(Debug, Parser)]
 #[command(
     name = "tillgate",
+    bin_name = "tillgate",
     version,
     max_term_width = HELP_CHARS_MAX,
     after_help = "Exit codes: 0 fine, 1 failure, 2 the input has errors, 64 usage, 78 configuration."

@@ -25,7 +25,10 @@ Examples:
   tillgate quarantine list --source bigbox
   tillgate quarantine show 01J8Z3E0K2-0
   tillgate quarantine replay 01J8Z3E0K2-0 --with corrected.json
-  tillgate quarantine discard 01J8Z3E0K2-0")]
+  tillgate quarantine discard 01J8Z3E0K2-0
+
+Exit codes: 0 done, 1 it failed, or a replay met a record with the same key and other content, 2 a replay is
+still in quarantine.")]
 pub(super) struct QuarantineArgs {
     #[command(flatten)]
     config: ConfigFile,
@@ -36,6 +39,12 @@ pub(super) struct QuarantineArgs {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Lists what waits, newest first.
+    #[command(after_help = "\
+Examples:
+  tillgate quarantine list
+  tillgate quarantine list --source bigbox --json | jq .findings
+
+Exit codes: 0 listed, 1 it failed.")]
     List {
         /// Of one source only.
         #[arg(long, value_name = "ID")]
@@ -48,6 +57,12 @@ enum Action {
         json: bool,
     },
     /// Shows an entry with its findings and its input, which is free of card data.
+    #[command(after_help = "\
+Examples:
+  tillgate quarantine show 01J8Z3E0K2-0
+  tillgate quarantine show 01J8Z3E0K2-0 --json | jq -r .input
+
+Exit codes: 0 shown, 1 it failed or there is no such entry.")]
     Show {
         /// The entry, as `list` prints it.
         id: String,
@@ -56,6 +71,13 @@ enum Action {
         json: bool,
     },
     /// Interprets an entry again.
+    #[command(after_help = "\
+Examples:
+  tillgate quarantine replay 01J8Z3E0K2-0
+  tillgate quarantine replay 01J8Z3E0K2-0 --with corrected.json
+
+Exit codes: 0 it is a record now, or was one before, 1 it failed, or a record with the same key has other
+content, 2 it is still in quarantine.")]
     Replay {
         /// The entry, as `list` prints it.
         id: String,
@@ -66,7 +88,14 @@ enum Action {
         #[arg(long)]
         as_correction: bool,
     },
-    /// Closes an entry without a record. The input stays in the journal as long as `[retention]` says.
+    /// Closes an entry without a record.
+    ///
+    /// The input stays in the journal as long as `[retention]` says.
+    #[command(after_help = "\
+Example:
+  tillgate quarantine discard 01J8Z3E0K2-0
+
+Exit codes: 0 closed, 1 it failed or there is no such entry.")]
     Discard {
         /// The entry, as `list` prints it.
         id: String,
@@ -116,6 +145,9 @@ fn input(path: &PathBuf) -> anyhow::Result<String> {
 }
 
 fn list(items: &[QuarantineItem], json: bool, out: &mut dyn Write) -> anyhow::Result<u8> {
+    if !json && !items.is_empty() {
+        writeln!(out, "{:<30}  {:<20}  {:<16}  FIRST FINDING", "ENTRY", "RECEIVED", "SOURCE")?;
+    }
     for item in items {
         if json {
             writeln!(out, "{}", serde_json::to_string(item)?)?;
@@ -123,12 +155,24 @@ fn list(items: &[QuarantineItem], json: bool, out: &mut dyn Write) -> anyhow::Re
         }
         let first = item.findings.first().map_or("", |finding| finding.message.as_str());
         let QuarantineItem { id, received_at, source, .. } = item;
-        writeln!(out, "{id}  {received_at:.0}  {source:<16} {}", harmless(first))?;
+        let received_at = to_the_second(received_at);
+        writeln!(out, "{id:<30}  {received_at:<20}  {source:<16}  {}", harmless(first))?;
     }
-    if items.is_empty() && !json {
-        writeln!(out, "quarantine is empty")?;
+    match items.first() {
+        _ if json => {}
+        None => writeln!(out, "quarantine is empty")?,
+        Some(first) => writeln!(
+            std::io::stderr(),
+            "what is wrong with one: tillgate quarantine show {}",
+            first.id
+        )?,
     }
     Ok(exit::FINE)
+}
+
+/// RFC 3339 without the fraction, which makes a table no better.
+fn to_the_second(time: &str) -> String {
+    time.split_once('.').map_or_else(|| time.to_owned(), |(seconds, _)| format!("{seconds}Z"))
 }
 
 fn show(entry: &QuarantineEntry, json: bool, out: &mut dyn Write) -> anyhow::Result<u8> {
@@ -153,12 +197,52 @@ fn tell_replayed(replayed: &Replayed, out: &mut dyn Write) -> anyhow::Result<u8>
     for finding in &replayed.findings {
         write_finding(finding, out)?;
     }
-    let open = matches!(replayed.status.as_str(), "quarantined" | "conflict");
-    Ok(if open { exit::INPUT } else { exit::FINE })
+    Ok(match replayed.status.as_str() {
+        "quarantined" => exit::INPUT,
+        "conflict" => exit::FAILURE,
+        _ => exit::FINE,
+    })
 }
 
 fn write_finding(finding: &Quality, out: &mut dyn Write) -> std::io::Result<()> {
     let Quality { rule, severity, path, message, .. } = finding;
     let severity = severity.as_str();
-    writeln!(out, "{severity:<9} {rule} at {}: {}", harmless(path), harmless(message))
+    let place = if path.is_empty() { String::new() } else { format!(" at {}", harmless(path)) };
+    writeln!(out, "{severity:<9} {rule}{place}: {}", harmless(message))
+}
+
+#[cfg(test)]
+mod tests {
+    use tillgate_record::Severity;
+
+    use super::*;
+
+    #[test]
+    fn a_list_has_times_and_a_finding_without_place_has_none() {
+        let finding = Quality {
+            rule: "conflict".to_owned(),
+            severity: Severity::Error,
+            path: String::new(),
+            message: "other content".to_owned(),
+            expected: None,
+            found: None,
+        };
+        let mut text = Vec::new();
+        write_finding(&finding, &mut text).unwrap();
+        assert_eq!(String::from_utf8(text).unwrap(), "error     conflict: other content\n");
+        let item = QuarantineItem {
+            id: "01J8Z3E0K2-0".to_owned(),
+            capture: "01J8Z3E0K2".to_owned(),
+            item: 0,
+            source: "bigbox".to_owned(),
+            received_at: "2026-11-21T10:03:12.123456Z".to_owned(),
+            findings: vec![finding],
+        };
+        let mut table = Vec::new();
+        list(&[item], false, &mut table).unwrap();
+        let table = String::from_utf8(table).unwrap();
+        let words: Vec<Vec<&str>> = table.lines().map(|l| l.split_whitespace().collect()).collect();
+        assert_eq!(words[0], ["ENTRY", "RECEIVED", "SOURCE", "FIRST", "FINDING"]);
+        assert_eq!(words[1][..3], ["01J8Z3E0K2-0", "2026-11-21T10:03:12Z", "bigbox"]);
+    }
 }

@@ -19,7 +19,8 @@ Examples:
   tillgate run --config /etc/tillgate/tillgate.toml
   systemctl reload tillgate          # after a change of the configuration
 
-Exit codes: 0 stopped as told, 1 it could not start or failed, 78 the configuration cannot be used.")]
+Exit codes: 0 stopped as told, 1 it could not start or failed, or a file that the configuration names
+cannot be used, 78 the configuration cannot be used.")]
 pub(super) struct RunArgs {
     #[command(flatten)]
     config: ConfigFile,

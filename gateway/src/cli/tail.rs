@@ -8,20 +8,23 @@ use clap::Args;
 
 use super::style::harmless;
 use super::{ConfigFile, exit};
-use crate::config::BrokerUrl;
+use crate::config::{BrokerUrl, Config, NoSubscriber};
+use crate::control::{self, Request, Response};
 use crate::forward::{self, Connection, Settings, TailEvent, TailSettings, Version};
 use crate::telemetry::summary;
 
 /// Prints records from the broker as they arrive: what the CRM gets, with people masked in the table.
 ///
 /// With `--json` each record is printed whole, as it is on the broker. Waits for the broker where it does not answer.
+/// Who tails receives: while the gateway holds its records because nobody else receives them, tail would be given
+/// them in the CRM's place, and refuses.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   tillgate tail
   tillgate tail --broker mqtt://127.0.0.1:1883 --limit 10 --json
 
-Exit codes: 0 --limit was reached or the output was closed, 1 it failed.")]
+Exit codes: 0 --limit was reached or the output was closed, 1 it failed or records are held.")]
 pub(super) struct TailArgs {
     #[command(flatten)]
     config: ConfigFile,
@@ -31,6 +34,9 @@ pub(super) struct TailArgs {
     /// With --broker: the authority that signed its certificate (PEM).
     #[arg(long, value_name = "FILE", requires = "broker")]
     ca_file: Option<PathBuf>,
+    /// Listen even where the gateway holds records for the CRM: they count as delivered then.
+    #[arg(long)]
+    anyway: bool,
     /// End after so many records.
     #[arg(long)]
     limit: Option<u64>,
@@ -74,9 +80,27 @@ fn connection(args: &TailArgs) -> anyhow::Result<Connection> {
         return Ok(Connection { ca_file: args.ca_file.clone(), ..connection });
     }
     let loaded = args.config.load()?;
+    if !args.anyway {
+        anyhow::ensure!(!holds(&loaded.config), "{ONLY_RECEIVER}");
+    }
     let settings = Settings::from_config(&loaded.config)?;
     Ok(Connection { client_id, ..settings.connection })
 }
+
+/// Whether the running daemon keeps its records because nobody receives them.
+fn holds(config: &Config) -> bool {
+    if config.mqtt.no_subscriber == NoSubscriber::Deliver {
+        return false;
+    }
+    // Where no daemon answers, none delivers either.
+    let Ok(Response::Status(status)) = control::call(&config.gateway.data_dir, &Request::Status)
+    else {
+        return false;
+    };
+    status.broker.problem.is_some_and(|problem| problem.starts_with(forward::NO_RECEIVER))
+}
+
+const ONLY_RECEIVER: &str = "nobody receives the records at the broker yet: tail would be the only receiver, and the waiting records would count as delivered; start the CRM's subscriber first, or use --anyway";
 
 fn print(event: &TailEvent<'_>, json: bool, out: &mut dyn Write) -> io::Result<()> {
     match event {
@@ -86,7 +110,7 @@ fn print(event: &TailEvent<'_>, json: bool, out: &mut dyn Write) -> io::Result<(
                 io::stderr(),
                 "{}; next attempt in {} s",
                 harmless(problem),
-                retry_in.as_secs().max(1)
+                retry_in.as_secs_f64().ceil()
             )
         }
         TailEvent::Message(payload) => {

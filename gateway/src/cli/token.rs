@@ -62,10 +62,22 @@ fn configuration(token: &str, args: &TokenArgs) -> String {
     let hash = hex::encode(Sha256::digest(token.as_bytes()));
     let line = format!("token_sha256 = \"{hash}\"\n");
     match (args.kind, &args.id) {
-        (Some(kind), Some(id)) => format!("\n[[{}]]\nid = {id:?}\n{line}", kind.table()),
+        (Some(kind), Some(id)) => {
+            let more = match kind {
+                Kind::Partner => TRADING_IDENTITY,
+                Kind::Terminal | Kind::Viewer => "",
+            };
+            format!("\n[[{}]]\nid = {id:?}\n{line}{more}", kind.table())
+        }
         _ => line,
     }
 }
+
+/// Only the partner knows it.
+const TRADING_IDENTITY: &str = "\
+# The sender of its interchanges (ISA05 and ISA06), so that nobody else is taken for it:
+#x12 = { qualifier = \"ZZ\", id = \"\u{2026}\" }
+";
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,7 @@ use std::io::Write;
 use clap::Args;
 
 use super::{ConfigFile, exit};
+use crate::run::present;
 use crate::store;
 
 /// Proves the journal whole: computes the hash of every capture again and follows the sequence of the records.
@@ -27,8 +28,11 @@ pub(super) struct VerifyArgs {
 
 pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
     let loaded = args.config.load()?;
+    let data_dir = &loaded.config.gateway.data_dir;
+    // Tells a journal that is not there from one that this user may not see.
+    present(data_dir)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let report = runtime.block_on(store::verify(&loaded.config.gateway.data_dir))?;
+    let report = runtime.block_on(store::verify(data_dir))?;
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&report)?)?;
     } else {

@@ -71,7 +71,12 @@ impl Config {
 }
 
 fn read(path: &Path) -> Result<String, String> {
-    let failed = |error: std::io::Error| format!("cannot read the file: {error}");
+    let failed = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => format!(
+            "cannot read the file: {error}; name it with --config or TILLGATE_CONFIG; a commented example is config/tillgate.toml"
+        ),
+        _ => format!("cannot read the file: {error}"),
+    };
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(failed)?;
     let limit = FILE_BYTES_MAX + 1;

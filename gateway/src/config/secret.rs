@@ -1,12 +1,12 @@
 //! Files that the configuration names: secrets, certificates. A secret is read only when nobody else can read it.
 //!
-//! A relative path is looked up in the directory of systemd's credentials (`LoadCredential=`) first. Never: a
-//! secret in an error or in Debug output.
+//! A relative path is looked up in the directory of systemd's credentials (`LoadCredential=`) first; a path from the
+//! root may lead there, too. Never: a secret in an error or in Debug output.
 
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use secrecy::SecretString;
 use zeroize::Zeroizing;
@@ -18,16 +18,15 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// It cannot be read at all.
-    #[error("cannot read {}", path.display())]
+    #[error("cannot read {}: {}", path.display(), with_advice(error))]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// The system's answer.
-        #[source]
-        source: io::Error,
+        /// The system's answer, which the words hold: what to do comes after it.
+        error: io::Error,
     },
     /// Others than its owner may read it.
-    #[error("{} is readable by others (mode {mode:03o}, expected 600): run `chmod 600 {}`", path.display(), path.display())]
+    #[error("{} is readable by others (mode {mode:03o}, expected 600): run `chmod 600 {}`, and let it belong to the daemon's user", path.display(), path.display())]
     Exposed {
         /// The file.
         path: PathBuf,
@@ -46,6 +45,19 @@ pub enum SecretError {
         /// The file.
         path: PathBuf,
     },
+}
+
+fn with_advice(error: &io::Error) -> String {
+    let advice = match error.kind() {
+        io::ErrorKind::NotFound => {
+            "put the file there, or correct the path; `tillgate doctor` checks it again"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "let it belong to the daemon's user, or run this as root or as that user"
+        }
+        _ => "correct the path; `tillgate doctor` checks it again",
+    };
+    format!("{error}: {advice}")
 }
 
 /// Reads a secret, less the line end that editors add.
@@ -107,18 +119,20 @@ impl Files {
 
     /// The file that a configured path means, and whether it is a credential of the service.
     fn locate(&self, path: &Path) -> (PathBuf, bool) {
-        let credential = self
-            .credentials
-            .as_deref()
-            .filter(|_| path.is_relative())
-            .map(|directory| directory.join(path))
-            .filter(|candidate| candidate.exists());
-        credential.map_or_else(|| (path.to_owned(), false), |found| (found, true))
+        let Some(directory) = self.credentials.as_deref() else { return (path.to_owned(), false) };
+        // Joining keeps a path from the root as it is.
+        let candidate = directory.join(path);
+        // `..` would lead out of the directory again.
+        let climbs = path.components().any(|part| part == Component::ParentDir);
+        if candidate.starts_with(directory) && !climbs && candidate.exists() {
+            return (candidate, true);
+        }
+        (path.to_owned(), false)
     }
 }
 
 fn refuse_exposed(path: &Path) -> Result<(), SecretError> {
-    let unreadable = |source| SecretError::Unreadable { path: path.to_owned(), source };
+    let unreadable = |error| SecretError::Unreadable { path: path.to_owned(), error };
     let mode = fs::metadata(path).map_err(unreadable)?.permissions().mode() & 0o777;
     if mode & 0o077 == 0 {
         return Ok(());
@@ -127,7 +141,7 @@ fn refuse_exposed(path: &Path) -> Result<(), SecretError> {
 }
 
 fn read_text(path: &Path) -> Result<Zeroizing<String>, SecretError> {
-    let unreadable = |source| SecretError::Unreadable { path: path.to_owned(), source };
+    let unreadable = |error| SecretError::Unreadable { path: path.to_owned(), error };
     if fs::metadata(path).map_err(unreadable)?.len() > FILE_BYTES_MAX {
         return Err(SecretError::NotText { path: path.to_owned() });
     }
@@ -180,6 +194,15 @@ mod tests {
         let secret = files.secret(Path::new("tillgate-test-password")).unwrap();
         assert_eq!(secret.expose_secret(), "from systemd");
         assert!(files.secret(Path::new("tillgate-test-other")).is_err());
+        let from_the_root = directory.path().join("tillgate-test-password");
+        assert_eq!(files.secret(&from_the_root).unwrap().expose_secret(), "from systemd");
+        let outside = tempfile::tempdir().unwrap();
+        let exposed = file(outside.path(), "password", "x", 0o440);
+        let climbing =
+            directory.path().join("..").join(exposed.strip_prefix("/tmp").unwrap_or(&exposed));
+        for path in [exposed, climbing] {
+            assert!(files.secret(&path).is_err(), "{}", path.display());
+        }
     }
 
     #[test]

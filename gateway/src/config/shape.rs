@@ -4,7 +4,7 @@
 
 use serde_json::Value as Json;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeInteger, DeTable, DeValue};
 
 use super::problem::{At, Flaw};
 
@@ -71,8 +71,25 @@ impl<'s> Walk<'s> {
                 }
             }
             DeValue::String(text) => self.name(path, text, schema),
+            DeValue::Integer(number) => self.whole_number(path, number, schema),
             _ => {}
         }
+    }
+
+    /// Within what the type of the key can hold.
+    fn whole_number(&mut self, path: &str, number: &DeInteger<'_>, schema: &'s Json) {
+        let most = match schema["format"].as_str() {
+            Some("uint8") => u64::from(u8::MAX),
+            Some("uint16") => u64::from(u16::MAX),
+            Some("uint32") => u64::from(u32::MAX),
+            _ => return,
+        };
+        let value = u64::from_str_radix(number.as_str(), number.radix());
+        if value.is_ok_and(|value| value <= most) {
+            return;
+        }
+        let message = format!("expected a whole number from 0 to {most}");
+        self.flaws.push(Flaw::error(path, At::Value, message));
     }
 
     /// One of a closed list of names.
@@ -106,7 +123,11 @@ impl<'s> Walk<'s> {
 
     fn missing_key(&mut self, path: String, schema: &'s Json) {
         let example = schema["examples"].get(0);
+        let is_section = self.resolved(schema)["properties"].is_object();
         let message = match example {
+            None if is_section => {
+                "this section is missing; a commented example is config/tillgate.toml".to_owned()
+            }
             Some(example) => format!("is required, for example {example}"),
             None => "is required".to_owned(),
         };

@@ -24,7 +24,8 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Loaded};
 use crate::forward::{self, Connection, TailEvent, TailSettings, Version};
-use crate::run::{Daemon, DaemonOptions, stop_signal};
+use crate::run::{Daemon, DaemonOptions, StartError, stop_signal};
+use crate::web::BindError;
 use store_floor::Floor;
 use table::Table;
 
@@ -53,12 +54,13 @@ pub async fn run(options: DemoOptions) -> anyhow::Result<()> {
     let loaded = configuration(folder.path(), broker, page, (&floor, &token))?;
 
     let table = Table::new(options.json, clock.now());
-    table.banner(page, broker)?;
     let stop = CancellationToken::new();
     let tail = print_records(broker, table, Arc::clone(&clock), stop.clone());
-    let daemon =
-        Daemon::start(loaded, Arc::clone(&clock), DaemonOptions { open_pages: true }).await?;
+    let daemon = Daemon::start(loaded, Arc::clone(&clock), DaemonOptions { open_pages: true })
+        .await
+        .map_err(|error| unstarted(error, page))?;
     daemon.admin().import(&shop::customers_csv(), &shop::products_csv()).await?;
+    table::banner(options.json, page, broker)?;
     let partner_folder = folder.path().join("data/edi/bigbox");
     let actors = [
         tokio::spawn(floor.work(page, clock, stop.clone())),
@@ -73,6 +75,16 @@ pub async fn run(options: DemoOptions) -> anyhow::Result<()> {
     stop.cancel();
     daemon.stop().await;
     outcome.and(tail.await?)
+}
+
+/// The demo has no configuration that people could change, but an option.
+fn unstarted(error: StartError, page: SocketAddr) -> anyhow::Error {
+    match error {
+        StartError::Listen(BindError::Listen { source, .. }) => anyhow::anyhow!(
+            "the status page cannot listen on {page}: {source}; choose another port with --port"
+        ),
+        other => other.into(),
+    }
 }
 
 /// Ctrl-C, SIGTERM, the end of the time that was asked for, or an actor that failed.

@@ -22,18 +22,6 @@ impl Table {
         Self { json, started, rows: 0 }
     }
 
-    /// What runs, where to look.
-    pub(super) fn banner(&self, page: SocketAddr, broker: SocketAddr) -> io::Result<()> {
-        let text = format!(
-            "tillgate {} demo: a broker, two lanes, a till and an EDI partner, all on this machine.\n\
-             Status page  http://{page}/\n\
-             Broker       mqtt://{broker}   (tillgate tail --broker mqtt://{broker})\n\
-             Records as they come back from the broker; Ctrl-C ends the demo.\n",
-            env!("CARGO_PKG_VERSION")
-        );
-        note(self.json, &text)
-    }
-
     /// One event of the broker.
     pub(super) fn row(&mut self, payload: &[u8], now: Timestamp) -> io::Result<()> {
         let mut out = io::stdout().lock();
@@ -48,6 +36,18 @@ impl Table {
         let after = now.duration_since(self.started).as_secs_f64();
         writeln!(out, "{after:>8.2}s  {}", summary::line(payload))
     }
+}
+
+/// What runs, where to look.
+pub(super) fn banner(json: bool, page: SocketAddr, broker: SocketAddr) -> io::Result<()> {
+    let text = format!(
+        "tillgate {} demo: a broker, two lanes, a till and an EDI partner, all on this machine.\n\
+         Status page  http://{page}/\n\
+         Broker       mqtt://{broker}   (tillgate tail --broker mqtt://{broker})\n\
+         Records as they come back from the broker; Ctrl-C ends the demo.\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    note(json, &text)
 }
 
 /// Words beside the records: on stderr where the records are JSON for machines.

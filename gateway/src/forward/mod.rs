@@ -34,6 +34,9 @@ pub use settings::{Connection, Settings, SettingsError, Timing, Version};
 pub use supervisor::{Surroundings, run};
 pub use tail::{TailEvent, TailSettings, tail};
 
+/// How the words begin that say that records are held because nobody receives them.
+pub const NO_RECEIVER: &str = "the broker knows no receiver for our records";
+
 /// A record that is ready for the wire.
 #[derive(Debug, Clone)]
 pub struct Outgoing {

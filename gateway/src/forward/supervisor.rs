@@ -130,7 +130,7 @@ fn show_lost<O>(context: &Context<O>, trouble: &Trouble, was_connected: bool, wa
     if was_connected {
         Metric::BrokerReconnects.add(1, &[("reason", trouble.reason)]);
     }
-    warn!(reason = trouble.reason, next_attempt_seconds = wait.as_secs_f64(), "{trouble}");
+    warn!(reason = trouble.reason, next_attempt_seconds = tenths(wait), "{trouble}");
 }
 
 fn show_stopped<O>(context: &Context<O>) {
@@ -143,4 +143,9 @@ fn show_stopped<O>(context: &Context<O>) {
     });
     Metric::BrokerConnected.set(0.0, &[]);
     Metric::MqttInflight.set(0.0, &[]);
+}
+
+/// Seconds as people read them.
+fn tenths(wait: Duration) -> f64 {
+    (wait.as_secs_f64() * 10.0).round() / 10.0
 }

@@ -92,7 +92,8 @@ async fn listen(
 ) -> Result<(), Trouble> {
     let limit = settings.timing.connect;
     let mut transport = open(settings).await?;
-    let capabilities = transport.connack(limit).await?;
+    let capabilities =
+        transport.connack(limit).await.map_err(|trouble| trouble.of_login(&settings.connection))?;
     // A session that the broker kept has its subscription.
     let mut is_subscribed = capabilities.session_present;
     if !is_subscribed {

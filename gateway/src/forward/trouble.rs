@@ -5,6 +5,11 @@ use std::io;
 
 use rustls::{AlertDescription, CertificateError};
 
+use super::settings::Connection;
+
+/// The reason that a login was refused, or a right is missing.
+const NOT_AUTHORIZED: &str = "not_authorized";
+
 /// Why a connection ended, or never began.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{words}")]
@@ -47,6 +52,24 @@ impl Trouble {
         }
     }
 
+    /// What a refused login shows only with what was sent.
+    pub(super) fn of_login(self, connection: &Connection) -> Self {
+        if self.reason != NOT_AUTHORIZED {
+            return self;
+        }
+        let sent = match &connection.username {
+            Some(user) => format!("{user} was sent"),
+            None => "no user name was sent".to_owned(),
+        };
+        let client = &connection.client_id;
+        Self::new(
+            NOT_AUTHORIZED,
+            format!(
+                "the broker refuses this gateway: check mqtt.username and mqtt.password_file ({sent}), then its access rules for client id {client}"
+            ),
+        )
+    }
+
     pub(super) fn no_connack(seconds: u64) -> Self {
         Self::new(
             "no_connack",
@@ -67,7 +90,7 @@ impl Trouble {
 
     pub(super) fn not_authorized() -> Self {
         Self::new(
-            "not_authorized",
+            NOT_AUTHORIZED,
             "the broker does not let this gateway in: check mqtt.username and mqtt.password_file, then the broker's access rules for this client id and user",
         )
     }

@@ -74,7 +74,9 @@ fn directory_secret(token_key: &str) -> [u8; 32] {
 
 fn own_key(data_dir: &Path) -> Result<PathBuf, KeyError> {
     let path = data_dir.join("token.key");
-    if !path.exists() {
+    let is_there =
+        path.try_exists().map_err(|error| SecretError::Unreadable { path: path.clone(), error })?;
+    if !is_there {
         make(&path).map_err(|source| KeyError::Make { path: path.clone(), source })?;
         tracing::info!(
             path = %path.display(),

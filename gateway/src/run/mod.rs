@@ -9,6 +9,7 @@ pub(crate) mod keys;
 mod sources;
 mod status;
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -114,13 +115,55 @@ pub async fn stop_signal() -> std::io::Result<()> {
     Ok(())
 }
 
+/// Looking must not make a journal, since the folder may be the wrong one; importing may, in a folder that is there.
+fn expect_data(data_dir: &Path, request: &Request) -> anyhow::Result<()> {
+    let imports =
+        matches!(request, Request::ImportCustomers { .. } | Request::ImportProducts { .. });
+    if imports {
+        return expect_data_dir(data_dir);
+    }
+    let journal = crate::store::journal_path(data_dir);
+    anyhow::ensure!(
+        present(&journal)?,
+        "there is no journal at {}: has the gateway ever run with this configuration?",
+        journal.display()
+    );
+    Ok(())
+}
+
+/// The daemon makes its folder at the first start, as the user that it runs as.
+pub(crate) fn expect_data_dir(data_dir: &Path) -> anyhow::Result<()> {
+    let shown = data_dir.display();
+    anyhow::ensure!(present(data_dir)?, "there is no data_dir {shown} yet: start the gateway once");
+    if !present(&crate::store::journal_path(data_dir))? {
+        // A journal that root made, the daemon could not open.
+        let owner = std::fs::metadata(data_dir)?.uid();
+        anyhow::ensure!(
+            owner == rustix::process::geteuid().as_raw(),
+            "there is no journal in {shown} yet: start the gateway once, or run this as the daemon's user"
+        );
+    }
+    Ok(())
+}
+
+/// Whether a file or folder of the daemon is there. Not being let in says nothing about it.
+pub(crate) fn present(path: &Path) -> anyhow::Result<bool> {
+    let known = path.try_exists();
+    if known.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied) {
+        let path = path.display();
+        anyhow::bail!("{path} belongs to the daemon's user: run this as root or as that user");
+    }
+    known.with_context(|| format!("cannot look at {}", path.display()))
+}
+
 /// Does what a command asks on the data of a stopped daemon. The lock of the data folder keeps a daemon from starting
 /// meanwhile.
 pub fn offline(loaded: Loaded, request: Request) -> anyhow::Result<Response> {
+    let config = loaded.config;
+    expect_data(&config.gateway.data_dir, &request)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let config = loaded.config;
         let store =
             Store::open(StoreOptions::from(config.as_ref()), Arc::clone(&clock), Arc::default())
                 .await?;

@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::forward::{Outbox, Outgoing};
 use crate::store::{Figures, Store, StoreError};
-use crate::telemetry::board::{Board, SourceKind};
+use crate::telemetry::board::{Board, BrokerState, SourceKind, SourceState};
 use crate::telemetry::metric::Metric;
 use crate::telemetry::status::{
     Condition, DiskFigures, GatewayName, OutboxFigures, Readiness, RecentRecord, Status, masked_id,
@@ -193,12 +193,12 @@ impl StatusSource for StatusBoard {
                 store: gateway.store.clone(),
                 id: gateway.id.clone(),
             },
-            started_at: self.started_at,
-            now: self.clock.now(),
+            started_at: to_the_second(self.started_at),
+            now: to_the_second(self.clock.now()),
             readiness: self.readiness(&gathered),
             lanes: config.lanes.iter().map(|lane| lane.id.clone()).collect(),
-            sources: self.board.sources(),
-            broker: self.board.broker(),
+            sources: sources_to_the_second(self.board.sources()),
+            broker: broker_to_the_second(self.board.broker()),
             outbox: OutboxFigures {
                 backlog: figures.outbox_records,
                 oldest_seconds: self.oldest_seconds(figures),
@@ -213,6 +213,25 @@ impl StatusSource for StatusBoard {
 
     fn ready(&self) -> Readiness {
         self.readiness(&self.gathered())
+    }
+}
+
+/// Nobody reads fractions of a second on a page.
+fn to_the_second(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+
+fn sources_to_the_second(sources: Vec<SourceState>) -> Vec<SourceState> {
+    let rounded =
+        |source: SourceState| SourceState { last_at: source.last_at.map(to_the_second), ..source };
+    sources.into_iter().map(rounded).collect()
+}
+
+fn broker_to_the_second(broker: BrokerState) -> BrokerState {
+    BrokerState {
+        since: broker.since.map(to_the_second),
+        next_attempt: broker.next_attempt.map(to_the_second),
+        ..broker
     }
 }
 
@@ -242,7 +261,7 @@ fn shown(record: &Outgoing) -> Option<RecentRecord> {
     let total = text("/totals/gross").or_else(|| text("/total"));
     Some(RecentRecord {
         sequence: record.sequence,
-        at: Timestamp::from_microsecond(record.received_us).ok()?,
+        at: to_the_second(Timestamp::from_microsecond(record.received_us).ok()?),
         r#type: event.r#type,
         source: text("/provenance/source").unwrap_or_default().to_owned(),
         customer: name.or(id),

@@ -50,17 +50,17 @@ fn content(data: &Value) -> String {
         },
         Some("order" | "invoice" | "credit_note") => {
             format!(
-                "{} of {}, {} lines",
+                "{} of {}, {}",
                 text(&data["number"]),
                 text(&data["sender"]["id"]),
-                count(&data["lines"])
+                lines(&data["lines"])
             )
         }
         _ => format!(
-            "{} {}, {} lines",
+            "{} {}, {}",
             text(&data["totals"]["gross"]),
             text(&data["currency"]),
-            count(&data["lines"])
+            lines(&data["lines"])
         ),
     }
 }
@@ -69,6 +69,9 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or("-").to_owned()
 }
 
-fn count(value: &Value) -> usize {
-    value.as_array().map_or(0, Vec::len)
+fn lines(value: &Value) -> String {
+    match value.as_array().map_or(0, Vec::len) {
+        1 => "1 line".to_owned(),
+        count => format!("{count} lines"),
+    }
 }

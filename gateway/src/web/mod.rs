@@ -169,6 +169,16 @@ pub(crate) struct Interface<I, S> {
     stop: CancellationToken,
 }
 
+fn tell_addresses(listeners: &Listeners) {
+    let tls = listeners.tls.is_some();
+    if let Ok(address) = listeners.http_address() {
+        tracing::info!(%address, tls, "listening for HTTP");
+    }
+    if let Some(address) = listeners.stream_address() {
+        tracing::info!(%address, tls, "listening for the terminals' TCP stream");
+    }
+}
+
 /// Serves until `stop`, then finishes what was begun, for at most ten seconds.
 pub async fn serve<I: Intake, S: StatusSource>(
     listeners: Listeners,
@@ -190,6 +200,7 @@ pub async fn serve<I: Intake, S: StatusSource>(
         pages: events::Pages::default(),
         stop: stop.clone(),
     });
+    tell_addresses(&listeners);
     let tls = listeners.tls;
     let router = routes::router(Arc::clone(&interface));
     let http = listener::accept(listeners.http, tls.clone(), Arc::clone(&room), &stop, {

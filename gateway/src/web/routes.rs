@@ -22,7 +22,7 @@ use super::body::{self, Limit};
 use super::connection::Peer;
 use super::{Interface, StatusSource, events, page};
 use crate::pipeline::{Intake, ItemStatus, Taken};
-use crate::source::terminals::posted;
+use crate::source::terminals::{posted, warn_of_quarantine};
 use crate::source::{Input, Media};
 
 /// A commit that takes longer than this is answered with 503: the sender sends again, and it counts once.
@@ -43,7 +43,19 @@ pub(super) fn router<I: Intake, S: StatusSource>(interface: Arc<Interface<I, S>>
         .route("/", get(page::<I, S>))
         .route("/page.css", get(page::<I, S>))
         .route("/page.js", get(page::<I, S>))
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(other_method)
         .with_state(interface)
+}
+
+async fn unknown_path() -> Refusal {
+    let message = "there is no such path: sales go to /v1/sales, interchanges to /v1/edi";
+    Refusal::new(StatusCode::NOT_FOUND, "path", message)
+}
+
+async fn other_method() -> Refusal {
+    let message = "this path does not take this method: see the header Allow";
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method", message)
 }
 
 async fn post_sales<I: Intake, S: StatusSource>(
@@ -60,7 +72,7 @@ async fn post_sales<I: Intake, S: StatusSource>(
     refuse_blank(&bytes, "sale")?;
     interface.services.board.source_connected(&source, true, "posts over HTTP");
     let input = Input {
-        source,
+        source: source.clone(),
         channel: Channel::TerminalHttp,
         media: form.media,
         bytes,
@@ -69,6 +81,7 @@ async fn post_sales<I: Intake, S: StatusSource>(
         file: None,
     };
     let taken = interface.take(input).await?;
+    warn_of_quarantine(&source, &taken);
     let capture = capture_header(&taken);
     let (status, json) = posted::answer(taken);
     Ok((status, [(header::CONTENT_TYPE, JSON), (CAPTURE, capture)], json).into_response())

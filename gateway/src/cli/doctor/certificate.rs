@@ -13,13 +13,17 @@ use rustls::pki_types::pem::PemObject;
 
 use super::Check;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{BrokerUrl, Config};
 
 const DAYS_LEFT_WARN: i64 = 14;
 const SECONDS_PER_DAY: i64 = 86_400;
 
 pub(super) fn checks(config: &Config, clock: &impl Clock) -> Vec<Check> {
-    let files = [&config.mqtt.ca_file, &config.mqtt.client_cert_file, &config.http.tls_cert_file];
+    let mqtt = &config.mqtt;
+    // Without TLS the authority is not used.
+    let uses_tls = mqtt.url.parse::<BrokerUrl>().is_ok_and(|url| url.tls);
+    let ca_file = mqtt.ca_file.clone().filter(|_| uses_tls);
+    let files = [&ca_file, &mqtt.client_cert_file, &config.http.tls_cert_file];
     let now = clock.now();
     files
         .into_iter()

@@ -48,10 +48,17 @@ fn of_status(status: &Status) -> Vec<Check> {
 }
 
 fn broker(status: &Status) -> Check {
-    if status.broker.connected {
-        return Check::ok("daemon.broker", "connected");
-    }
     let problem = status.broker.problem.clone();
+    if status.broker.connected {
+        return match problem {
+            None => Check::ok("daemon.broker", "connected"),
+            Some(problem) => Check::warn(
+                "daemon.broker",
+                format!("connected, but {problem}"),
+                "records wait on this machine's disk until the broker takes them",
+            ),
+        };
+    }
     let found = problem.unwrap_or_else(|| "not connected".to_owned());
     Check::fail("daemon.broker", found, "records wait on this machine's disk until it is back")
 }
@@ -128,6 +135,16 @@ fn port(port: &Path) -> Check {
 mod tests {
     use super::super::Outcome;
     use super::*;
+
+    #[test]
+    fn a_broker_that_takes_no_records_is_a_warning() {
+        let mut status = crate::telemetry::status::tests::ordinary_day();
+        assert_eq!(broker(&status).outcome, Outcome::Ok);
+        status.broker.problem = Some(crate::forward::NO_RECEIVER.to_owned());
+        assert_eq!(broker(&status).outcome, Outcome::Warn);
+        status.broker.connected = false;
+        assert_eq!(broker(&status).outcome, Outcome::Fail);
+    }
 
     #[test]
     fn ports_are_tried() {

@@ -1,11 +1,10 @@
-//! Files that hold secrets: there, readable for the daemon, and for nobody else.
+//! Files that hold secrets: judged by the reading that the daemon itself does, so that both have one rule.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::Check;
 use crate::config::Config;
+use crate::config::secret::{SecretError, read_secret_file};
 
 pub(super) fn checks(config: &Config) -> Vec<Check> {
     let files = [
@@ -19,29 +18,26 @@ pub(super) fn checks(config: &Config) -> Vec<Check> {
 
 fn check(file: &Path) -> Check {
     const ID: &str = "secrets.mode";
-    let metadata = match fs::metadata(file) {
-        Ok(metadata) => metadata,
-        Err(error) => {
-            let hint = "put the secret into this file: owner root, group of the daemon, mode 0640";
-            return Check::fail(ID, error.to_string(), hint);
+    let Err(error) = read_secret_file(file) else {
+        return Check::ok(ID, "there, and for its owner alone");
+    };
+    let hint = match &error {
+        SecretError::Empty { .. } | SecretError::NotText { .. } => {
+            "put the secret into this file".to_owned()
+        }
+        SecretError::Unreadable { .. } | SecretError::Exposed { .. } => {
+            let shown = file.display();
+            format!("`chmod 600 {shown}`, and `chown` it to the daemon's user")
         }
     };
-    let mode = metadata.mode() & 0o777;
-    let found = format!("mode {mode:04o}");
-    // A group may read: root owns the file, the daemon's group reads it.
-    if mode & 0o027 != 0 {
-        Check::fail(ID, found, "chmod 0640: others on this machine can read or change the secret")
-    } else if metadata.len() == 0 {
-        Check::fail(ID, "the file is empty", "put the secret into this file")
-    } else {
-        Check::ok(ID, found)
-    }
+    Check::fail(ID, error.to_string(), hint)
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::Outcome;
     use super::*;
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
@@ -52,12 +48,17 @@ mod tests {
         fs::write(&file, "x").unwrap();
         for (mode, outcome) in [
             (0o600, Outcome::Ok),
-            (0o640, Outcome::Ok),
+            (0o400, Outcome::Ok),
+            (0o640, Outcome::Fail),
             (0o644, Outcome::Fail),
-            (0o660, Outcome::Fail),
         ] {
             fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
-            assert_eq!(check(&file).outcome, outcome, "{mode:o}");
+            let check = check(&file);
+            assert_eq!(check.outcome, outcome, "{mode:o}");
+            assert_eq!(
+                check.hint.is_some_and(|hint| hint.contains("chmod 600")),
+                mode & 0o077 != 0
+            );
         }
     }
 }

@@ -32,11 +32,21 @@ pub(super) fn flaws(config: &Config) -> Vec<Flaw> {
     terminal_stream(config, &mut flaws);
     limits(config, &mut flaws);
     retention(&config.retention, &mut flaws);
-    if let Err(error) = EnvFilter::try_new(&config.log.level) {
-        flaws.error("log.level", format!("this is no log filter: {error}"));
-    }
+    log_level(&config.log.level, &mut flaws);
     sources::check(config, &mut flaws);
     flaws.0
+}
+
+/// A word that is no level would be taken as the name of a module, and everything else be silent.
+fn log_level(level: &str, flaws: &mut Flaws) {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let is_word = !level.is_empty() && level.bytes().all(|byte| byte.is_ascii_alphabetic());
+    if is_word && !LEVELS.contains(&level.to_ascii_lowercase().as_str()) {
+        let levels = LEVELS.join(", ");
+        flaws.error("log.level", format!("{level:?} is no level; expected one of {levels}"));
+    } else if let Err(error) = EnvFilter::try_new(level) {
+        flaws.error("log.level", format!("this is no log filter: {error}"));
+    }
 }
 
 #[derive(Debug, Default)]
@@ -166,6 +176,9 @@ fn mqtt_tls(mqtt: &Mqtt, url: &BrokerUrl, flaws: &mut Flaws) {
     }
     if !url.tls && mqtt.client_cert_file.is_some() {
         flaws.error("mqtt.client_cert_file", "a client certificate needs mqtts");
+    }
+    if !url.tls && mqtt.ca_file.is_some() {
+        flaws.warning("mqtt.ca_file", "ca_file has no effect without mqtts: write mqtts:// in url");
     }
     if !url.tls && !url.is_loopback() {
         flaws.warning(
@@ -301,6 +314,7 @@ mod tests {
                 ("window_records = 0", "[mqtt] window_records: expected 1 to 1000"),
                 ("window_records = 1001", "[mqtt] window_records: expected 1 to 1000"),
                 ("message_max = \"1 B\"", "[mqtt] message_max: expected 4 KiB"),
+                ("ca_file = \"/ca\"", "[mqtt] ca_file: ca_file has no effect without mqtts"),
                 ("keep_alive_seconds = 1", "[mqtt] keep_alive_seconds: expected at least 5"),
                 ("reconnect_cap_seconds = 0", "[mqtt] reconnect_cap_seconds: expected at"),
                 ("password_file = \"/p\"", "[mqtt] password_file: a password needs"),
@@ -345,6 +359,14 @@ mod tests {
                 ("[limits]\nedi_file = \"4 GiB\"", "[limits] edi_file: is more than"),
                 ("[retention]\nkey_days = 1", "[retention] key_days: must not be shorter"),
                 ("[log]\nlevel = \"debug,tillgate::forward=trace\"", ""),
+                (
+                    "[log]\nlevel = \"verbose\"",
+                    "[log] level: \"verbose\" is no level; expected one",
+                ),
+                (
+                    "[limits]\nconnections = -1",
+                    "[limits] connections: expected a whole number from 0 to 4294967295",
+                ),
                 ("[log]\nlevel = \"tillgate=loud\"", "[log] level: this is no log filter"),
             ],
         );
@@ -419,11 +441,13 @@ mod tests {
     fn partners_are_checked() {
         let base = format!("{GATEWAY}{BROKER}");
         let partner = |id: &str, rest: &str| format!("[[partner]]\nid = \"{id}\"\n{rest}\n");
+        let of = |id: &str| format!("x12 = {{ qualifier = \"ZZ\", id = \"{id}\" }}\n");
         let who = "x12 = { qualifier = \"ZZ\", id = \"BIGBOX\" }";
         assert_told(
             &base,
             &[
                 (&partner("a", who), ""),
+                (&partner("a", ""), "[[partner]] \"a\" x12: is missing"),
                 (
                     &(partner("a", who) + &partner("b", who)),
                     "[[partner]] \"b\" x12: is the same as in [[partner]] #1",
@@ -437,15 +461,17 @@ mod tests {
                     "[[partner]] \"a\" x12.id: expected 1 to 15 characters",
                 ),
                 (
-                    &(partner("a", "folder = \"/edi\"") + &partner("b", "folder = \"/edi/b\"")),
+                    &(partner("a", &(of("A") + "folder = \"/edi\""))
+                        + &partner("b", &(of("B") + "folder = \"/edi/b\""))),
                     "[[partner]] \"b\" folder: lies within the folder of [[partner]] #1",
                 ),
                 (
-                    &(partner("a", "") + &partner("b", "folder = \"/d/edi/a\"")),
+                    &(partner("a", &of("A")) + &partner("b", &(of("B") + "folder = \"/d/edi/a\""))),
                     "[[partner]] \"b\" folder: lies within the folder of [[partner]] #1",
                 ),
                 (
-                    &(partner("a", "") + &partner("b", "folder = \"/d/edi/a/../a\"")),
+                    &(partner("a", &of("A"))
+                        + &partner("b", &(of("B") + "folder = \"/d/edi/a/../a\""))),
                     "[[partner]] \"b\" folder: expected a path without \"..\"",
                 ),
             ],

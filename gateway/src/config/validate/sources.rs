@@ -83,7 +83,7 @@ fn lanes(config: &Config, flaws: &mut Flaws) {
         let lanes = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         flaws.error(
             format!("{list}[{index}].lane"),
-            format!("there is no [[lane]] with id {lane:?}; the lanes are: {lanes}"),
+            format!("there is no [[lane]] with id {lane:?}; the lanes are: {lanes}; add: [[lane]] id = {lane:?}"),
         );
     }
 }
@@ -133,8 +133,14 @@ fn devices(devices: &[Device], flaws: &mut Flaws) {
 fn partners(config: &Config, flaws: &mut Flaws) {
     let mut identities = Seen::new();
     for (index, partner) in config.partners.iter().enumerate() {
-        let Some(identity) = &partner.x12 else { continue };
         let path = format!("partner[{index}].x12");
+        let Some(identity) = &partner.x12 else {
+            flaws.warning(
+                path,
+                "is missing, so the sender of an interchange is not checked: add x12 = { qualifier = \"ZZ\", id = \"…\" }",
+            );
+            continue;
+        };
         x12(&path, identity, flaws);
         let key = (identity.qualifier.as_str(), identity.id.as_str());
         if let Some(first) = identities.before(key, "partner", index) {

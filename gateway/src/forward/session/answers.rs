@@ -13,6 +13,7 @@ use super::super::trouble::Trouble;
 use super::super::window::{Doubt, Item};
 use super::{Flow, Session, park};
 use crate::config::NoSubscriber;
+use crate::forward::NO_RECEIVER;
 use crate::telemetry::metric::Metric;
 
 /// Events that are taken before the window is filled again.
@@ -185,7 +186,7 @@ fn doubt(doubt: Doubt) -> Trouble {
 fn words_of_hold(reason: Reason, topic: &str) -> String {
     match reason {
         Reason::NoSubscriber => format!(
-            "the broker knows no receiver for our records: start the CRM's subscriber for {topic}; records are kept until then (or set mqtt.no_subscriber = \"deliver\")"
+            "{NO_RECEIVER}: start the CRM's subscriber for {topic}; records are kept until then (or set mqtt.no_subscriber = \"deliver\")"
         ),
         Reason::NotAuthorized => format!(
             "the broker does not let us publish to {topic} (0x87): correct its access rules; records are kept until then"

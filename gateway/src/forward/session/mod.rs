@@ -132,7 +132,8 @@ async fn connect<O>(context: &Context<O>) -> Result<(Transport, Capabilities), T
         clean: true,
     };
     let mut transport = Transport::open(&opening, stream)?;
-    let capabilities = transport.connack(limit).await?;
+    let capabilities =
+        transport.connack(limit).await.map_err(|trouble| trouble.of_login(connection))?;
     if !capabilities.at_least_once {
         let words =
             "the broker takes no messages with QoS 1: records need a broker that acknowledges";

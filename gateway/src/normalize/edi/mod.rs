@@ -16,7 +16,7 @@ use tillgate_parsers::finding;
 use tillgate_record::{Quality, Severity};
 
 use super::{Context, Interpretation, Item, Reply};
-use crate::config::{Partner, TradingIdentity};
+use crate::config::TradingIdentity;
 
 /// Parser and version, as provenance names it.
 const PARSER: &str = "x12/1";
@@ -36,8 +36,13 @@ pub fn interpret(raw: &[u8], context: &Context<'_>) -> Interpretation {
         },
     };
     let report = edi::read(raw, &options);
+    let is_unchecked = match partner {
+        Some(partner) => partner.x12.is_none(),
+        // Without any partner, a file is only looked at.
+        None => !context.config.partners.is_empty(),
+    };
     let reader =
-        Reader { report: &report, partner, store_currency: &context.config.gateway.currency };
+        Reader { report: &report, is_unchecked, store_currency: &context.config.gateway.currency };
     Interpretation { parser: PARSER, items: reader.items(), replies: replies(&report, context) }
 }
 
@@ -48,7 +53,8 @@ fn identity(identity: &TradingIdentity) -> (&str, &str) {
 /// Reads the items out of a report.
 struct Reader<'r> {
     report: &'r Report<'r>,
-    partner: Option<&'r Partner>,
+    /// Anyone may be the sender.
+    is_unchecked: bool,
     store_currency: &'r str,
 }
 
@@ -126,7 +132,7 @@ impl Reader<'_> {
                 "the sender marked the interchange as a test: the document never counts",
             ));
         }
-        if self.partner.is_none_or(|partner| partner.x12.is_none()) {
+        if self.is_unchecked {
             warnings.push(warning(
                 "sender-unchecked",
                 "ISA/ISA06",

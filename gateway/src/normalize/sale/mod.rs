@@ -38,9 +38,11 @@ pub fn interpret(raw: &[u8], media: Media, context: &Context<'_>) -> Interpretat
             .split(|byte| *byte == b'\n')
             .map(<[u8]>::trim_ascii)
             .filter(|line| !line.is_empty())
-            .map(|line| item(line, context))
+            .map(|line| item((line, media), context))
             .collect(),
-        Media::SaleJson | Media::Reading | Media::Edi => vec![item(text.trim_ascii(), context)],
+        Media::SaleJson | Media::Reading | Media::Edi => {
+            vec![item((text.trim_ascii(), media), context)]
+        }
     };
     if let (true, Some(first)) = (marked, items.first_mut()) {
         first_quality(first).push(warning(
@@ -59,7 +61,7 @@ fn first_quality(item: &mut Item) -> &mut Vec<Quality> {
     }
 }
 
-fn item(text: &[u8], context: &Context<'_>) -> Item {
+fn item((text, media): (&[u8], Media), context: &Context<'_>) -> Item {
     let mut findings = Findings::default();
     let limit = context.config.limits.sale;
     if text.len() > limit.as_usize() {
@@ -74,7 +76,7 @@ fn item(text: &[u8], context: &Context<'_>) -> Item {
         ));
         return Item::Rejected(findings.into_list());
     }
-    let Some(mut sale) = read(text, &mut findings) else {
+    let Some(mut sale) = read((text, media), &mut findings) else {
         return Item::Rejected(findings.into_list());
     };
     checks::examine(&mut sale, context, &mut findings);
@@ -84,7 +86,7 @@ fn item(text: &[u8], context: &Context<'_>) -> Item {
     Item::Candidate(Box::new(Candidate { body: Body::Sale(sale), quality: findings.into_list() }))
 }
 
-fn read(text: &[u8], findings: &mut Findings) -> Option<Sale> {
+fn read((text, media): (&[u8], Media), findings: &mut Findings) -> Option<Sale> {
     let mut json = serde_json::Deserializer::from_slice(text);
     let mut unknown = |path: serde_ignored::Path<'_>| {
         let (pointer, field) = pointer_of(&path);
@@ -97,12 +99,12 @@ fn read(text: &[u8], findings: &mut Findings) -> Option<Sale> {
     };
     // What was noted up to the failure is found again by the second look, which sees the whole sale.
     *findings = Findings::default();
-    explain(text, &failure, findings);
+    explain((text, media), &failure, findings);
     None
 }
 
 /// Says why a text is no sale: at least one error comes out.
-fn explain(text: &[u8], failure: &serde_json::Error, findings: &mut Findings) {
+fn explain((text, media): (&[u8], Media), failure: &serde_json::Error, findings: &mut Findings) {
     match serde_json::from_slice(text) {
         Ok(tree) => {
             shape::examine(&tree, findings);
@@ -118,12 +120,15 @@ fn explain(text: &[u8], failure: &serde_json::Error, findings: &mut Findings) {
                 findings.add(error("sale-form", String::new(), message));
             }
         }
-        Err(failure) => findings.add(no_json(&failure)),
+        Err(failure) => findings.add(no_json(&failure, media)),
     }
 }
 
-fn no_json(failure: &serde_json::Error) -> Quality {
-    let help = if failure.to_string().starts_with("trailing characters") {
+fn no_json(failure: &serde_json::Error, media: Media) -> Quality {
+    let several = failure.to_string().starts_with("trailing characters");
+    let help = if several && media == Media::SaleNdjson {
+        "send each sale on a line of its own; were the line ends lost? curl wants --data-binary"
+    } else if several {
         "send several sales one a line, as application/x-ndjson"
     } else {
         "send each sale as one whole JSON object (RFC 8259) in UTF-8"

@@ -53,6 +53,17 @@ fn with_conflicts_named(mut taken: Taken) -> Taken {
     taken
 }
 
+/// Says in the log that sales of a terminal wait for a person. Never: anything of their content.
+pub fn warn_of_quarantine(source: &str, taken: &Taken) {
+    let waits =
+        |item: &&TakenItem| matches!(item.status, ItemStatus::Conflict | ItemStatus::Quarantined);
+    let count = taken.items.iter().filter(waits).count();
+    let Some(first) = taken.items.iter().find(waits) else { return };
+    let errors = first.findings.iter().find(|finding| finding.severity == Severity::Error);
+    let rule = errors.map_or(CONFLICT_RULE, |finding| finding.rule.as_str());
+    tracing::warn!(source, capture = %taken.capture, count, rule, "sales of a terminal are in quarantine");
+}
+
 /// An error about a whole sale.
 fn refusal(rule: &str, message: String) -> Quality {
     Quality {

@@ -17,11 +17,11 @@ use tillgate_record::{Channel, Quality};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::debug;
+use tracing::{debug, warn};
 use zeroize::Zeroizing;
 
 use self::lines::{Lines, Next};
-use super::{SaleResult, refusal, refusal_of, with_conflicts_named};
+use super::{SaleResult, refusal, refusal_of, warn_of_quarantine, with_conflicts_named};
 use crate::admission::Admission;
 use crate::clock::Clock;
 use crate::config::{Limits, Terminal};
@@ -117,8 +117,11 @@ impl<I: Intake> Stream<I> {
             if self.admission.failed_too_often(peer.ip()) {
                 sleep(wait).await;
             }
-            let message =
-                "the first line must be {\"token\":\"…\"} with the token of a configured terminal";
+            let message = match hello {
+                Ok(Some(_)) => UNKNOWN_TOKEN,
+                Ok(None) | Err(_) => NO_TOKEN,
+            };
+            warn!(peer = %peer.ip(), "a terminal was refused: {message}");
             let finding = [refusal("token", message.to_owned())];
             let _ = write(&mut lines.io, &refused(&finding), wait).await;
         }
@@ -185,7 +188,10 @@ impl<I: Intake> Stream<I> {
             file: None,
         };
         match timeout(Duration::from_secs(COMMIT_SECONDS), self.intake.take(input)).await {
-            Ok(Ok(taken)) => results(taken, count),
+            Ok(Ok(taken)) => {
+                warn_of_quarantine(source, &taken);
+                results(taken, count)
+            }
             Ok(Err(failure)) => {
                 let (code, seconds) = refusal_of(&failure);
                 let message = format!("{failure}; nothing was kept: send again in {seconds} s");
@@ -216,6 +222,10 @@ impl<I: Intake> Stream<I> {
     }
 }
 
+const NO_TOKEN: &str =
+    "the first line must be {\"token\":\"…\"} with the token of a configured terminal";
+const UNKNOWN_TOKEN: &str =
+    "the token is unknown: its SHA-256 stands in no [[terminal]] of the configuration";
 const REVOKED: &str = "this terminal's token is not valid any more; nothing of these lines was kept: send them again with the new token";
 const CUT: &str = "the connection ended within a line; nothing of the line was taken: end each sale with a line feed and send it again";
 const LATE: &str =

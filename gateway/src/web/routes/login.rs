@@ -59,6 +59,9 @@ pub(super) fn authenticate(
         None => None,
     };
     let Some(identity) = identity else {
+        // A token that is set up wrongly shows on no screen of the store but here.
+        let address = peer(head).map(|address| address.to_string()).unwrap_or_default();
+        tracing::warn!(peer = address, "a wrong token was refused");
         if peer(head).is_some_and(|address| admission.failed_too_often(address)) {
             let message = "too many wrong tokens from this address: correct the token";
             let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "login-rate", message);

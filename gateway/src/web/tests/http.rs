@@ -85,8 +85,11 @@ async fn what_is_not_understood_in_the_head_is_refused_before_the_body() {
         assert_eq!(answer.has_header("www-authenticate"), status == 401);
     }
     assert!(gateway.intake.inputs.lock().unwrap().is_empty());
-    assert_eq!(ask(gateway.http, ("GET", "/v1/sales"), &[], "").await.status, 405);
-    assert_eq!(ask(gateway.http, ("GET", "/nothing"), &[], "").await.status, 404);
+    let other = ask(gateway.http, ("GET", "/v1/sales"), &[], "").await;
+    assert_eq!((other.status, other.json()["error"]["code"].as_str()), (405, Some("method")));
+    assert!(other.has_header("allow"));
+    let unknown = ask(gateway.http, ("GET", "/nothing"), &[], "").await;
+    assert_eq!((unknown.status, unknown.json()["error"]["code"].as_str()), (404, Some("path")));
 }
 
 #[tokio::test]
