@@ -1,5 +1,5 @@
-//! The program `tillgate`: every command is a file in [`tillgate::cli`]. `tillgate run` leads to [`tillgate::run`], which
-//! puts the parts together, and the way of the data is [`tillgate::pipeline`].
+//! The program `tillgate`: every command is a file in [`tillgate::cli`]. `tillgate run` leads to [`tillgate::run`],
+//! which puts the parts together, and the way of the data is [`tillgate::pipeline`].
 
 use std::process::ExitCode;
 

@@ -6,10 +6,11 @@
 //!           ends here   normalize    sale     sync       sender hear "accepted"
 //! ```
 //!
-//! In: an [`Input`] of a source: `source/terminals` (HTTP and TCP), `source/lanes` (devices), `source/exchange` (EDI folders)
-//! and `web/routes` (EDI over HTTP) call [`Intake::take`]. Out: a [`Taken`] once everything that the input became is committed and synced
-//! together: the capture, its records, its quarantine entries, its acknowledgements. `forward/` takes the records
-//! from the store. Never: an input that is dropped, whatever it holds; a card number that gets past `capture`.
+//! In: an [`Input`] of a source: `source/terminals` (HTTP and TCP), `source/lanes` (devices), `source/exchange`
+//! (EDI folders) and `web/routes` (EDI over HTTP) call [`Intake::take`]. Out: a [`Taken`] once everything that the
+//! input became is committed and synced together: the capture, its records, its quarantine entries, its
+//! acknowledgements. `forward/` takes the records from the store. Never: an input that is dropped, whatever it
+//! holds; a card number that gets past `capture`.
 
 mod capture;
 mod compose;

@@ -33,7 +33,8 @@ pub struct Input {
     pub file: Option<FileStamp>,
 }
 
-/// A new capture's id. Captures sort by the time of their arrival; 80 random bits keep two of the same millisecond apart.
+/// A new capture's id. Captures sort by the time of their arrival; 80 random bits keep two of the same millisecond
+/// apart.
 pub(crate) fn new_id(now: Timestamp) -> Ulid {
     let milliseconds = u64::try_from(now.as_millisecond()).unwrap_or(0);
     Ulid::from_parts(milliseconds, rand::rng().random())

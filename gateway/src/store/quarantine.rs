@@ -234,9 +234,9 @@ pub(super) async fn replay(
     Ok((group.after, outcome))
 }
 
-/// A key that is known with the same content was accepted meanwhile; other content needs a person who says that this
-/// one is right. It then becomes the next version, with an event id of its own. What the broker refused becomes the next
-/// version in any case, since the version before never went out.
+/// A key that is known with the same content was accepted meanwhile; other content needs a person who says that
+/// this one is right. It then becomes the next version, with an event id of its own. What the broker refused
+/// becomes the next version in any case, since the version before never went out.
 fn version_of(
     known: Option<&Known>,
     record: &NewRecord,

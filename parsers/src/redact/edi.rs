@@ -39,8 +39,8 @@ impl Default for EdiWindows {
 }
 
 impl EdiWindows {
-    /// Cuts card data out of a window, and says how much of it is final, if possible up to the end of a segment. The next
-    /// window has to begin with the rest, as it is left here; of the last window all is final.
+    /// Cuts card data out of a window, and says how much of it is final, if possible up to the end of a segment.
+    /// The next window has to begin with the rest, as it is left here; of the last window all is final.
     pub fn next<'a>(&mut self, window: &'a [u8]) -> (Redacted<'a>, usize) {
         let redacted = cut(window, self.syntax);
         let edge = window.len().saturating_sub(OVERLAP_BYTES);

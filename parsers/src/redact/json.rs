@@ -127,8 +127,9 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A number literal with a card number in it becomes a string. Behind a value of JSON stands a comma, a closing bracket
-    /// or nothing (RFC 8259 section 2); before anything else it is the beginning of a text, such as digits in groups.
+    /// A number literal with a card number in it becomes a string. Behind a value of JSON stands a comma, a closing
+    /// bracket or nothing (RFC 8259 section 2); before anything else it is the beginning of a text, such as digits
+    /// in groups.
     fn number(&mut self) {
         let rest = slice(self.input, self.at, self.input.len());
         let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
