@@ -192,7 +192,8 @@ fn length_without_texts(line: &str) -> usize {
         length += usize::from(!quoted);
         before = character;
     }
-    length
+    // One mark without its partner: a text that begins or ends on another line.
+    if quoted { 0 } else { length }
 }
 
 #[test]
