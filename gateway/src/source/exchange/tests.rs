@@ -185,12 +185,12 @@ async fn the_same_name_again_overwrites_nothing() {
 
 #[tokio::test]
 async fn a_file_that_is_written_in_place_waits_until_it_rests() {
-    let served = serve(2, 600).await;
+    let served = serve(6, 600).await;
     let path = served.path("in").join("order.edi");
     fs::write(&path, &ORDER[..200]).unwrap();
-    tokio::time::sleep(Duration::from_millis(1200)).await;
+    tokio::time::sleep(Duration::from_millis(3200)).await;
     fs::write(&path, ORDER).unwrap();
-    tokio::time::sleep(Duration::from_millis(1200)).await;
+    tokio::time::sleep(Duration::from_millis(3200)).await;
     assert_eq!(served.taken(), 0);
     served.until_there("done/order.edi").await;
     assert_eq!(served.memory.taken.lock().unwrap().as_slice(), [ORDER]);
@@ -199,7 +199,7 @@ async fn a_file_that_is_written_in_place_waits_until_it_rests() {
 
 #[tokio::test]
 async fn the_stump_of_an_upload_waits_and_then_is_quarantined() {
-    let served = serve(0, 2).await;
+    let served = serve(0, 5).await;
     served.move_in("cut.edi", &ORDER[..300]);
     tokio::time::sleep(Duration::from_millis(1200)).await;
     assert_eq!(served.taken(), 0);
