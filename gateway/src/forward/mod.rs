@@ -81,6 +81,16 @@ pub trait Outbox: Send + Sync + 'static {
     /// repeats at most what was acknowledged in the last 200 ms.
     fn acknowledge(&self, through: u64);
 
+    /// The highest sequence number through which the CRM has said that it has all records.
+    fn confirmed(&self) -> u64;
+
+    /// The CRM's receipt: it has all records through this number. Written lazily, like [`Outbox::acknowledge`].
+    fn confirm(&self, through: u64);
+
+    /// The number in the outbox of what the CRM calls record `sequence` of `incarnation`; none where there never was
+    /// such a record.
+    fn number_of(&self, incarnation: u32, sequence: u64) -> Option<u64>;
+
     /// A record that the broker will never take (too large, payload or topic refused) is parked as a finding; the
     /// forwarder goes on behind it.
     fn park(

@@ -1,10 +1,10 @@
 //! Records as they arrive at the broker: what `tillgate tail` and the demo's table show.
 
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use secrecy::SecretString;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::backoff::Backoff;
 use super::dial::{dial, with_causes};

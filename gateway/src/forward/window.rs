@@ -6,7 +6,8 @@
 //! while it is open. Never: an answer booked on a guess; what does not fit is a [`Doubt`], and the session ends.
 
 use std::collections::{HashMap, VecDeque};
-use std::time::Instant;
+
+use tokio::time::Instant;
 
 /// What is under way.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -31,6 +31,8 @@ pub(super) struct Counters {
     pub(super) directory_version: i64,
     /// Raised with each change of the catalog.
     pub(super) catalog_version: i64,
+    /// The CRM has all records through this one, by its receipts.
+    pub(super) confirmed: i64,
 }
 
 /// The counters of a new journal.
@@ -46,11 +48,12 @@ const NEW: Counters = Counters {
     keys_since_us: 0,
     directory_version: 0,
     catalog_version: 0,
+    confirmed: 0,
 };
 
 const COLUMNS: &str = "incarnation, next_sequence, record_chain, next_capture, capture_chain, \
     acknowledged, pruned_sequence, pruned_capture, keys_since_us, directory_version, \
-    catalog_version, checksum";
+    catalog_version, confirmed, checksum";
 
 impl Counters {
     /// The highest sequence number given out.
@@ -60,8 +63,7 @@ impl Counters {
 
     /// The counters of a new journal, written unless the journal has some.
     pub(super) async fn begin(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-        const SQL: &str = "INSERT OR IGNORE INTO counter VALUES (1,?,?,?,?,?,?,?,?,?,?,?,?)";
-        NEW.bind(sqlx::query(SQL)).execute(connection).await.map(drop)
+        NEW.put("INSERT OR IGNORE", connection).await
     }
 
     /// Reads the row and whether its checksum holds.
@@ -71,13 +73,20 @@ impl Counters {
         let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM counter"));
         let row = sqlx::query(sql).fetch_one(connection).await?;
         let counters = Self::of(&row)?;
-        Ok((counters, counters.checksum() == row.try_get::<i64, _>(11)?))
+        Ok((counters, counters.checksum() == row.try_get::<i64, _>(12)?))
     }
 
     /// Writes the row. Part of every commit of the writer.
     pub(super) async fn write(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-        const SQL: &str = "REPLACE INTO counter VALUES (1,?,?,?,?,?,?,?,?,?,?,?,?)";
-        self.bind(sqlx::query(SQL)).execute(connection).await.map(drop)
+        self.put("REPLACE", connection).await
+    }
+
+    async fn put(self, verb: &str, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        let sql =
+            format!("{verb} INTO counter (id, {COLUMNS}) VALUES (1,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql));
+        let bound = self.values().into_iter().fold(query, |query, value| query.bind(value));
+        bound.bind(self.checksum()).execute(connection).await.map(drop)
     }
 
     fn of(row: &SqliteRow) -> Result<Self, sqlx::Error> {
@@ -93,19 +102,18 @@ impl Counters {
             keys_since_us: row.try_get(8)?,
             directory_version: row.try_get(9)?,
             catalog_version: row.try_get(10)?,
+            confirmed: row.try_get(11)?,
         })
     }
 
-    fn bind(self, query: super::insert::Bound) -> super::insert::Bound {
-        let bound = self.values().into_iter().fold(query, |query, value| query.bind(value));
-        bound.bind(self.checksum())
-    }
-
+    /// Journals of version 1 had no `confirmed`: a zero there adds nothing.
     fn checksum(self) -> i64 {
-        self.values().into_iter().fold(Digest::of("counter"), Digest::number).finish()
+        let values = self.values();
+        let counted = if self.confirmed == 0 { &values[..11] } else { &values[..] };
+        counted.iter().copied().fold(Digest::of("counter"), Digest::number).finish()
     }
 
-    fn values(self) -> [i64; 11] {
+    fn values(self) -> [i64; 12] {
         [
             self.incarnation,
             self.next_sequence,
@@ -118,6 +126,7 @@ impl Counters {
             self.keys_since_us,
             self.directory_version,
             self.catalog_version,
+            self.confirmed,
         ]
     }
 }

@@ -53,6 +53,7 @@ pub struct Store {
 pub(super) struct Shared {
     pub(super) newest: watch::Sender<u64>,
     acknowledged: AtomicU64,
+    confirmed: AtomicU64,
     pub(super) disk: Disk,
     pub(super) envelope: Envelope,
     pub(super) stopping: AtomicBool,
@@ -77,6 +78,7 @@ impl Shared {
         Ok(Self {
             newest: watch::Sender::new(unsigned(counters.newest())),
             acknowledged: AtomicU64::new(unsigned(counters.acknowledged)),
+            confirmed: AtomicU64::new(unsigned(counters.confirmed)),
             disk,
             envelope: Envelope {
                 source: format!("/{}/{}/{}", options.org, options.store, options.gateway),
@@ -100,6 +102,15 @@ impl Shared {
     pub(super) fn acknowledge(&self, through: u64) {
         let through = through.min(*self.newest.borrow());
         self.acknowledged.fetch_max(through, Ordering::AcqRel);
+    }
+
+    pub(super) fn confirmed(&self) -> u64 {
+        self.confirmed.load(Ordering::Acquire)
+    }
+
+    /// Forward only, and never beyond what the broker has acknowledged: the CRM cannot have what never left.
+    pub(super) fn confirm(&self, through: u64) {
+        self.confirmed.fetch_max(through.min(self.acknowledged()), Ordering::AcqRel);
     }
 }
 

@@ -54,6 +54,20 @@ impl Outbox for Store {
         self.shared.acknowledge(through);
     }
 
+    fn confirmed(&self) -> u64 {
+        self.shared.confirmed()
+    }
+
+    fn confirm(&self, through: u64) {
+        self.shared.confirm(through);
+    }
+
+    fn number_of(&self, incarnation: u32, sequence: u64) -> Option<u64> {
+        let given_out = 1..=*self.shared.newest.borrow();
+        let known = incarnation == self.shared.envelope.incarnation;
+        (known && given_out.contains(&sequence)).then_some(sequence)
+    }
+
     async fn park(&self, sequence: u64, reason: &str) -> Result<(), OutboxError> {
         let sequence = i64::try_from(sequence).unwrap_or(i64::MAX);
         let reason = reason.to_owned();

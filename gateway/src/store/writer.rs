@@ -216,8 +216,9 @@ impl Writer {
         &mut self,
     ) -> Result<(&mut SqliteConnection, Counters), sqlx::Error> {
         let acknowledged = i64::try_from(self.shared.acknowledged()).unwrap_or(i64::MAX);
+        let confirmed = i64::try_from(self.shared.confirmed()).unwrap_or(i64::MAX);
         self.connected().await?;
-        let counters = Counters { acknowledged, ..self.counters };
+        let counters = Counters { acknowledged, confirmed, ..self.counters };
         Ok((self.connected().await?, counters))
     }
 

@@ -31,6 +31,7 @@ pub(crate) struct Inner {
     records: Mutex<BTreeMap<u64, Bytes>>,
     newest: watch::Sender<u64>,
     acknowledged: AtomicU64,
+    confirmed: AtomicU64,
     pub(crate) parked: Mutex<BTreeMap<u64, String>>,
     pub(crate) notices: Mutex<Vec<Notice>>,
     pub(crate) readings: AtomicUsize,
@@ -53,6 +54,7 @@ impl MemoryOutbox {
             records: Mutex::default(),
             newest: watch::Sender::new(0),
             acknowledged: AtomicU64::new(0),
+            confirmed: AtomicU64::new(0),
             parked: Mutex::default(),
             notices: Mutex::default(),
             readings: AtomicUsize::new(0),
@@ -108,6 +110,18 @@ impl Outbox for MemoryOutbox {
     fn acknowledge(&self, through: u64) {
         let before = self.0.acknowledged.swap(through, Ordering::SeqCst);
         assert!(before < through, "acknowledged {through} after {before}");
+    }
+
+    fn confirmed(&self) -> u64 {
+        self.0.confirmed.load(Ordering::SeqCst)
+    }
+
+    fn confirm(&self, through: u64) {
+        self.0.confirmed.store(through, Ordering::SeqCst);
+    }
+
+    fn number_of(&self, incarnation: u32, sequence: u64) -> Option<u64> {
+        (incarnation == 1).then_some(sequence)
     }
 
     async fn park(&self, sequence: u64, reason: &str) -> Result<(), OutboxError> {

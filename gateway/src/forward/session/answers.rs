@@ -1,9 +1,9 @@
 //! What the broker says to what we sent, and what follows from it.
 
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 use futures_util::FutureExt;
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::super::Outbox;

@@ -8,9 +8,9 @@ mod answers;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tokio::time::{sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -202,7 +202,7 @@ impl<O: Outbox> Session<O> {
             let latest = *newest.borrow_and_update();
             self.supply.read_ahead(latest, self.limit);
             self.show_inflight();
-            let alarm = self.alarm().into();
+            let alarm = self.alarm();
             tokio::select! {
                 () = self.context.stop.cancelled() => return Ok(()),
                 event = self.transport.next() => self.hear_all(event?).await?,
@@ -319,7 +319,7 @@ impl<O: Outbox> Session<O> {
     /// What is under way may arrive; then the retained "offline", then DISCONNECT. When the time is over the
     /// connection is dropped without DISCONNECT, so that the broker publishes the will instead.
     async fn farewell(mut self) -> Result<(), Trouble> {
-        let deadline = tokio::time::Instant::now() + self.settings().timing.stop;
+        let deadline = Instant::now() + self.settings().timing.stop;
         let last_words = async {
             self.settle_all().await?;
             self.publish_status("offline")?;
