@@ -11,6 +11,9 @@ use crate::config::Config;
 use crate::normalize::{Body, Context, Item};
 use crate::source::{FileStamp, Input, Media, new_id};
 
+/// The finding of an input that held card data.
+const RULE: &str = "card-data-removed";
+
 /// One input as received, less card data.
 pub(super) struct Capture {
     pub(super) id: Ulid,
@@ -22,8 +25,8 @@ pub(super) struct Capture {
     pub(super) media: Media,
     pub(super) received_at: Timestamp,
     pub(super) sha256: [u8; 32],
-    /// Where card data was, for a finding to the sender.
-    pub(super) card_data: Vec<Place>,
+    /// Where card data was, for a finding to the sender: the line that is not blank, counted from 0, and the place.
+    pub(super) card_data: Vec<(usize, Place)>,
     pub(super) file: Option<FileStamp>,
     raw: Vec<u8>,
 }
@@ -36,13 +39,17 @@ impl Capture {
             Media::Edi => redact::edi(&input.bytes),
         };
         let raw = bytes.into_owned();
+        let card_data = found
+            .into_iter()
+            .map(|place| (lines_before(&input.bytes, place.offset), place))
+            .collect();
         let id = input.id.unwrap_or_else(|| new_id(now));
         let received_at = as_stored(input.received_at);
         Self {
             id,
             original: (id, received_at),
             sha256: Sha256::digest(&raw).into(),
-            card_data: found,
+            card_data,
             raw,
             source: input.source,
             channel: input.channel,
@@ -72,16 +79,28 @@ fn as_stored(moment: Timestamp) -> Timestamp {
     Timestamp::from_microsecond(moment.as_microsecond()).unwrap_or(moment)
 }
 
-/// Tells the sender where card data was: at the document that held it. Sales are told by their own normalizer, which
-/// knows the field.
+/// Lines before a byte that are not blank: the item that it belongs to, where each line is one.
+fn lines_before(bytes: &[u8], offset: usize) -> usize {
+    let before = bytes.get(..offset).unwrap_or(bytes);
+    let lines = before.split(|byte| *byte == b'\n').rev().skip(1);
+    lines.filter(|line| !line.trim_ascii().is_empty()).count()
+}
+
+/// Tells the sender where card data was: at the document or sale that held it. A sale whose normalizer has told it,
+/// with the field's full path, is not told again.
 pub(super) fn tell_of_card_data(capture: &Capture, items: &mut [Item]) {
-    if matches!(capture.media, Media::SaleJson | Media::SaleNdjson) {
-        return;
-    }
-    for place in &capture.card_data {
-        let holder = items.iter().position(|item| holds(item, place.offset)).unwrap_or(0);
-        if let Some(item) = items.get_mut(holder) {
-            item.findings_mut().push(card_data_finding(place));
+    for (line, place) in &capture.card_data {
+        let holder = match capture.media {
+            Media::SaleNdjson => *line,
+            Media::SaleJson | Media::Reading => 0,
+            Media::Edi => items.iter().position(|item| holds(item, place.offset)).unwrap_or(0),
+        };
+        let Some(item) = items.get_mut(holder) else { continue };
+        let findings = item.findings_mut();
+        let is_told =
+            capture.media != Media::Edi && findings.iter().any(|finding| finding.rule == RULE);
+        if !is_told {
+            findings.push(card_data_finding(place));
         }
     }
 }
@@ -100,7 +119,7 @@ fn holds(item: &Item, offset: usize) -> bool {
 
 fn card_data_finding(place: &Place) -> Quality {
     Quality {
-        rule: "card-data-removed".to_owned(),
+        rule: RULE.to_owned(),
         severity: Severity::Warning,
         path: place.field.clone().unwrap_or_else(|| format!("byte {}", place.offset)),
         message: "a card number stood here and was cut down to its first six and last four digits: send it in no field"

@@ -142,7 +142,10 @@ impl StatusBoard {
         });
         let quarantine = (gathered.figures.quarantine_open > 0).then(|| Condition {
             code: "quarantine".to_owned(),
-            message: format!("{} inputs could not become records and wait for a person", gathered.figures.quarantine_open),
+            message: match gathered.figures.quarantine_open {
+                1 => "1 input could not become a record and waits for a person".to_owned(),
+                open => format!("{open} inputs could not become records and wait for a person"),
+            },
             fix: "`tillgate quarantine list` shows them, `tillgate quarantine show ID` says what is wrong".to_owned(),
         });
         unreachable

@@ -40,6 +40,14 @@ pub struct SourceState {
     pub last_at: Option<Timestamp>,
 }
 
+impl SourceState {
+    /// Whether it is a terminal or partner that has not sent anything yet: nothing is wrong with that.
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        !self.connected && self.last_at.is_none() && self.kind != SourceKind::Device
+    }
+}
+
 /// The connection to the broker as people see it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct BrokerState {

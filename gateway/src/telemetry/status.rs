@@ -163,7 +163,11 @@ impl Status {
         writeln!(out, "\nSOURCE            LANE   STATE  CAPTURES  QUARANTINED  LAST")?;
         for source in &self.sources {
             let lane = source.lane.as_deref().unwrap_or("-");
-            let state = if source.connected { "up" } else { "down" };
+            let state = match (source.connected, source.is_awaited()) {
+                (true, _) => "up",
+                (false, true) => "ready",
+                (false, false) => "down",
+            };
             let last = source.last_at.map_or_else(|| "-".to_owned(), |at| at.to_string());
             writeln!(
                 out,

@@ -116,9 +116,10 @@ function sourceRow(source) {
   const name = element("th", source.id, { scope: "row" });
   name.append(element("small", source.kind));
   const shown = element("td", null, { "data-name": "State" });
-  const side = source.connected ? "up" : "down";
+  const awaited = !source.connected && !source.last_at && source.kind !== "device";
+  const side = source.connected ? "up" : awaited ? "awaited" : "down";
   const words = element("div");
-  words.append(element("span", source.connected ? "there" : "not there", { class: "state", "data-state": side }));
+  words.append(element("span", source.connected ? "there" : awaited ? "nothing yet" : "not there", { class: "state", "data-state": side }));
   if (source.detail) words.append(element("small", source.detail));
   shown.append(words);
   const refused = element("td", count(source.quarantined), { class: "number", "data-name": "Quarantined" });
