@@ -20,4 +20,4 @@ pub use key::IdempotencyKey;
 pub use link::{Customer, Decision, Evidence, Link};
 pub use provenance::{Channel, Provenance, Quality, Severity};
 pub use reading::{ReadingKind, ReadingRecord};
-pub use sale::{Sale, SaleKind, SaleRecord};
+pub use sale::{Sale, SaleAdditions, SaleKind, SaleRecord};

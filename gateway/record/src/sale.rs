@@ -265,3 +265,33 @@ pub struct SaleRecord {
     /// What is odd in it.
     pub quality: Vec<Quality>,
 }
+
+/// What the gateway adds to a sale.
+#[derive(Debug, Serialize)]
+pub struct SaleAdditions<'a> {
+    /// Whose sale it is.
+    pub link: &'a Link,
+    /// Where it came from.
+    pub provenance: &'a Provenance,
+    /// What is odd in it.
+    pub quality: &'a [Quality],
+}
+
+impl SaleAdditions<'_> {
+    /// The JSON of a [`SaleRecord`], made of the JSON of its sale: a sale that was written once, to tell a repeat from a
+    /// conflict, is not written a second time.
+    ///
+    /// # Errors
+    ///
+    /// None in practice: the additions are plain data.
+    pub fn put_behind(&self, mut sale: Vec<u8>) -> serde_json::Result<Vec<u8>> {
+        sale.pop();
+        let seam = sale.len();
+        serde_json::to_writer(&mut sale, self)?;
+        // The brace that opens the additions becomes the comma behind the sale's last field.
+        if let Some(brace) = sale.get_mut(seam) {
+            *brace = b',';
+        }
+        Ok(sale)
+    }
+}

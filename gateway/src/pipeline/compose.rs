@@ -3,7 +3,7 @@
 use tillgate_record::document::DocumentKind;
 use tillgate_record::{
     DocumentRecord, EventType, IdempotencyKey, Link, Provenance, Quality, ReadingRecord,
-    SaleRecord, Severity,
+    SaleAdditions, SaleRecord, Severity,
 };
 
 use super::capture::Capture;
@@ -26,7 +26,8 @@ pub(super) fn compose(
     first_item: u32,
     config: &Config,
 ) -> Result<(NewCapture, Vec<TakenItem>), StoreError> {
-    let origin = Origin { capture: &capture, parser: linked.parser, config };
+    count::linked(linked.items.iter().filter_map(LinkedItem::link));
+    let origin = Origin::new(&capture, linked.parser, config);
     let (rows, answers) = linked
         .items
         .into_iter()
@@ -88,11 +89,26 @@ fn conflict_finding() -> Quality {
 /// What the records of one capture have in common.
 struct Origin<'a> {
     capture: &'a Capture,
-    parser: &'static str,
+    /// Of the first item; the others differ in their position only.
+    provenance: Provenance,
     config: &'a Config,
 }
 
-impl Origin<'_> {
+impl<'a> Origin<'a> {
+    fn new(capture: &'a Capture, parser: &'static str, config: &'a Config) -> Self {
+        let provenance = Provenance {
+            capture: capture.id.to_string(),
+            item: 0,
+            source: capture.source.clone(),
+            channel: capture.channel,
+            received_at: capture.received_at.to_string(),
+            sha256: hex::encode(capture.sha256),
+            parser: parser.to_owned(),
+            config_version: config.version.clone(),
+        };
+        Self { capture, provenance, config }
+    }
+
     fn item(&self, item: LinkedItem, position: u32) -> Result<(NewItem, TakenItem), StoreError> {
         match item {
             LinkedItem::Record(linked) => self.record(*linked, position),
@@ -111,15 +127,19 @@ impl Origin<'_> {
         linked: LinkedRecord,
         position: u32,
     ) -> Result<(NewItem, TakenItem), StoreError> {
-        let LinkedRecord { candidate: Candidate { body, quality }, link, content } = linked;
+        let LinkedRecord { candidate: Candidate { body, quality }, link, content, json } = linked;
         let identity = Identity::of(&body, self);
         let kind = body.kind();
-        count::linked(&link);
         let findings = quality.clone();
-        let data =
-            self.data(body, link, quality, position).map_err(|error| StoreError::Unusable {
-                reason: format!("the record cannot be written as JSON: {error}"),
-            })?;
+        let provenance = Provenance { item: position, ..self.provenance.clone() };
+        let data = match json {
+            Some(sale) => SaleAdditions { link: &link, provenance: &provenance, quality: &quality }
+                .put_behind(sale),
+            None => self.data(body, link, provenance, quality),
+        };
+        let data = data.map_err(|error| StoreError::Unusable {
+            reason: format!("the record cannot be written as JSON: {error}"),
+        })?;
         let answer = TakenItem {
             kind: Some(kind),
             ..pending(ItemStatus::Accepted, Some(identity.key.event_id(1)), findings)
@@ -138,10 +158,9 @@ impl Origin<'_> {
         &self,
         body: Body,
         link: Link,
+        provenance: Provenance,
         quality: Vec<Quality>,
-        position: u32,
     ) -> serde_json::Result<Vec<u8>> {
-        let provenance = self.provenance(position);
         match body {
             Body::Sale(sale) => serde_json::to_vec(&SaleRecord { sale, link, provenance, quality }),
             Body::Document(document) => {
@@ -159,19 +178,6 @@ impl Origin<'_> {
             }),
         }
     }
-
-    fn provenance(&self, item: u32) -> Provenance {
-        Provenance {
-            capture: self.capture.id.to_string(),
-            item,
-            source: self.capture.source.clone(),
-            channel: self.capture.channel,
-            received_at: self.capture.received_at.to_string(),
-            sha256: hex::encode(self.capture.sha256),
-            parser: self.parser.to_owned(),
-            config_version: self.config.version.clone(),
-        }
-    }
 }
 
 /// What makes a record the same record when it is sent again.
@@ -184,7 +190,7 @@ struct Identity {
 impl Identity {
     fn of(body: &Body, origin: &Origin<'_>) -> Self {
         let gateway = &origin.config.gateway;
-        let received = origin.capture.original.1.to_string();
+        let received = || origin.capture.original.1.to_string();
         match body {
             Body::Sale(sale) => Self {
                 event_type: EventType::Sale,
@@ -193,7 +199,7 @@ impl Identity {
                     .ended_at
                     .as_ref()
                     .or(sale.started_at.as_ref())
-                    .map_or(received, |at| at.as_str().to_owned()),
+                    .map_or_else(received, |at| at.as_str().to_owned()),
             },
             Body::Document(document) => Self {
                 event_type: match document.kind {
@@ -207,7 +213,7 @@ impl Identity {
                     &document.number,
                     document.date,
                 ),
-                time: received,
+                time: received(),
             },
             Body::Reading { .. } => {
                 let capture = origin.capture.original.0.to_string();
@@ -217,7 +223,7 @@ impl Identity {
                     &origin.capture.source,
                     &capture,
                 );
-                Self { event_type: EventType::Reading, key, time: received }
+                Self { event_type: EventType::Reading, key, time: received() }
             }
         }
     }

@@ -1,7 +1,6 @@
 //! Whose record it is, and what the catalog calls its lines: two look-ups for a whole input, not two a record.
 
 use std::collections::{HashMap, HashSet};
-use std::io::{self, Write};
 
 use sha2::{Digest, Sha256};
 use tillgate_record::document::Control;
@@ -28,12 +27,24 @@ pub(super) enum LinkedItem {
     Noted(Vec<Quality>),
 }
 
+impl LinkedItem {
+    /// Its link, where it can become a record.
+    pub(super) fn link(&self) -> Option<&Link> {
+        match self {
+            Self::Record(record) => Some(&record.link),
+            Self::Rejected(_) | Self::Noted(_) => None,
+        }
+    }
+}
+
 /// A record that knows its customer.
 pub(super) struct LinkedRecord {
     pub(super) candidate: Candidate,
     pub(super) link: Link,
     /// First half of the SHA-256 of what the source said: tells a repeat from a conflict.
     pub(super) content: [u8; 16],
+    /// The JSON of a sale that is still as its source said it.
+    pub(super) json: Option<Vec<u8>>,
 }
 
 /// Links each candidate to its customer and names its lines from the catalog.
@@ -48,13 +59,19 @@ pub(super) async fn link(
     let version = store.directory_version();
     let items = items.into_iter().map(|item| match item {
         Item::Candidate(mut candidate) => {
-            let content = content_digest(&candidate.body);
+            let (content, json) = content_of(&candidate.body);
             let link = customer_of(&candidate.body).map_or_else(
                 || Link::anonymous(version),
                 |who| customer::link(&who, &keys.of(&who), &hits, version),
             );
+            let json = if products.is_empty() { json } else { None };
             name_lines(&mut candidate.body, &products);
-            LinkedItem::Record(Box::new(LinkedRecord { candidate: *candidate, link, content }))
+            LinkedItem::Record(Box::new(LinkedRecord {
+                candidate: *candidate,
+                link,
+                content,
+                json,
+            }))
         }
         Item::Rejected(findings) => LinkedItem::Rejected(findings),
         Item::Noted(findings) => LinkedItem::Noted(findings),
@@ -160,34 +177,20 @@ fn name_lines(body: &mut Body, products: &HashMap<String, Product>) {
     }
 }
 
-/// The digest of what the source said, taken before the gateway adds names. The control numbers of a document stay out:
-/// the same order in a new interchange is the same order.
-fn content_digest(body: &Body) -> [u8; 16] {
-    let mut hash = DigestWriter(Sha256::new());
-    // Writing into a hash cannot fail, and the types are plain data: a failure would only make the digest of a shorter
-    // text, which shows as a conflict and never as a silent loss.
-    let _ = match body {
-        Body::Sale(sale) => serde_json::to_writer(&mut hash, sale),
-        Body::Document(document) => serde_json::to_writer(
-            &mut hash,
-            &Document { control: Control::default(), ..document.clone() },
-        ),
-        Body::Reading { reading, .. } => serde_json::to_writer(&mut hash, reading),
-    };
-    let digest = hash.0.finalize();
-    std::array::from_fn(|index| digest[index])
-}
-
-/// A writer into a hash, so that the text is never held.
-struct DigestWriter(Sha256);
-
-impl Write for DigestWriter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
+/// The digest of what the source said, taken before the gateway adds names, and for a sale the text that it was taken of.
+/// The control numbers of a document stay out: the same order in a new interchange is the same order.
+fn content_of(body: &Body) -> ([u8; 16], Option<Vec<u8>>) {
+    // The types are plain data, so writing them does not fail. If it did, the text would be empty, and all failures of
+    // one key would count as repeats of one another.
+    let text = match body {
+        Body::Sale(sale) => serde_json::to_vec(sale),
+        Body::Document(document) => {
+            serde_json::to_vec(&Document { control: Control::default(), ..document.clone() })
+        }
+        Body::Reading { reading, .. } => serde_json::to_vec(reading),
     }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    .unwrap_or_default();
+    let digest = Sha256::digest(&text);
+    let is_sale = matches!(body, Body::Sale(_)) && !text.is_empty();
+    (std::array::from_fn(|index| digest[index]), is_sale.then_some(text))
 }

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use serde_json::value::RawValue;
 use sqlx::Sqlite;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqlitePool;
@@ -15,6 +14,7 @@ use ulid::Ulid;
 
 use super::disk::Disk;
 use super::files::PendingReply;
+use super::fresh::Fresh;
 use super::job::{Chore, Job, Queue};
 use super::open::{self, OpenError, Opened};
 use super::outbox::Envelope;
@@ -56,6 +56,7 @@ pub(super) struct Shared {
     confirmed: AtomicU64,
     pub(super) disk: Disk,
     pub(super) envelope: Envelope,
+    pub(super) fresh: Fresh,
     pub(super) stopping: AtomicBool,
     /// Whether the last commit held.
     pub(super) healthy: AtomicBool,
@@ -84,6 +85,7 @@ impl Shared {
                 source: format!("/{}/{}/{}", options.org, options.store, options.gateway),
                 incarnation: u32::try_from(counters.incarnation).unwrap_or(u32::MAX),
             },
+            fresh: Fresh::default(),
             stopping: AtomicBool::new(false),
             healthy: AtomicBool::new(true),
             directory_version: AtomicU64::new(unsigned(counters.directory_version)),
@@ -102,6 +104,7 @@ impl Shared {
     pub(super) fn acknowledge(&self, through: u64) {
         let through = through.min(*self.newest.borrow());
         self.acknowledged.fetch_max(through, Ordering::AcqRel);
+        self.fresh.forget(through);
     }
 
     pub(super) fn confirmed(&self) -> u64 {
@@ -135,7 +138,7 @@ impl Store {
 
     /// Commits a capture with all that it became. The answer comes after the sync.
     pub async fn commit(&self, mut capture: NewCapture) -> Result<Receipt, StoreError> {
-        capture.items = capture.items.into_iter().map(checked).collect::<Result<_, _>>()?;
+        capture.items = capture.items.into_iter().map(checked).collect();
         let bytes = capture.bytes();
         self.accepting_bytes(bytes)?;
         self.queue.ask(bytes, |answer| Job::Capture(Box::new(capture), answer)).await
@@ -283,7 +286,7 @@ impl Store {
     /// An entry is tried again. What still cannot become a record stays open with its new findings, and so does a
     /// conflict, unless the replay is a correction.
     pub async fn commit_replay(&self, mut replay: Replay) -> Result<Outcome, StoreError> {
-        replay.item = checked(replay.item)?;
+        replay.item = checked(replay.item);
         let bytes = replay.replacement.as_ref().map_or(0, NewCapture::bytes);
         self.queue.ask(bytes, |answer| Job::Chore(Chore::Replay(Box::new(replay), answer))).await
     }
@@ -369,14 +372,11 @@ impl NewCapture {
 }
 
 /// What would fail a whole group is dealt with before it gets there.
-fn checked(item: NewItem) -> Result<NewItem, StoreError> {
-    let NewItem::Record(record) = item else { return Ok(item) };
+fn checked(item: NewItem) -> NewItem {
+    let NewItem::Record(record) = item else { return item };
     let key = record.key.as_str();
-    if serde_json::from_slice::<&RawValue>(&record.data).is_err() {
-        return Err(StoreError::Unusable { reason: format!("the data of {key} is no JSON") });
-    }
     if key.is_empty() || key.len() > KEY_BYTES {
-        return Ok(NewItem::Quarantine(vec![Quality {
+        return NewItem::Quarantine(vec![Quality {
             rule: "key-length".to_owned(),
             severity: Severity::Error,
             path: String::new(),
@@ -385,7 +385,7 @@ fn checked(item: NewItem) -> Result<NewItem, StoreError> {
                     .to_owned(),
             expected: Some(format!("1 to {KEY_BYTES} bytes")),
             found: Some(format!("{} bytes", key.len())),
-        }]));
+        }]);
     }
-    Ok(NewItem::Record(record))
+    NewItem::Record(record)
 }

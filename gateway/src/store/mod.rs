@@ -11,6 +11,7 @@ mod digest;
 mod directory;
 mod disk;
 mod files;
+mod fresh;
 mod group;
 mod handle;
 mod insert;

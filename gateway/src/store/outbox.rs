@@ -34,12 +34,17 @@ pub(super) struct Envelope {
 
 impl Outbox for Store {
     async fn after(&self, sequence: u64, limit: usize) -> Result<Vec<Outgoing>, OutboxError> {
-        let mut reader = self.reader("read the outbox").await.map_err(outbox_error)?;
         let from = i64::try_from(sequence).unwrap_or(i64::MAX);
+        let fresh = self.shared.fresh.after(from, limit.min(READ_RECORDS));
+        if !fresh.is_empty() {
+            return outgoing(fresh.iter().map(AsRef::as_ref), from, &self.shared.envelope)
+                .map_err(outbox_error);
+        }
+        let mut reader = self.reader("read the outbox").await.map_err(outbox_error)?;
         let rows = rows_after(&mut reader, from, limit.min(READ_RECORDS)).await;
         drop(reader);
         let rows = rows.map_err(StoreError::failed("read the outbox")).map_err(outbox_error)?;
-        outgoing(rows, from, &self.shared.envelope).map_err(outbox_error)
+        outgoing(rows.iter(), from, &self.shared.envelope).map_err(outbox_error)
     }
 
     fn newest(&self) -> watch::Receiver<u64> {
@@ -115,14 +120,14 @@ async fn rows_after(
 }
 
 /// The events of rows, up to the first that is damaged or missing. When that is the very first, it is an error.
-fn outgoing(
-    rows: Vec<RecordRow>,
+fn outgoing<'r>(
+    rows: impl ExactSizeIterator<Item = &'r RecordRow>,
     after: i64,
     envelope: &Envelope,
 ) -> Result<Vec<Outgoing>, StoreError> {
     let mut events = Vec::with_capacity(rows.len());
-    for (row, expected) in rows.into_iter().zip(after + 1..) {
-        let payload = if row.sequence == expected { payload(&row, envelope) } else { None };
+    for (row, expected) in rows.zip(after + 1..) {
+        let payload = if row.sequence == expected { payload(row, envelope) } else { None };
         let Some(payload) = payload else {
             if events.is_empty() {
                 return Err(StoreError::Damaged { what: format!("record {expected}") });
@@ -141,7 +146,6 @@ fn payload(row: &RecordRow, envelope: &Envelope) -> Option<Bytes> {
         return None;
     }
     let kind = event_type_of(row.event_type)?;
-    let data: &RawValue = serde_json::from_slice(&row.data).ok()?;
     let event = Event {
         specversion: Cow::Borrowed("1.0"),
         id: Uuid::from_bytes(row.event_id),
@@ -153,7 +157,7 @@ fn payload(row: &RecordRow, envelope: &Envelope) -> Option<Bytes> {
         datacontenttype: Cow::Borrowed("application/json"),
         sequence: Cow::Owned(row.sequence.to_string()),
         incarnation: envelope.incarnation,
-        data,
+        data: RawValue::NULL,
     };
-    serde_json::to_vec(&event).ok().map(Bytes::from)
+    event.to_json(&row.data).ok().map(Bytes::from)
 }

@@ -182,9 +182,12 @@ impl Writer {
         #[expect(clippy::cast_precision_loss, reason = "a group has some thousand records")]
         Metric::CommitBatch.record(group.records.len() as f64, &[]);
         Metric::Commit.record(started.elapsed().as_secs_f64(), &[]);
-        self.committed(group.after, group.records.len() + group.entries.len());
+        let Group { after, receipts, records, entries, .. } = group;
+        let news = records.len() + entries.len();
+        self.shared.fresh.add(records, after.acknowledged);
+        self.committed(after, news);
         self.groups += 1;
-        Ok(group.receipts)
+        Ok(receipts)
     }
 
     /// Commits a group. When that fails nobody knows what is on the disk: the file is opened again, and the counters

@@ -79,10 +79,12 @@ impl Rule {
         {
             return Self::Look;
         }
-        if REMOVED_NAMES.iter().any(|name| is_named(key, name)) {
+        let mut buffer = [0; MAX_NAME_BYTES];
+        let name = plain_name(key, &mut buffer);
+        if REMOVED_NAMES.iter().any(|removed| removed.as_bytes() == name) {
             return Self::Remove;
         }
-        let kept = KEPT_NAMES.iter().find(|(name, _)| is_named(key, name));
+        let kept = KEPT_NAMES.iter().find(|(kept, _)| kept.as_bytes() == name);
         kept.map_or(Self::Look, |(_, rule)| *rule)
     }
 
@@ -97,9 +99,15 @@ impl Rule {
     }
 }
 
-fn is_named(key: &[u8], name: &str) -> bool {
+/// A key in small letters without separators.
+fn plain_name<'b>(key: &[u8], buffer: &'b mut [u8; MAX_NAME_BYTES]) -> &'b [u8] {
     let letters = key.iter().filter(|byte| !matches!(byte, b'_' | b'-' | b' ' | b'.'));
-    letters.map(u8::to_ascii_lowercase).eq(name.bytes())
+    let length = buffer
+        .iter_mut()
+        .zip(letters)
+        .map(|(place, letter)| *place = letter.to_ascii_lowercase())
+        .count();
+    buffer.get(..length).unwrap_or_default()
 }
 
 /// 8, 12, 13 or 14 digits with a GS1 check digit. A card number of 16 digits is none, whatever its field.
