@@ -53,6 +53,16 @@ pub(crate) fn milliseconds(time: Duration) -> String {
     format!("{:.2} ms", time.as_secs_f64() * 1e3)
 }
 
+/// `123 a second`
+pub(crate) fn rate(count: u64, time: Duration) -> String {
+    format!("{:.0} a second", as_float(count) / time.as_secs_f64())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+pub(crate) fn as_float(count: u64) -> f64 {
+    count as f64
+}
+
 /// Where and with what this runs.
 pub(crate) fn machine() -> String {
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();

@@ -12,7 +12,7 @@ use tillgate_tests::process::{Process, command};
 use tillgate_tests::sales;
 use tillgate_tests::site::{Site, TERMINALS};
 
-use super::figures::{Table, milliseconds, quantiles};
+use super::figures::{Table, as_float, milliseconds, quantiles, rate};
 
 const SALES_A_BATCH: u64 = 1_000;
 /// Connections that post one sale after the other.
@@ -23,6 +23,8 @@ const BATCH_TERMINALS: usize = 4;
 const DRAIN_SECONDS: u64 = 600;
 /// Numbers of single sales begin above those of batches.
 const SINGLES_FROM: u64 = 100_000_000;
+/// And numbers of the backlog above those.
+const BACKLOG_FROM: u64 = 500_000_000;
 
 /// A running gateway under load.
 pub(crate) struct Load<'a> {
@@ -71,6 +73,45 @@ impl Load<'_> {
             let answer = terminal.post("application/x-ndjson", body.as_bytes());
             assert_eq!(answer.status, 201, "{}", answer.text());
         }
+    }
+
+    /// Records pile up while the broker is away; then how fast they go out, and what memory that takes.
+    pub(crate) fn backlog(&self, broker: &mut Broker, batches: u64, table: &mut Table) {
+        broker.stop();
+        let share = batches.div_ceil(BATCH_TERMINALS as u64);
+        let total = share * SALES_A_BATCH * BATCH_TERMINALS as u64;
+        let before = self.acknowledged();
+        thread::scope(|scope| {
+            for (index, id) in TERMINALS.iter().enumerate() {
+                scope.spawn(move || {
+                    for batch in 0..share {
+                        self.post_batches(index, &[body(id, BACKLOG_FROM + batch * SALES_A_BATCH)]);
+                    }
+                });
+            }
+        });
+        let waiting = self.gateway.memory_kib("VmRSS");
+        broker.resume();
+        until(DRAIN_SECONDS, "the gateway is connected again", || self.acknowledged() > before);
+        let (first, began) = (self.acknowledged(), Instant::now());
+        let processor = self.processor_seconds();
+        until(DRAIN_SECONDS, "the broker has the backlog", || {
+            self.acknowledged() >= before + total
+        });
+        let (time, processor) = (began.elapsed(), self.processor_seconds() - processor);
+        let drained = before + total - first;
+        let how = format!(
+            "{total} records waited; {:.1} µs of processor each",
+            processor * 1e6 / as_float(drained)
+        );
+        table.row("drain of a backlog", rate(drained, time), &how);
+        let memory = [waiting, self.gateway.memory_kib("VmRSS")]
+            .map(|kib| format!("{:.1} MB", as_float(kib) / 1e3));
+        table.row(
+            "memory with the backlog",
+            memory.join(" / "),
+            "resident, while it waits / once it is gone",
+        );
     }
 
     /// Single sales on 64 connections that stay open.
@@ -152,12 +193,13 @@ pub(crate) fn subscribe(broker: &Broker) -> Process {
 
 /// Batches of a terminal, sales numbered from 1.
 fn bodies(terminal: &str, batches: u64) -> Vec<String> {
+    (0..batches).map(|index| body(terminal, index * SALES_A_BATCH)).collect()
+}
+
+/// A batch whose numbers begin behind `before`.
+fn body(terminal: &str, before: u64) -> String {
     let (head, tail) = template(terminal);
-    let line = |number: u64| format!("{head}{number}{tail}\n");
-    let batch = |index: u64| {
-        (1..=SALES_A_BATCH).map(|number| line(index * SALES_A_BATCH + number)).collect()
-    };
-    (0..batches).map(batch).collect()
+    (1..=SALES_A_BATCH).map(|number| format!("{head}{}{tail}\n", before + number)).collect()
 }
 
 /// A sale's text before and behind its number.
@@ -166,13 +208,4 @@ fn template(terminal: &str) -> (String, String) {
     let text = sales::sale(terminal, NUMBER).to_string();
     let (head, tail) = text.split_once(&NUMBER.to_string()).expect("a sale with its number");
     (head.to_owned(), tail.to_owned())
-}
-
-fn rate(count: u64, time: Duration) -> String {
-    format!("{:.0} sales/s", as_float(count) / time.as_secs_f64())
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
-fn as_float(count: u64) -> f64 {
-    count as f64
 }

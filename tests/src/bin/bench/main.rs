@@ -10,7 +10,9 @@
 )]
 
 mod figures;
+mod limits;
 mod load;
+mod peers;
 mod scans;
 
 use std::process::ExitCode;
@@ -22,6 +24,9 @@ use tillgate_tests::broker::Broker;
 use tillgate_tests::gateway::{self, Gateway};
 use tillgate_tests::site::{SCANNER, Site};
 
+/// The event of a sale of the bench, about.
+const EVENT_BYTES: usize = 1_700;
+
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
 struct Plan {
@@ -32,39 +37,65 @@ struct Plan {
     scans: u32,
     starts: usize,
     subscriber: bool,
+    /// Records that wait while the broker is away.
+    backlog: u64,
 }
 
 impl Plan {
-    const USUAL: Self =
-        Self { batches: 200, single_seconds: 15, scans: 500, starts: 10, subscriber: false };
-    const QUICK: Self =
-        Self { batches: 20, single_seconds: 3, scans: 50, starts: 3, subscriber: false };
+    const USUAL: Self = Self {
+        batches: 200,
+        single_seconds: 15,
+        scans: 500,
+        starts: 10,
+        subscriber: false,
+        backlog: 200,
+    };
+    const QUICK: Self = Self {
+        batches: 20,
+        single_seconds: 3,
+        scans: 50,
+        starts: 3,
+        subscriber: false,
+        backlog: 20,
+    };
 }
 
 fn main() -> ExitCode {
     let mut plan = Plan::USUAL;
-    for argument in std::env::args().skip(1) {
+    let mut with_peers = false;
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--quick" => plan = Plan { subscriber: plan.subscriber, ..Plan::QUICK },
+            "--backlog" => match arguments.next().and_then(|number| number.parse().ok()) {
+                Some(batches) => plan.backlog = batches,
+                None => return usage("--backlog needs a number: thousands of records"),
+            },
+            "--peers" => with_peers = true,
             "--subscriber" => plan.subscriber = true,
-            other => {
-                println!("tests/bench [--quick] [--subscriber]: unknown argument {other}");
-                return ExitCode::from(64);
-            }
+            other => return usage(&format!("unknown argument {other}")),
         }
     }
     println!("{}", machine());
     let mut table = Table::default();
     measure(plan, &mut table);
+    if with_peers {
+        peers::measure(&mut table);
+    }
     println!("{table}");
     ExitCode::SUCCESS
+}
+
+fn usage(problem: &str) -> ExitCode {
+    println!("tests/bench [--quick] [--subscriber] [--backlog THOUSANDS] [--peers]: {problem}");
+    ExitCode::from(64)
 }
 
 fn measure(plan: Plan, table: &mut Table) {
     let size = std::fs::metadata(gateway::program()).expect("the gateway's binary").len();
     table.row("binary", format!("{:.1} MB", megabytes(size)), "");
 
-    let broker = Broker::plain();
+    let mut broker = Broker::plain();
     let subscriber = plan.subscriber.then(|| load::subscribe(&broker));
     let mut site = Site::with(&broker);
     let scanner = site.attach(SCANNER, "serial-scanner");
@@ -90,7 +121,9 @@ fn measure(plan: Plan, table: &mut Table) {
         format!("{:.1} MB", resident(&gateway, "VmHWM")),
         "resident, under the loads above",
     );
+    load.backlog(&mut broker, plan.backlog, table);
     drop(subscriber);
+    limits::measure(&broker, plan.batches * 1_000, EVENT_BYTES, table);
     scans::measure(&site, &broker, scanner, plan.scans, table);
     table.row("memory, after", format!("{:.1} MB", resident(&gateway, "VmRSS")), "resident");
 
