@@ -35,13 +35,15 @@ pub(super) struct Envelope {
 impl Outbox for Store {
     async fn after(&self, sequence: u64, limit: usize) -> Result<Vec<Outgoing>, OutboxError> {
         let from = i64::try_from(sequence).unwrap_or(i64::MAX);
-        let fresh = self.shared.fresh.after(from, limit.min(READ_RECORDS));
-        if !fresh.is_empty() {
+        let limit = limit.min(READ_RECORDS);
+        let fresh = self.shared.fresh.after(from, limit);
+        let newest = *self.shared.newest.borrow();
+        if fresh.len() == limit || fresh.last().is_some_and(|row| unsigned(row.sequence) >= newest) {
             return outgoing(fresh.iter().map(AsRef::as_ref), from, &self.shared.envelope)
                 .map_err(outbox_error);
         }
         let mut reader = self.reader("read the outbox").await.map_err(outbox_error)?;
-        let rows = rows_after(&mut reader, from, limit.min(READ_RECORDS)).await;
+        let rows = rows_after(&mut reader, from, limit).await;
         drop(reader);
         let rows = rows.map_err(StoreError::failed("read the outbox")).map_err(outbox_error)?;
         outgoing(rows.iter(), from, &self.shared.envelope).map_err(outbox_error)
