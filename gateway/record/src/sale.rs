@@ -278,8 +278,8 @@ pub struct SaleAdditions<'a> {
 }
 
 impl SaleAdditions<'_> {
-    /// The JSON of a [`SaleRecord`], made of the JSON of its sale: a sale that was written once, to tell a repeat from a
-    /// conflict, is not written a second time.
+    /// The JSON of a [`SaleRecord`], made of the JSON of its sale: a sale that was written once, to tell a repeat from
+    /// a conflict, is not written a second time.
     ///
     /// # Errors
     ///

@@ -177,8 +177,8 @@ fn name_lines(body: &mut Body, products: &HashMap<String, Product>) {
     }
 }
 
-/// The digest of what the source said, taken before the gateway adds names, and for a sale the text that it was taken of.
-/// The control numbers of a document stay out: the same order in a new interchange is the same order.
+/// The digest of what the source said, taken before the gateway adds names, and for a sale the text that it was taken
+/// of. The control numbers of a document stay out: the same order in a new interchange is the same order.
 fn content_of(body: &Body) -> ([u8; 16], Option<Vec<u8>>) {
     // The types are plain data, so writing them does not fail. If it did, the text would be empty, and all failures of
     // one key would count as repeats of one another.

@@ -1,8 +1,8 @@
-//! The newest records as they were committed. While the forwarder keeps up it takes them from here, and the database has
-//! only to write.
+//! The newest records as they were committed. While the forwarder keeps up it takes them from here, and the database
+//! has only to write.
 //!
-//! In: the rows of a commit that held. Out: rows in order, without a hole. Never: a row that is not on the disk, more than
-//! [`FRESH_BYTES`], the only copy of anything.
+//! In: the rows of a commit that held. Out: rows in order, without a hole. Never: a row that is not on the disk, more
+//! than [`FRESH_BYTES`], the only copy of anything.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -38,7 +38,8 @@ impl Outbox for Store {
         let limit = limit.min(READ_RECORDS);
         let fresh = self.shared.fresh.after(from, limit);
         let newest = *self.shared.newest.borrow();
-        if fresh.len() == limit || fresh.last().is_some_and(|row| unsigned(row.sequence) >= newest) {
+        if fresh.len() == limit || fresh.last().is_some_and(|row| unsigned(row.sequence) >= newest)
+        {
             return outgoing(fresh.iter().map(AsRef::as_ref), from, &self.shared.envelope)
                 .map_err(outbox_error);
         }

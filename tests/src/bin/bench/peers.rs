@@ -1,5 +1,5 @@
-//! The same trouble for a peer and for us: the centre is away, 20,000 inputs are acknowledged, the program in the store is
-//! killed and started again, the centre comes back. What arrives?
+//! The same trouble for a peer and for us: the centre is away, 20,000 inputs are acknowledged, the program in the store
+//! is killed and started again, the centre comes back. What arrives?
 //!
 //! In: nothing. Out: rows of the table. The peer is mosquitto as a bridge, as Debian installs it; each of its settings
 //! is one that its users choose. Never: a peer that is set up to lose.
