@@ -116,7 +116,7 @@ async fn listen(
                 is_subscribed = true;
                 on_event(TailEvent::Subscribed)
             }
-            Event::Received(payload) => on_event(TailEvent::Message(&payload)),
+            Event::Received(message) => on_event(TailEvent::Message(&message.payload)),
             _ => ControlFlow::Continue(()),
         };
         if goes_on.is_break() {
@@ -146,6 +146,7 @@ async fn open(settings: &TailSettings) -> Result<Transport, Trouble> {
         window: WINDOW,
         incoming_max: INCOMING_BYTES,
         clean: settings.clean,
+        acknowledges: false,
     };
     Transport::open(&opening, stream)
 }

@@ -44,6 +44,11 @@ impl Trouble {
         Self::new("closed", "the broker closed the connection")
     }
 
+    /// Whether the broker, or the way to it, cut a connection without a reason that concerns all of it.
+    pub(super) fn is_ended_by_broker(&self) -> bool {
+        matches!(self.reason, "closed" | "reset" | "disconnected")
+    }
+
     /// The same trouble, if the connection ended, with what an end at this point makes likely.
     pub(super) fn hint_if_cut(self, hint: &str) -> Self {
         match self.reason {

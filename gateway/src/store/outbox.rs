@@ -2,6 +2,7 @@
 //! does not leave.
 
 use std::borrow::Cow;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
@@ -66,6 +67,14 @@ impl Outbox for Store {
         let given_out = 1..=*self.shared.newest.borrow();
         let known = incarnation == self.shared.envelope.incarnation;
         (known && given_out.contains(&sequence)).then_some(sequence)
+    }
+
+    fn incarnation(&self) -> u32 {
+        self.shared.envelope.incarnation
+    }
+
+    fn pruned(&self) -> u64 {
+        self.shared.pruned.load(Ordering::Acquire)
     }
 
     async fn park(&self, sequence: u64, reason: &str) -> Result<(), OutboxError> {

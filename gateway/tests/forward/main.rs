@@ -12,3 +12,4 @@ mod broker;
 mod faults;
 mod gateway;
 mod mosquitto;
+mod receipts;
