@@ -22,9 +22,9 @@ pub(super) fn notice(topic: &str, payload: Bytes) -> Message {
 /// How far the outbox is, for those who compare it with what they hold.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Progress {
-    /// Of which incarnation of the gateway.
+    /// All records through this one are acknowledged: its incarnation of the gateway.
     pub(super) incarnation: u32,
-    /// All records through this one are acknowledged.
+    /// And its sequence there.
     pub(super) acknowledged: u64,
 }
 

@@ -16,7 +16,9 @@
 
 mod backoff;
 mod brokers;
+pub mod consume;
 mod dial;
+pub mod ledger;
 mod message;
 mod poison;
 mod ranges;
@@ -37,6 +39,8 @@ use std::future::Future;
 use bytes::Bytes;
 use tokio::sync::watch;
 
+pub use consume::{Consumer, consume};
+pub use ledger::Ledger;
 pub use settings::{Connection, Settings, SettingsError, Timing, Version};
 pub use supervisor::{Chance, Surroundings, ordinary_chance, run};
 pub use tail::{TailEvent, TailSettings, tail};
@@ -98,8 +102,8 @@ pub trait Outbox: Send + Sync + 'static {
     /// such a record.
     fn number_of(&self, incarnation: u32, sequence: u64) -> Option<u64>;
 
-    /// Which incarnation of the gateway this is: raised when it is restored from a backup.
-    fn incarnation(&self) -> u32;
+    /// What the CRM calls the record of this number: incarnation and sequence. Zero is before the first record.
+    fn name_of(&self, number: u64) -> (u32, u64);
 
     /// Records through this number are no longer kept.
     fn pruned(&self) -> u64;

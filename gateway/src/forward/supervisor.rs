@@ -4,7 +4,7 @@
 //! publish makes no progress, the task is aborted, which drops the socket. A connection that works is left, in an
 //! orderly way, when its files were renewed, or when the main broker is back.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -109,6 +109,7 @@ fn context<O: Outbox>(settings: Settings, outbox: O, surroundings: Surroundings)
         published_through: AtomicU64::new(0),
         receipts: receipts.map(Mutex::new),
         poison: Mutex::new(Poison::default()),
+        subscription_ends: AtomicU32::new(0),
         settings,
         outbox: Arc::new(outbox),
         board,
@@ -195,8 +196,14 @@ async fn main_is_back<O>(context: &Context<O>) {
     }
 }
 
-/// The broker ended a connection on which the first record without an answer had been sent.
+/// What the end of a connection makes suspect: our subscription, where nothing came behind it, or the first record
+/// without an answer, where the broker ended a connection on which it had been sent.
 fn note_suspect<O>(context: &Context<O>, vitals: &Vitals, trouble: &Trouble) {
+    if vitals.birth_taken.load(Ordering::Relaxed) {
+        context.subscription_ends.store(0, Ordering::Relaxed);
+    } else if vitals.subscribed.load(Ordering::Relaxed) {
+        context.subscription_ends.fetch_add(1, Ordering::Relaxed);
+    }
     let first = context.acknowledged.load(Ordering::Relaxed) + 1;
     if trouble.is_ended_by_broker() && vitals.sent_through.load(Ordering::Relaxed) >= first {
         let was_alone = vitals.sent_alone.load(Ordering::Relaxed) == first;

@@ -69,8 +69,8 @@ impl Outbox for Store {
         (known && given_out.contains(&sequence)).then_some(sequence)
     }
 
-    fn incarnation(&self) -> u32 {
-        self.shared.envelope.incarnation
+    fn name_of(&self, number: u64) -> (u32, u64) {
+        (self.shared.envelope.incarnation, number)
     }
 
     fn pruned(&self) -> u64 {

@@ -182,7 +182,16 @@ impl Broker {
         version: Version,
         script: impl Fn(usize) -> Script + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_at(0, version, script).await
+    }
+
+    /// The same at a port.
+    pub(crate) async fn start_at(
+        port: u16,
+        version: Version,
+        script: impl Fn(usize) -> Script + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let seen = Arc::new(Mutex::new(Seen::default()));
         let shared = Arc::clone(&seen);

@@ -132,8 +132,8 @@ impl Outbox for MemoryOutbox {
         (incarnation == 1 && known.contains(&sequence)).then_some(sequence)
     }
 
-    fn incarnation(&self) -> u32 {
-        1
+    fn name_of(&self, number: u64) -> (u32, u64) {
+        (1, number)
     }
 
     fn pruned(&self) -> u64 {

@@ -9,6 +9,7 @@
 
 mod answers;
 mod broker;
+mod changes;
 mod faults;
 mod gateway;
 mod mosquitto;

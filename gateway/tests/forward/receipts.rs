@@ -99,6 +99,20 @@ async fn a_subscription_that_is_refused_or_not_answered_is_told_and_stops_nothin
 }
 
 #[tokio::test]
+async fn a_retained_message_that_is_too_large_for_our_client_stops_no_records() {
+    for version in BOTH {
+        let broker = Broker::start(version, |_| {
+            Script::good().with_suback(Suback::Granted(Some("x".repeat(2 << 20))))
+        })
+        .await;
+        let outbox = MemoryOutbox::with_records(30, 20);
+        let gateway = Gateway::start(awaiting(version, &broker), &outbox);
+        gateway.delivered(30).await;
+        assert_eq!(warned(&gateway), ["receipts-subscription"]);
+    }
+}
+
+#[tokio::test]
 async fn nonsense_on_the_receipts_topic_is_told_and_changes_nothing() {
     for version in BOTH {
         let broker = Broker::start(version, |_| Script::good()).await;

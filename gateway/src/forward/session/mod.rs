@@ -8,7 +8,7 @@ mod answers;
 mod offers;
 mod receipts;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -56,12 +56,15 @@ pub(super) struct Context<O> {
     pub(super) receipts: Option<Mutex<Receipts>>,
     /// What is known against the first record.
     pub(super) poison: Mutex<Poison>,
+    /// Connections in a row that ended between our subscription and the birth message.
+    pub(super) subscription_ends: AtomicU32,
 }
 
 impl<O: Outbox> Context<O> {
     fn progress(&self) -> Progress {
-        let acknowledged = self.acknowledged.load(Ordering::Relaxed);
-        Progress { incarnation: self.outbox.incarnation(), acknowledged }
+        let number = self.acknowledged.load(Ordering::Relaxed);
+        let (incarnation, acknowledged) = self.outbox.name_of(number);
+        Progress { incarnation, acknowledged }
     }
 }
 
@@ -76,6 +79,8 @@ pub(super) struct Vitals {
     pub(super) sent_through: AtomicU64,
     /// The record that was published alone, behind a birth message that the broker took; or zero.
     pub(super) sent_alone: AtomicU64,
+    /// Whether we subscribed.
+    pub(super) subscribed: AtomicBool,
     /// Whether the broker took the birth message.
     pub(super) birth_taken: AtomicBool,
     /// Asks the connection to end in an orderly way, since another one is to follow.
@@ -264,7 +269,7 @@ impl<O: Outbox> Session<O> {
                 () = leave.cancelled() => return Ok(End::Left),
                 event = self.transport.next() => self.hear_all(event?).await?,
                 arrived = self.supply.arrive() => arrived?,
-                arrived = self.repeats.arrive() => self.repeats_arrived(arrived)?,
+                arrived = self.repeats.arrive() => self.repeats_arrived(arrived),
                 changed = newest.changed() => changed.map_err(|_| {
                     Trouble::new("outbox", "the store has stopped")
                 })?,

@@ -65,9 +65,9 @@ impl<O: Outbox> Session<O> {
             return self.supply.pop().filter(|_| may).map(Next::New);
         }
         if self.repeats.is_turn() {
-            self.repeats.pop().map(Next::Again).or_else(|| self.supply.pop().map(Next::New))
+            self.next_repeat().map(Next::Again).or_else(|| self.supply.pop().map(Next::New))
         } else {
-            self.supply.pop().map(Next::New).or_else(|| self.repeats.pop().map(Next::Again))
+            self.supply.pop().map(Next::New).or_else(|| self.next_repeat().map(Next::Again))
         }
     }
 

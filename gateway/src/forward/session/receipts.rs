@@ -14,12 +14,16 @@ use super::super::ranges::Span;
 use super::super::receipts::{Receipts, Said, read};
 use super::super::supply::Supply;
 use super::super::trouble::Trouble;
-use super::{Flow, Session, locked};
+use super::{Flow, Outgoing, Session, locked};
 use crate::telemetry::metric::Metric;
 use crate::telemetry::status::Condition;
 
 /// New records between two that go out again, while both wait.
 const NEW_BETWEEN: u32 = 3;
+
+/// Connections that end at our subscription before one goes without: a message that is retained there and larger than
+/// our client takes would otherwise stop everything.
+const SUBSCRIPTION_ENDS: u32 = 3;
 
 const SUBSCRIPTION: &str = "receipts-subscription";
 const MALFORMED: &str = "receipt-malformed";
@@ -68,15 +72,17 @@ impl<O: Outbox> Repeats<O> {
         self.new_since = 0;
     }
 
-    pub(super) fn pop(&mut self) -> Option<super::Outgoing> {
-        let (_, last) = self.span?;
+    /// The next record, and what is missing before it.
+    fn pop(&mut self) -> Option<(Span, Option<Outgoing>)> {
+        let (first, last) = self.span?;
         let record = self.supply.pop()?;
-        self.sent_through = record.sequence;
+        let missing = (first.max(self.sent_through + 1), last.min(record.sequence - 1));
+        self.sent_through = record.sequence.min(last);
         if record.sequence >= last {
             self.span = None;
             self.supply.rewind(0);
         }
-        (record.sequence <= last).then_some(record)
+        Some((missing, Some(record).filter(|record| record.sequence <= last)))
     }
 
     /// Waits for the reading; for ever when there is none.
@@ -97,6 +103,13 @@ impl<O: Outbox> Session<O> {
             return Ok(());
         }
         self.receipts_catch_up(self.context.acknowledged.load(Ordering::Relaxed));
+        if self.context.subscription_ends.load(Ordering::Relaxed) >= SUBSCRIPTION_ENDS {
+            // Records come first. The next connection subscribes again.
+            self.context.subscription_ends.store(0, Ordering::Relaxed);
+            self.warn_of_subscription("ended several connections at");
+            return Ok(());
+        }
+        self.vitals.subscribed.store(true, Ordering::Relaxed);
         self.transport.subscribe(&self.settings().topic("receipts"))?;
         let answered = timeout(self.settings().timing.suback, async {
             while !self.subscription_is_answered {
@@ -207,6 +220,15 @@ impl<O: Outbox> Session<O> {
         locked(self.receipts()?).due()
     }
 
+    /// The next record that goes out again, if it is here.
+    pub(super) fn next_repeat(&mut self) -> Option<Outgoing> {
+        let (missing, record) = self.repeats.pop()?;
+        if missing.0 <= missing.1 {
+            self.complain_of_missing(missing, "they are not in the outbox");
+        }
+        record
+    }
+
     /// Finds what goes out again next, and has it read.
     pub(super) fn plan_repeats(&mut self) {
         let context = Arc::clone(&self.context);
@@ -255,26 +277,26 @@ impl<O: Outbox> Session<O> {
     }
 
     /// A reading of records that go out again has ended. One that fails does not stop new records.
-    pub(super) fn repeats_arrived(&mut self, arrived: Result<(), Trouble>) -> Result<(), Trouble> {
-        let Some((first, last)) = self.repeats.span else { return Ok(()) };
+    pub(super) fn repeats_arrived(&mut self, arrived: Result<(), Trouble>) {
+        let Some((first, last)) = self.repeats.span else { return };
         let problem = match arrived {
-            Ok(()) if !self.repeats.supply.is_dry() => return Ok(()),
+            Ok(()) if !self.repeats.supply.is_dry() => return,
             Ok(()) => "they are not in the outbox".to_owned(),
             Err(trouble) => trouble.words,
         };
-        let first = first.max(self.repeats.sent_through + 1);
+        let missing = (first.max(self.repeats.sent_through + 1), last);
         self.repeats.span = None;
         self.repeats.sent_through = last;
+        self.complain_of_missing(missing, &problem);
+    }
+
+    fn complain_of_missing(&self, (first, last): Span, problem: &str) {
         if let Some(receipts) = self.receipts() {
             locked(receipts).done((first, last), Instant::now());
         }
         let words = format!("records {first} to {last} cannot be sent once more: {problem}");
-        self.complain(
-            UNAVAILABLE,
-            words,
-            "`tillgate verify` says whether the journal is whole; the CRM may ask again",
-        );
-        Ok(())
+        let fix = "`tillgate verify` says whether the journal is whole; the CRM may ask again";
+        self.complain(UNAVAILABLE, words, fix);
     }
 
     /// The broker has a record that went out again.

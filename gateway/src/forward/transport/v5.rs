@@ -51,6 +51,10 @@ fn options(opening: &Opening, stream: Stream) -> MqttOptions {
         .set_read_batch_size(READ_BATCH)
         .set_ack_mode(if opening.acknowledges { AckMode::Manual } else { AckMode::Automatic })
         .set_incoming_packet_size_limit(IncomingPacketSizeLimit::Bytes(opening.incoming_max));
+    if opening.acknowledges {
+        // What is not acknowledged yet is held in memory, so the broker must not send without limit.
+        options.set_receive_maximum(Some(opening.inflight_limit()));
+    }
     if !opening.clean {
         options
             .set_session_expiry_interval(Some(SESSION_SECONDS))
