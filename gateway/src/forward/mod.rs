@@ -109,7 +109,7 @@ pub trait Outbox: Send + Sync + 'static {
     fn pruned(&self) -> u64;
 
     /// A record that the broker will never take (too large, payload or topic refused) is parked as a finding; the
-    /// forwarder goes on behind it.
+    /// forwarder goes on behind it. From then on [`Outbox::after`] gives a short event in its place that says so.
     fn park(
         &self,
         sequence: u64,

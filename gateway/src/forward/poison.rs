@@ -33,29 +33,28 @@ pub(super) struct Poison {
     since: Option<Instant>,
     ends: u32,
     ends_alone: u32,
-    /// A record was parked, and none was taken since.
-    is_unproven: bool,
+    /// The record that was parked, while no other was taken since.
+    unproven: Option<u64>,
 }
 
 impl Poison {
     /// A connection was ended by the broker while this record was the first without an answer.
     pub(super) fn ended(&mut self, record: u64, was_alone: bool, now: Instant) {
         if self.record != record {
-            *self =
-                Self { record, since: Some(now), is_unproven: self.is_unproven, ..Self::default() };
+            *self = Self { record, since: Some(now), unproven: self.unproven, ..Self::default() };
         }
         self.ends = self.ends.saturating_add(1);
         self.ends_alone = self.ends_alone.saturating_add(u32::from(was_alone));
     }
 
-    /// The broker took a record.
-    pub(super) fn delivered(&mut self) {
-        self.is_unproven = false;
+    /// The broker took a record. What leaves in the place of the parked one proves nothing.
+    pub(super) fn delivered(&mut self, record: u64) {
+        self.unproven = self.unproven.filter(|parked| *parked == record);
     }
 
     /// The record was parked.
-    pub(super) fn parked(&mut self) {
-        self.is_unproven = true;
+    pub(super) fn parked(&mut self, record: u64) {
+        self.unproven = Some(record);
     }
 
     /// What to do with a record that is the first of a connection. A network that fails at every turn for a moment
@@ -66,7 +65,7 @@ impl Poison {
             && self.since.is_some_and(|since| now.duration_since(since) >= patience);
         match is_suspect {
             false => Verdict::Ordinary,
-            true if self.ends_alone >= ALONE_ENDS && !self.is_unproven => Verdict::Park,
+            true if self.ends_alone >= ALONE_ENDS && self.unproven.is_none() => Verdict::Park,
             true => Verdict::Alone,
         }
     }
@@ -101,11 +100,13 @@ mod tests {
     fn records_are_not_parked_one_after_the_other() {
         let (mut poison, start) = (Poison::default(), Instant::now());
         let late = start + PATIENCE;
-        poison.parked();
+        poison.parked(7);
         suspect(&mut poison, 8, start);
         (0..9).for_each(|_| poison.ended(8, true, late));
         assert_eq!(poison.verdict(8, PATIENCE, late), Verdict::Alone, "it is not the record");
-        poison.delivered();
+        poison.delivered(7);
+        assert_eq!(poison.verdict(8, PATIENCE, late), Verdict::Alone, "only its notice left");
+        poison.delivered(6);
         assert_eq!(poison.verdict(8, PATIENCE, late), Verdict::Park);
     }
 

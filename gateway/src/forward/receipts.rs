@@ -126,7 +126,12 @@ impl Receipts {
 
     /// The CRM asks for records. What was not acknowledged yet comes by itself.
     pub(super) fn resend(&mut self, (first, last): Span, acknowledged: u64) {
-        self.asked.add((first, last.min(acknowledged)));
+        self.ask((first, last.min(acknowledged)));
+    }
+
+    /// These are to be published again.
+    pub(super) fn ask(&mut self, span: Span) {
+        self.asked.add(span);
         self.asked.join_to(ASKED_RANGES);
     }
 

@@ -7,8 +7,8 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use serde_json::value::RawValue;
-use sqlx::SqliteConnection;
-use tillgate_record::Event;
+use sqlx::{Row, SqliteConnection};
+use tillgate_record::{Event, EventType, ParkedKind, ParkedRecord};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -105,17 +105,19 @@ async fn rows_after(
     connection: &mut SqliteConnection,
     sequence: i64,
     limit: usize,
-) -> Result<Vec<RecordRow>, sqlx::Error> {
-    let sql =
-        format!("SELECT {RECORD_COLUMNS} FROM record WHERE sequence > ? ORDER BY sequence LIMIT ?");
+) -> Result<Vec<(RecordRow, Option<String>)>, sqlx::Error> {
+    let sql = format!(
+        "SELECT {RECORD_COLUMNS}, parked FROM record WHERE sequence > ? ORDER BY sequence LIMIT ?"
+    );
     let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(sequence).bind(signed(limit));
     let mut found = query.fetch(connection);
     let mut rows = Vec::new();
     let mut bytes = 0;
     while let Some(row) = found.try_next().await? {
+        let parked = row.try_get("parked")?;
         let row = RecordRow::of(&row)?;
         bytes += row.data.len();
-        rows.push(row);
+        rows.push((row, parked));
         if bytes >= READ_BYTES {
             break;
         }
@@ -123,15 +125,16 @@ async fn rows_after(
     Ok(rows)
 }
 
-/// The events of rows, up to the first that is damaged or missing. When that is the very first, it is an error.
+/// The events of rows, one that says so in the place of a parked record, up to the first that is damaged or missing. When that is the very first, it is an error.
 fn outgoing(
-    rows: Vec<RecordRow>,
+    rows: Vec<(RecordRow, Option<String>)>,
     after: i64,
     envelope: &Envelope,
 ) -> Result<Vec<Outgoing>, StoreError> {
     let mut events = Vec::with_capacity(rows.len());
-    for (row, expected) in rows.into_iter().zip(after + 1..) {
-        let payload = if row.sequence == expected { payload(&row, envelope) } else { None };
+    for ((row, parked), expected) in rows.into_iter().zip(after + 1..) {
+        let is_next = row.sequence == expected;
+        let payload = if is_next { payload(&row, parked, envelope) } else { None };
         let Some(payload) = payload else {
             if events.is_empty() {
                 return Err(StoreError::Damaged { what: format!("record {expected}") });
@@ -145,12 +148,19 @@ fn outgoing(
 }
 
 /// The event of a row; none when the row does not hold.
-fn payload(row: &RecordRow, envelope: &Envelope) -> Option<Bytes> {
+fn payload(row: &RecordRow, parked: Option<String>, envelope: &Envelope) -> Option<Bytes> {
     if row.digest() != row.checksum {
         return None;
     }
-    let kind = event_type_of(row.event_type)?;
-    let data: &RawValue = serde_json::from_slice(&row.data).ok()?;
+    let r#type = event_type_of(row.event_type)?;
+    let mut kind = r#type;
+    let mut content = Cow::Borrowed(row.data.as_slice());
+    if let Some(reason) = parked {
+        let parked = ParkedRecord { kind: ParkedKind::Parked, r#type, reason };
+        kind = EventType::Parked;
+        content = Cow::Owned(serde_json::to_vec(&parked).ok()?);
+    }
+    let data: &RawValue = serde_json::from_slice(&content).ok()?;
     let event = Event {
         specversion: Cow::Borrowed("1.0"),
         id: Uuid::from_bytes(row.event_id),

@@ -160,6 +160,13 @@ impl Seen {
         self.sequences().into_iter().filter(|sequence| known.insert(*sequence)).collect()
     }
 
+    /// Numbers of records in whose place something else came.
+    pub(crate) fn parked(&self) -> Vec<u64> {
+        let texts =
+            self.publishes.iter().filter_map(|seen| std::str::from_utf8(&seen.payload).ok());
+        texts.filter_map(|text| text.strip_prefix("parked ")?.parse().ok()).collect()
+    }
+
     pub(crate) fn repeats(&self) -> usize {
         self.sequences().len() - self.first_arrivals().len()
     }

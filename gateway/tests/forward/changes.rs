@@ -31,7 +31,7 @@ async fn a_fallback_serves_until_the_main_broker_is_back() {
 
         let port = main.port;
         drop(main);
-        (0..10).for_each(|_| drop(outbox.add(20)));
+        outbox.add_many(10);
         gateway.delivered(20).await;
         let state = gateway.board.broker();
         assert_eq!(state.url, format!("mqtt://127.0.0.1:{}", fallback.port));
@@ -40,7 +40,7 @@ async fn a_fallback_serves_until_the_main_broker_is_back() {
 
         let main = Broker::start_at(port, version, |_| Script::good()).await;
         until("the main broker", || !main.seen().connects.is_empty()).await;
-        (0..10).for_each(|_| drop(outbox.add(20)));
+        outbox.add_many(10);
         gateway.delivered(30).await;
         assert!(main.seen().first_arrivals().into_iter().eq(21..=30));
         assert_eq!(gateway.board.broker().fallback_for, None);

@@ -216,6 +216,7 @@ async fn t10_a_record_over_the_limit_is_parked_and_the_rest_goes_on() {
         assert_eq!(broker.seen().connects.len(), 1);
         let parked = outbox.parked.lock().unwrap().clone();
         assert_eq!(parked.keys().copied().collect::<Vec<_>>(), [5, 7]);
+        assert_eq!(broker.seen().parked(), [5, 7], "their numbers are not missing");
         assert!(parked[&5].contains("mqtt.message_max"), "{parked:?}");
     }
 }
@@ -418,6 +419,7 @@ async fn a_record_at_which_the_broker_ends_every_connection_is_parked_alone() {
         assert_eq!(parked.keys().copied().collect::<Vec<_>>(), [5, 12]);
         assert!(parked[&5].contains("published alone"), "{parked:?}");
         let seen = broker.seen();
+        assert_eq!(seen.parked(), [5, 12], "their numbers are not missing");
         assert!(seen.first_arrivals().into_iter().eq(1..=20));
         assert!(seen.taken.iter().copied().eq((1..=20).filter(|number| ![5, 12].contains(number))));
         assert!(seen.connects.len() <= 1 + 2 * 8, "{} connections", seen.connects.len());

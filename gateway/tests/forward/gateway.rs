@@ -80,6 +80,13 @@ impl MemoryOutbox {
         sequence
     }
 
+    /// Some small ones more.
+    pub(crate) fn add_many(&self, count: usize) {
+        for _ in 0..count {
+            self.add(20);
+        }
+    }
+
     pub(crate) fn through(&self) -> u64 {
         self.0.acknowledged.load(Ordering::SeqCst)
     }
@@ -93,10 +100,11 @@ impl Outbox for MemoryOutbox {
         }
         let records = self.records.lock().unwrap();
         let open = records.range(sequence + 1..);
-        let outgoing = |(sequence, payload): (&u64, &Bytes)| Outgoing {
-            sequence: *sequence,
-            received_us: 0,
-            payload: payload.clone(),
+        let parked = self.parked.lock().unwrap().clone();
+        let outgoing = |(sequence, payload): (&u64, &Bytes)| {
+            let in_its_place = parked.get(sequence).map(|_| format!("parked {sequence}").into());
+            let payload = in_its_place.unwrap_or_else(|| payload.clone());
+            Outgoing { sequence: *sequence, received_us: 0, payload }
         };
         let records: Vec<Outgoing> = open.take(limit).map(outgoing).collect();
         let last = records.last().map_or(0, |record| record.sequence);

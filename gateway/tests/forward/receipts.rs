@@ -152,7 +152,7 @@ async fn records_that_the_crm_asks_for_go_out_again_in_order_beside_new_ones() {
             broker.say(version, &format!("{{\"incarnation\":1,\"resend\":{resend}}}"));
         }
         until("some again", || broker.seen().repeats() > 20).await;
-        (0..200).for_each(|_| drop(outbox.add(20)));
+        outbox.add_many(200);
         gateway.delivered(800).await;
         assert!(broker.seen().repeats() < 400, "new records wait for old ones");
         until("all again", || broker.seen().repeats() == 501).await;
@@ -279,4 +279,23 @@ async fn birth_and_farewell_say_how_far_the_gateway_is() {
         })
         .collect();
     assert_eq!(said, [(1, 0), (1, 7)]);
+}
+
+#[tokio::test]
+async fn the_number_of_a_parked_record_is_not_missing_for_receipts() {
+    let broker = Broker::start(Version::V5, |_| {
+        Script::answer(|publish| {
+            let reason = if publish.sequence() == Some(3) { 0x99 } else { 0 };
+            vec![Act::AckWith(publish.id, reason)]
+        })
+    })
+    .await;
+    let outbox = MemoryOutbox::with_records(10, 20);
+    let gateway = Gateway::start(awaiting(Version::V5, &broker), &outbox);
+    gateway.delivered(10).await;
+    until("something in its place", || broker.seen().parked() == [3]).await;
+    // Asked for once more, it is still that.
+    broker.say(Version::V5, "{\"incarnation\":1,\"resend\":[2,4]}");
+    until("again", || broker.seen().parked() == [3, 3]).await;
+    assert_eq!(arrivals(&broker, 4), [1, 2, 1, 2]);
 }

@@ -85,11 +85,13 @@ impl<O: Outbox> Session<O> {
     ) -> Result<(), Trouble> {
         if let Reason::Never(why) = reason {
             park(&self.context, sequence, why).await?;
+            // What leaves in its place goes beside the others, where receipts would wait for it.
+            self.ask_again(sequence);
             return self.window.settle(id).map_err(doubt);
         }
         if self.take_or_hold(id, reason)? {
             Metric::Publish.add(1, &[("outcome", "acknowledged")]);
-            locked(&self.context.poison).delivered();
+            locked(&self.context.poison).delivered(sequence);
         }
         Ok(())
     }

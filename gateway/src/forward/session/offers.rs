@@ -72,15 +72,17 @@ impl<O: Outbox> Session<O> {
     }
 
     async fn offer(&mut self, record: Outgoing) -> Result<(), Trouble> {
-        let (version, sequence) = (self.settings().connection.version, record.sequence);
+        let sequence = record.sequence;
         let item = Item::Record { sequence, received_us: record.received_us };
-        let message = message::record(&self.topics[0], record.payload, version);
-        let bytes = message.packet_bytes(version);
+        let (mut message, mut bytes) = self.packed(record);
         if let Some(reason) = self.why_never(sequence, bytes) {
             park(&self.context, sequence, &reason).await?;
-            self.window.push_settled(item);
-            self.advance();
-            return Ok(());
+            let Some(in_its_place) = self.in_place_of(sequence).await? else {
+                self.window.push_settled(item);
+                self.advance();
+                return Ok(());
+            };
+            (message, bytes) = in_its_place;
         }
         let before = self.context.published_through.fetch_max(sequence, Ordering::Relaxed);
         if sequence <= before {
@@ -94,10 +96,27 @@ impl<O: Outbox> Session<O> {
         self.send(&message, item, bytes)
     }
 
+    /// What is sent of a record, and its size.
+    fn packed(&self, record: Outgoing) -> (Message, usize) {
+        let version = self.settings().connection.version;
+        let message = message::record(&self.topics[0], record.payload, version);
+        let bytes = message.packet_bytes(version);
+        (message, bytes)
+    }
+
+    /// What the outbox has in the place of a parked record, so that its number is not missing: if it fits.
+    async fn in_place_of(&mut self, sequence: u64) -> Result<Option<(Message, usize)>, Trouble> {
+        let found = self.context.outbox.after(sequence - 1, 1).await;
+        let found = found.map_err(|error| outbox_trouble(&error))?.into_iter().next();
+        let packed =
+            found.filter(|found| found.sequence == sequence).map(|found| self.packed(found));
+        Ok(packed.filter(|(_, bytes)| *bytes <= self.packet_max))
+    }
+
     /// Why a record stays here, if it must.
     fn why_never(&self, sequence: u64, bytes: usize) -> Option<String> {
         if self.suspect == Some((sequence, Verdict::Park)) {
-            locked(&self.context.poison).parked();
+            locked(&self.context.poison).parked(sequence);
             return Some(
                 "the broker ended each connection at it, also when it was published alone, and gives no reason"
                     .to_owned(),
@@ -111,20 +130,16 @@ impl<O: Outbox> Session<O> {
 
     /// The broker had it before. One that it would not take now was parked then, or its limits have changed since.
     fn offer_again(&mut self, record: Outgoing) -> Result<(), Trouble> {
-        let version = self.settings().connection.version;
-        let message = message::record(&self.topics[0], record.payload, version);
-        let bytes = message.packet_bytes(version);
+        let sequence = record.sequence;
+        let (message, bytes) = self.packed(record);
         if bytes > self.packet_max {
-            warn!(
-                sequence = record.sequence,
-                bytes, "a record that is asked for is too large for the broker"
-            );
-            self.repeat_done(record.sequence);
+            warn!(sequence, bytes, "a record that is asked for is too large for the broker");
+            self.repeat_done(sequence);
             return Ok(());
         }
         Metric::Publish.add(1, &[("outcome", "repeated")]);
         self.repeats.count_sent();
-        self.send(&message, Item::Again(record.sequence), bytes)
+        self.send(&message, Item::Again(sequence), bytes)
     }
 
     pub(super) async fn offer_notices(&mut self) -> Result<(), Trouble> {
