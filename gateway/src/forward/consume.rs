@@ -118,6 +118,7 @@ async fn listen<C: Consumer>(
         Some(Ok(opened)) => opened,
     };
     consumer.connected();
+    ledger.say_anew();
     let mut connection = Listening {
         transport,
         ledger,

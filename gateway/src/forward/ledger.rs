@@ -163,21 +163,23 @@ impl Ledger {
     }
 
     fn book(&mut self, source: &str, incarnation: u32, sequence: u64) -> Result<&mut Book, Odd> {
-        let count: usize = self.books.values().map(BTreeMap::len).sum();
         let is_known = self.books.contains_key(source);
-        let has_room = count < BOOKS_MAX;
-        let books = self.books.entry(source.to_owned()).or_default();
-        if !books.contains_key(&incarnation) {
-            if !has_room {
-                return Err(Odd::TooMany(source.to_owned()));
-            }
-            let mut book = Book::default();
-            if !is_known {
-                book.seen.add((1, sequence - 1));
-            }
-            books.insert(incarnation, book);
+        let is_there = self.books.get(source).is_some_and(|books| books.contains_key(&incarnation));
+        if !is_there && self.books.values().map(BTreeMap::len).sum::<usize>() >= BOOKS_MAX {
+            return Err(Odd::TooMany(source.to_owned()));
         }
-        books.get_mut(&incarnation).ok_or_else(|| Odd::TooMany(source.to_owned()))
+        let book = self.books.entry(source.to_owned()).or_default().entry(incarnation).or_default();
+        if !is_there && !is_known {
+            book.seen.add((1, sequence - 1));
+        }
+        Ok(book)
+    }
+
+    /// A connection is new: the broker may have lost what was said before.
+    pub fn say_anew(&mut self) {
+        for book in self.books.values_mut().flat_map(BTreeMap::values_mut) {
+            (book.told, book.asked) = (None, None);
+        }
     }
 
     /// What is to be said to the gateways now, at most `limit` words. It counts as said.
@@ -290,6 +292,8 @@ mod tests {
         assert_eq!(take(&mut ledger, 1, 5), Taken::Repeat);
         assert_eq!(said(&mut ledger, now), [r#"{"incarnation":1,"through":5}"#]);
         assert!(said(&mut ledger, now).is_empty());
+        ledger.say_anew();
+        assert_eq!(said(&mut ledger, now), [r#"{"incarnation":1,"through":5}"#]);
         take(&mut ledger, 1, 6);
         take(&mut ledger, 1, 9);
         let gap = r#"{"incarnation":1,"resend":[7,8]}"#;

@@ -47,6 +47,11 @@ impl Poison {
         self.ends_alone = self.ends_alone.saturating_add(u32::from(was_alone));
     }
 
+    /// How many connections ended at the record, once that is suspicious.
+    pub(super) fn suspicious_ends(&self) -> Option<u32> {
+        Some(self.ends).filter(|ends| *ends >= SUSPECT_ENDS)
+    }
+
     /// The broker took a record. What leaves in the place of the parked one proves nothing.
     pub(super) fn delivered(&mut self, record: u64) {
         self.unproven = self.unproven.filter(|parked| *parked == record);

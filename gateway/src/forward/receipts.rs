@@ -141,10 +141,17 @@ impl Receipts {
         self.waiting_since.filter(|_| runs).map(|since| since + self.patience)
     }
 
-    /// When the patience has ended: asks for everything that is not confirmed, and is more patient from now on.
-    pub(super) fn lose_patience(&mut self, acknowledged: u64, now: Instant) -> Option<Span> {
+    /// When the patience has ended: asks for everything that is not confirmed and is there (what is `pruned` was
+    /// delivered before receipts counted), and is more patient from now on.
+    pub(super) fn lose_patience(
+        &mut self,
+        acknowledged: u64,
+        pruned: u64,
+        now: Instant,
+    ) -> Option<Span> {
         self.due().filter(|due| *due <= now)?;
-        let span = (self.confirmed + 1, acknowledged);
+        let span = (self.confirmed.max(pruned) + 1, acknowledged);
+        self.waiting_since = Some(now);
         self.asked.add(span);
         self.patience = self.patience.saturating_mul(2).min(self.patience_cap);
         Some(span)
@@ -220,17 +227,19 @@ mod tests {
         let (mut receipts, start) = (receipts(5), Instant::now());
         receipts.catch_up(9, start);
         assert_eq!(receipts.due(), Some(start + PATIENCE));
-        assert_eq!(receipts.lose_patience(9, start), None);
+        assert_eq!(receipts.lose_patience(9, 0, start), None);
         let late = start + PATIENCE;
-        assert_eq!(receipts.lose_patience(9, late), Some((6, 9)));
+        assert_eq!(receipts.lose_patience(9, 0, late), Some((6, 9)));
         assert_eq!(receipts.due(), None, "not while they are under way");
         receipts.done((6, 9), late);
         assert_eq!(receipts.due(), Some(late + 2 * PATIENCE));
         for _ in 0..20 {
-            receipts.lose_patience(9, late + Duration::from_secs(7200));
+            receipts.lose_patience(9, 0, late + Duration::from_secs(7200));
             receipts.done((6, 9), late);
         }
         assert_eq!(receipts.due(), Some(late + Duration::from_secs(3600)));
+        assert_eq!(receipts.lose_patience(9, 7, late + Duration::from_secs(7200)), Some((8, 9)));
+        receipts.done((8, 9), late);
         assert_eq!(receipts.receipt(8, 9, late), Some(8));
         assert_eq!(receipts.due(), Some(late + PATIENCE));
         assert_eq!(receipts.receipt(9, 9, late), Some(9));
@@ -241,7 +250,7 @@ mod tests {
     fn without_any_receipt_nothing_is_sent_again() {
         let (mut receipts, now) = (receipts(0), Instant::now());
         receipts.catch_up(9, now);
-        assert_eq!(receipts.lose_patience(9, now + Duration::from_secs(9999)), None);
+        assert_eq!(receipts.lose_patience(9, 0, now + Duration::from_secs(9999)), None);
     }
 
     #[test]

@@ -82,7 +82,7 @@ pub async fn run(settings: Settings, outbox: impl Outbox, surroundings: Surround
             Err(trouble) => {
                 // Never less than the floor between two attempts, so that takeovers do not become a storm.
                 let wait = backoff.next((context.chance)()).max(floor);
-                note_suspect(&context, &vitals, &trouble);
+                let trouble = with_suspect(&context, &vitals, trouble);
                 show_lost(&context, &trouble, vitals.connected.get().is_some(), wait);
                 if brokers.failed(&timing, Instant::now()) {
                     warn!(broker = ?brokers.current().map(ToString::to_string), "trying another broker");
@@ -198,16 +198,22 @@ async fn main_is_back<O>(context: &Context<O>) {
 
 /// What the end of a connection makes suspect: our subscription, where nothing came behind it, or the first record
 /// without an answer, where the broker ended a connection on which it had been sent.
-fn note_suspect<O>(context: &Context<O>, vitals: &Vitals, trouble: &Trouble) {
+fn with_suspect<O>(context: &Context<O>, vitals: &Vitals, trouble: Trouble) -> Trouble {
     if vitals.birth_taken.load(Ordering::Relaxed) {
         context.subscription_ends.store(0, Ordering::Relaxed);
     } else if vitals.subscribed.load(Ordering::Relaxed) {
         context.subscription_ends.fetch_add(1, Ordering::Relaxed);
     }
     let first = context.acknowledged.load(Ordering::Relaxed) + 1;
-    if trouble.is_ended_by_broker() && vitals.sent_through.load(Ordering::Relaxed) >= first {
-        let was_alone = vitals.sent_alone.load(Ordering::Relaxed) == first;
-        locked(&context.poison).ended(first, was_alone, Instant::now());
+    if !trouble.is_ended_by_broker() || vitals.sent_through.load(Ordering::Relaxed) < first {
+        return trouble;
+    }
+    let mut poison = locked(&context.poison);
+    let was_alone = vitals.sent_alone.load(Ordering::Relaxed) == first;
+    poison.ended(first, was_alone, Instant::now());
+    match poison.suspicious_ends() {
+        Some(ends) => trouble.at_record(first, ends),
+        None => trouble,
     }
 }
 

@@ -125,7 +125,8 @@ async fn rows_after(
     Ok(rows)
 }
 
-/// The events of rows, one that says so in the place of a parked record, up to the first that is damaged or missing. When that is the very first, it is an error.
+/// The events of rows, one that says so in the place of a parked record, up to the first that is damaged or missing.
+/// When that is the very first, it is an error.
 fn outgoing(
     rows: Vec<(RecordRow, Option<String>)>,
     after: i64,

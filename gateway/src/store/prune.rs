@@ -1,5 +1,6 @@
 //! Pruning, in small steps between the commits. What is not delivered (not acknowledged by the broker, or, where the
-//! CRM sends receipts, not confirmed by it), and the raw input of an open quarantine entry, are never touched. Rows go from the oldest on, so that the chain of the rest still proves.
+//! CRM sends receipts, not confirmed by it), and the raw input of an open quarantine entry, are never touched. Rows go
+//! from the oldest on, so that the chain of the rest still proves.
 
 use jiff::Timestamp;
 use sqlx::{Row, SqliteConnection};

@@ -439,7 +439,8 @@ async fn a_broker_that_ends_the_connection_at_every_record_gets_no_more_than_one
         let mut settings = settings(version, broker.port);
         settings.timing.poison_patience = Duration::ZERO;
         let outbox = MemoryOutbox::with_records(20, 20);
-        let _gateway = Gateway::start(settings, &outbox);
+        let gateway = Gateway::start(settings, &outbox);
+        gateway.problem("times when record 2 was sent").await;
         until("many attempts", || broker.seen().connects.len() > 40).await;
         assert_eq!(outbox.parked.lock().unwrap().len(), 1, "the rest waits");
     }

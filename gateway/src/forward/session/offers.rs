@@ -61,8 +61,8 @@ impl<O: Outbox> Session<O> {
     fn next(&mut self) -> Option<Next> {
         if self.is_alone() {
             // The birth message shows that the broker takes anything at all from us.
-            let may = self.vitals.birth_taken.load(Ordering::Relaxed);
-            return self.supply.pop().filter(|_| may).map(Next::New);
+            let is_taken = self.vitals.birth_taken.load(Ordering::Relaxed);
+            return if is_taken { self.supply.pop().map(Next::New) } else { None };
         }
         if self.repeats.is_turn() {
             self.next_repeat().map(Next::Again).or_else(|| self.supply.pop().map(Next::New))

@@ -238,7 +238,8 @@ impl<O: Outbox> Session<O> {
         }
         let (mut receipts, now) = (locked(receipts), Instant::now());
         let acknowledged = context.acknowledged.load(Ordering::Relaxed);
-        if let Some((first, last)) = receipts.lose_patience(acknowledged, now) {
+        let pruned = context.outbox.pruned();
+        if let Some((first, last)) = receipts.lose_patience(acknowledged, pruned, now) {
             warn!(
                 first,
                 last, "the CRM confirms nothing although the broker acknowledged: sending again"
@@ -253,7 +254,6 @@ impl<O: Outbox> Session<O> {
                 self.repeats.sent_through = 0;
                 continue;
             };
-            let pruned = context.outbox.pruned();
             if span.0 > pruned {
                 self.repeats.begin(span);
                 break;
