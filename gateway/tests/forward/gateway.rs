@@ -149,7 +149,7 @@ impl Outbox for MemoryOutbox {
     }
 
     async fn park(&self, sequence: u64, reason: &str) -> Result<(), OutboxError> {
-        self.parked.lock().unwrap().entry(sequence).or_insert(reason.to_owned());
+        self.parked.lock().unwrap().entry(sequence).or_insert_with(|| reason.to_owned());
         Ok(())
     }
 

@@ -69,7 +69,7 @@ fn write_state(file: &Path, ledger: &Ledger) -> io::Result<()> {
     written.sync_all()?;
     fs::rename(beside, file)?;
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    File::open(folder.unwrap_or_else(|| Path::new(".")))?.sync_all()
 }
 
 struct Printer<'a> {

@@ -172,7 +172,7 @@ impl<O: Outbox> Session<O> {
         let Some(receipts) = self.receipts() else { return };
         // Zero: the CRM has nothing yet, and listens.
         let known = self.context.outbox.number_of(incarnation, through);
-        let Some(number) = known.or((through == 0).then_some(0)) else {
+        let Some(number) = known.or_else(|| (through == 0).then_some(0)) else {
             let words = format!(
                 "the CRM confirms record {through} of incarnation {incarnation}, which this gateway never gave out"
             );
