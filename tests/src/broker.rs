@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::certificates::Certificates;
@@ -128,6 +129,24 @@ impl Broker {
             TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok()
         });
         self.process = Some(process);
+    }
+
+    /// It answers nothing from now on, and its connections stay open.
+    ///
+    /// # Panics
+    ///
+    /// When it does not run.
+    pub fn pause(&self) {
+        self.process.as_ref().expect("a broker that runs").signal(Signal::STOP);
+    }
+
+    /// It goes on where it was paused.
+    ///
+    /// # Panics
+    ///
+    /// When it does not run.
+    pub fn wake(&self) {
+        self.process.as_ref().expect("a broker that runs").signal(Signal::CONT);
     }
 
     /// Stop and start.

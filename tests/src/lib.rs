@@ -20,6 +20,7 @@ pub mod lane;
 pub mod partner;
 pub mod ports;
 pub mod process;
+pub mod receiver;
 pub mod sales;
 pub mod site;
 pub mod stream;

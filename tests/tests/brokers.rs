@@ -1,11 +1,14 @@
 //! Brokers as they are set up in the field, and the words that help when they are not.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use tillgate_tests::broker::{Broker, BrokerOptions};
 use tillgate_tests::certificates::Certificates;
 use tillgate_tests::config;
-use tillgate_tests::deadline::{eventually, within};
+use tillgate_tests::deadline::{eventually, until, within};
 use tillgate_tests::gateway::Gateway;
+use tillgate_tests::receiver::Receiver;
 use tillgate_tests::sales;
 use tillgate_tests::site::{Site, write_secret};
 use tillgate_tests::witness::Witness;
@@ -159,5 +162,163 @@ fn an_unknown_host_is_named() {
         let site = Site::at("mqtt://broker.invalid:1883");
         let gateway = site.start();
         assert_says(&complaint(&site, &gateway), &["broker.invalid"]);
+    });
+}
+
+/// Sells a range of sales at the first terminal.
+#[track_caller]
+fn sell(site: &Site, range: std::ops::Range<u64>) {
+    assert_eq!(site.terminal(0).sell_all(&sales::sales("01", range)).status, 201);
+}
+
+fn outbox(site: &Site, key: &str) -> Option<u64> {
+    site.status()["outbox"][key].as_u64()
+}
+
+/// A broker that keeps nothing, killed after it acknowledged while the receiver was away: what it lost in the middle is
+/// found by its gap, what it lost at the end by the silence of the CRM.
+#[test]
+fn what_a_broker_acknowledged_and_lost_is_sent_again_until_the_crm_has_it() {
+    within(TEST_SECONDS, || {
+        let forgetful = BrokerOptions { forgetful: true, ..BrokerOptions::default() };
+        let mut broker = Broker::start(forgetful);
+        let mut receiver = Receiver::of(&broker);
+        let mut site = Site::with(&broker);
+        site.config.set("mqtt", "confirm", "receipt");
+        let _gateway = site.start();
+        sell(&site, 1..101);
+        until(WAIT_SECONDS, "first receipts", || outbox(&site, "confirmed") == Some(100));
+
+        receiver.stop();
+        sell(&site, 101..301);
+        until(WAIT_SECONDS, "acknowledgements", || outbox(&site, "acknowledged") == Some(300));
+        broker.kill();
+        assert_eq!(outbox(&site, "confirmed"), Some(100));
+        broker.resume();
+        sell(&site, 301..311);
+        receiver.resume();
+        until(WAIT_SECONDS, "all receipts", || outbox(&site, "confirmed") == Some(310));
+        assert_eq!(receiver.event_count(), 310);
+
+        // Nothing comes behind these, so nobody sees a gap.
+        receiver.kill();
+        sell(&site, 311..331);
+        until(WAIT_SECONDS, "acknowledgements", || outbox(&site, "acknowledged") == Some(330));
+        broker.kill();
+        broker.resume();
+        receiver.resume();
+        until(60, "the last receipts", || outbox(&site, "confirmed") == Some(330));
+        assert_eq!(receiver.event_count(), 330);
+        assert_eq!(receiver.events().len(), 330, "each once");
+    });
+}
+
+#[test]
+fn a_record_that_is_too_large_leaves_a_word_in_its_place_and_receipts_go_on() {
+    within(TEST_SECONDS, || {
+        let broker = Broker::plain();
+        let receiver = Receiver::of(&broker);
+        let mut site = Site::with(&broker);
+        site.config.set("mqtt", "confirm", "receipt").set("mqtt", "message_max", "8 KiB");
+        let _gateway = site.start();
+        let mut large = sales::sale("01", 2);
+        large["lines"][0]["description"] = "x".repeat(9000).into();
+        assert_eq!(site.terminal(0).sell(&sales::sale("01", 1)).status, 201);
+        assert_eq!(site.terminal(0).sell(&large).status, 201);
+        assert_eq!(site.terminal(0).sell(&sales::sale("01", 3)).status, 201);
+        until(WAIT_SECONDS, "receipts", || outbox(&site, "confirmed") == Some(3));
+        let parked = receiver.events()[1].clone();
+        assert_eq!(parked["type"], "tillgate.parked.v1");
+        assert_says(&parked["data"]["reason"].to_string(), &["too large", "message_max"]);
+        assert_eq!(site.status()["quarantine"], 1);
+    });
+}
+
+#[test]
+fn slow_stalled_and_flapping_brokers_cost_time_and_nothing_else() {
+    within(TEST_SECONDS, || {
+        let mut broker = Broker::plain();
+        let witness = Witness::of(&broker);
+        let site = Site::with(&broker);
+        let _gateway = site.start();
+        // Slow: it works a fifth of the time.
+        for round in 0..10 {
+            broker.pause();
+            sell(&site, round * 100 + 1..round * 100 + 101);
+            std::thread::sleep(Duration::from_millis(200));
+            broker.wake();
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        witness.wait_for_events(1000, WAIT_SECONDS);
+        // Stalled: tills do not notice.
+        broker.pause();
+        sell(&site, 1001..1101);
+        std::thread::sleep(Duration::from_secs(5));
+        assert_eq!(site.get("/readyz", &[]).status, 200);
+        broker.wake();
+        witness.wait_for_events(1100, WAIT_SECONDS);
+        // Flapping.
+        for round in 0..5 {
+            sell(&site, 1101 + round * 100..1201 + round * 100);
+            broker.restart();
+        }
+        witness.wait_for_events(1600, WAIT_SECONDS);
+    });
+}
+
+#[test]
+fn a_fallback_takes_over_and_the_status_says_so() {
+    within(TEST_SECONDS, || {
+        let (mut main, standby) = (Broker::plain(), Broker::plain());
+        let (at_main, at_standby) = (Witness::of(&main), Witness::of(&standby));
+        let mut site = Site::with(&main);
+        let urls: toml::Value = vec![toml::Value::from(standby.url())].into();
+        site.config.set("mqtt", "fallback_urls", urls);
+        let _gateway = site.start();
+        sell(&site, 1..11);
+        at_main.wait_for_events(10, WAIT_SECONDS);
+        main.stop();
+        sell(&site, 11..21);
+        until(WAIT_SECONDS, "records at the fallback", || at_standby.event_count() == 10);
+        let status = site.status();
+        assert_eq!(status["broker"]["url"], standby.url());
+        assert_eq!(status["broker"]["fallback_for"], main.url());
+        let text = site.run(&["status"]).stdout;
+        assert_says(&text, &[&format!("connected · {} (a fallback for", standby.url())]);
+    });
+}
+
+#[test]
+fn a_renewed_client_certificate_is_used_without_a_restart() {
+    within(TEST_SECONDS, || {
+        let options =
+            BrokerOptions { tls: true, client_certificates: true, ..BrokerOptions::default() };
+        let broker = Broker::start(options);
+        let witness = Witness::of(&broker);
+        let site = Site::with(&broker);
+        let _gateway = site.start();
+        sell(&site, 1..11);
+        witness.wait_for_events(10, WAIT_SECONDS);
+        let connections = || broker.log().matches("as acme-0042-gw-1").count();
+        assert_eq!(connections(), 1);
+        let metrics = site.look("/metrics").text().to_owned();
+        assert_says(&metrics, &["tillgate_certificate_expiry_timestamp_seconds{file=\"client\"}"]);
+
+        let file = &broker.certificates().client;
+        let good = std::fs::read(file).expect("a certificate");
+        std::fs::write(file, &good[..good.len() / 2]).expect("half a certificate");
+        eventually(WAIT_SECONDS, "a warning in the status", || {
+            let status = site.status();
+            let warnings = status["readiness"]["warnings"].as_array()?.clone();
+            warnings.into_iter().find(|warning| warning["code"] == "broker-files")
+        });
+        sell(&site, 11..21);
+        witness.wait_for_events(20, WAIT_SECONDS);
+        assert_eq!(connections(), 1, "half a certificate is no reason to leave");
+
+        std::fs::write(file, &good).expect("a certificate");
+        until(WAIT_SECONDS, "a new connection", || connections() == 2);
+        sell(&site, 21..31);
+        witness.wait_for_events(30, WAIT_SECONDS);
     });
 }

@@ -27,11 +27,15 @@ pub enum EventType {
     /// A partner's invoice or credit note.
     #[serde(rename = "tillgate.invoice.v1")]
     Invoice,
+    /// In the place of a record that cannot leave.
+    #[serde(rename = "tillgate.parked.v1")]
+    Parked,
 }
 
 impl EventType {
     /// All types, in the order of their numbers in the store.
-    pub const ALL: [Self; 4] = [Self::Sale, Self::Reading, Self::Order, Self::Invoice];
+    pub const ALL: [Self; 5] =
+        [Self::Sale, Self::Reading, Self::Order, Self::Invoice, Self::Parked];
 
     /// The attribute's text.
     #[must_use]
@@ -41,6 +45,7 @@ impl EventType {
             Self::Reading => "tillgate.reading.v1",
             Self::Order => "tillgate.order.v1",
             Self::Invoice => "tillgate.invoice.v1",
+            Self::Parked => "tillgate.parked.v1",
         }
     }
 
@@ -58,6 +63,7 @@ impl EventType {
             Self::Reading => "reading.v1.json",
             Self::Order => "order.v1.json",
             Self::Invoice => "invoice.v1.json",
+            Self::Parked => "parked.v1.json",
         }
     }
 }

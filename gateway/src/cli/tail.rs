@@ -1,5 +1,7 @@
 //! `tillgate tail`: records from the broker as they arrive.
 
+mod receipts;
+
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -23,6 +25,7 @@ use crate::telemetry::summary;
 Examples:
   tillgate tail
   tillgate tail --broker mqtt://127.0.0.1:1883 --limit 10 --json
+  tillgate tail --receipts --state /var/lib/crm/received.json --json >> records.ndjson
 
 Exit codes: 0 --limit was reached or the output was closed, 1 it failed or records are held.")]
 pub(super) struct TailArgs {
@@ -46,6 +49,20 @@ pub(super) struct TailArgs {
     /// Print the events as JSON, one a line.
     #[arg(long)]
     json: bool,
+    /// Be the CRM's receiver: print each record once, and confirm it to its gateway.
+    ///
+    /// Takes the records of a session that the broker keeps while it is away, prints each new one, and only then
+    /// confirms it on the gateway's receipts topic; asks for what is missing. A gateway with `confirm = "receipt"`
+    /// keeps its records until then. One receiver of this kind a broker.
+    #[arg(long)]
+    receipts: bool,
+    /// With --receipts: remembers in this file what was received. Without it, what is seen first counts as the
+    /// beginning.
+    #[arg(long, value_name = "FILE", requires = "receipts")]
+    state: Option<PathBuf>,
+    /// With --receipts: the name of the session at the broker.
+    #[arg(long, value_name = "ID", requires = "receipts", default_value = "tillgate-receiver")]
+    client_id: String,
 }
 
 pub(super) fn run(args: &TailArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
@@ -53,6 +70,9 @@ pub(super) fn run(args: &TailArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
         topic_filter: args.topic.clone(),
         ..TailSettings::all_records(connection(args)?)
     };
+    if args.receipts {
+        return receipts::run(args, settings, out);
+    }
     let mut left = args.limit.unwrap_or(u64::MAX);
     let mut failed = None;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -74,13 +94,17 @@ pub(super) fn run(args: &TailArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
 
 /// A client of its own: with the gateway's client id the broker would throw the gateway out.
 fn connection(args: &TailArgs) -> anyhow::Result<Connection> {
-    let client_id = format!("tillgate-tail-{:08x}", rand::random::<u32>());
+    let client_id = if args.receipts {
+        args.client_id.clone()
+    } else {
+        format!("tillgate-tail-{:08x}", rand::random::<u32>())
+    };
     if let Some(url) = &args.broker {
         let connection = Connection::plain(url.clone(), Version::V5, &client_id);
         return Ok(Connection { ca_file: args.ca_file.clone(), ..connection });
     }
     let loaded = args.config.load()?;
-    if !args.anyway {
+    if !args.anyway && !args.receipts {
         anyhow::ensure!(!holds(&loaded.config), "{ONLY_RECEIVER}");
     }
     let settings = Settings::from_config(&loaded.config)?;
@@ -114,13 +138,16 @@ fn print(event: &TailEvent<'_>, json: bool, out: &mut dyn Write) -> io::Result<(
             )
         }
         TailEvent::Message(payload) => {
-            if json {
-                out.write_all(payload)?;
-                out.write_all(b"\n")?;
-            } else {
-                writeln!(out, "{}", harmless(&summary::line(payload)))?;
-            }
+            print_record(payload, json, out)?;
             out.flush()
         }
     }
+}
+
+fn print_record(payload: &[u8], json: bool, out: &mut dyn Write) -> io::Result<()> {
+    if !json {
+        return writeln!(out, "{}", harmless(&summary::line(payload)));
+    }
+    out.write_all(payload)?;
+    out.write_all(b"\n")
 }

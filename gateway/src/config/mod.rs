@@ -4,6 +4,7 @@
 //! Never: secrets. A secret is named by the path of its file; tokens stand here as hashes.
 
 pub mod broker_url;
+pub mod certificate;
 pub mod example;
 mod load;
 mod place;
@@ -120,7 +121,16 @@ pub struct Mqtt {
     /// MQTT version: 5, or 3 for 3.1.1.
     #[serde(default = "default_mqtt_version")]
     pub version: u8,
-    /// When a record counts as delivered: "puback".
+    /// Other brokers, tried in this order with the same credentials when the main one fails three times or for a
+    /// minute; after ten good minutes the main one is tried again. The CRM must listen at each of them: where it
+    /// does not, an MQTT 5 broker says so (0x10), and records wait there as `no_subscriber` says; one of 3.1.1 takes
+    /// them for nobody, which only `confirm = "receipt"` makes good.
+    #[serde(default)]
+    #[schemars(example = &["mqtts://standby.example:8883"])]
+    pub fallback_urls: Vec<String>,
+    /// When a record counts as delivered: "puback" when the broker acknowledged it, which only says that the next hop
+    /// has it; "receipt" when the CRM said on the topic `receipts` that it is safe there. With "receipt" records stay
+    /// in the journal until then, also when the disk budget is tight, and what a broker lost is sent again.
     #[serde(default)]
     pub confirm: Confirm,
     /// User name at the broker.
@@ -184,6 +194,8 @@ pub enum Confirm {
     /// When the broker acknowledged it.
     #[default]
     Puback,
+    /// When the CRM sent its receipt.
+    Receipt,
 }
 
 /// What to do when nobody subscribes to the records.

@@ -3,7 +3,7 @@
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
-use tillgate_record::{DocumentRecord, EventType, ReadingRecord, SaleRecord};
+use tillgate_record::{DocumentRecord, EventType, ParkedRecord, ReadingRecord, SaleRecord};
 
 use super::Config;
 
@@ -15,6 +15,7 @@ pub fn files() -> Vec<(&'static str, String)> {
             EventType::Sale => of_output::<SaleRecord>(),
             EventType::Reading => of_output::<ReadingRecord>(),
             EventType::Order | EventType::Invoice => of_output::<DocumentRecord>(),
+            EventType::Parked => of_output::<ParkedRecord>(),
         };
         (event.schema_file(), titled(schema, event.as_str()))
     });

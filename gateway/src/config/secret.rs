@@ -117,6 +117,12 @@ impl Files {
         read_text(&self.locate(path).0).map(|text| text.to_string())
     }
 
+    /// The file that a configured path means.
+    #[must_use]
+    pub fn found(&self, path: &Path) -> PathBuf {
+        self.locate(path).0
+    }
+
     /// The file that a configured path means, and whether it is a credential of the service.
     fn locate(&self, path: &Path) -> (PathBuf, bool) {
         let Some(directory) = self.credentials.as_deref() else { return (path.to_owned(), false) };

@@ -19,13 +19,30 @@ pub(super) fn notice(topic: &str, payload: Bytes) -> Message {
     Message { topic: topic.to_owned(), payload, retain: false, content_type: None }
 }
 
+/// How far the outbox is, for those who compare it with what they hold.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Progress {
+    /// All records through this one are acknowledged: its incarnation of the gateway.
+    pub(super) incarnation: u32,
+    /// And its sequence there.
+    pub(super) acknowledged: u64,
+}
+
 /// Birth, offline message and will: all on one retained topic, so that it always shows the last state.
-/// `since` of a will is the begin of the connection: nobody can know its end beforehand.
-pub(super) fn status(settings: &Settings, state: &str, since: Timestamp, retain: bool) -> Message {
+/// `since` and the progress of a will are of the begin of the connection: nobody can know its end beforehand.
+pub(super) fn status(
+    settings: &Settings,
+    state: &str,
+    since: Timestamp,
+    progress: Progress,
+    retain: bool,
+) -> Message {
     let payload = json!({
         "state": state,
         "version": env!("CARGO_PKG_VERSION"),
         "since": since.to_string(),
+        "incarnation": progress.incarnation,
+        "acknowledged": progress.acknowledged,
     });
     Message {
         topic: settings.topic("status"),

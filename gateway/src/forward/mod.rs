@@ -4,17 +4,26 @@
 //! ```text
 //! outbox ─▶ supply ─▶ window ─▶ transport ─▶ broker
 //!    ▲                  │ ▲                    │
-//!    └─ acknowledged ───┘ └──── PUBACK ────────┘
+//!    ├─ acknowledged ───┘ └──── PUBACK ────────┤
+//!    └─ confirmed ─── receipts ◀── the CRM ────┘
 //! ```
 //!
 //! [`run`] makes one connection after the other and stands over each with a watchdog; `session` is the life of
-//! one connection; `window` knows what is under way; `transport` is all that knows the client crate.
+//! one connection; `window` knows what is under way; `receipts` what the CRM said; `brokers` which broker is next;
+//! `poison` which record ends every connection; `transport` is all that knows the client crate.
 //! Never: a record that counts as delivered without its own acknowledgement, a gap, a record that overtakes
 //! another one, a wait without an end.
 
 mod backoff;
+mod brokers;
+pub mod consume;
 mod dial;
+pub mod ledger;
 mod message;
+mod poison;
+mod ranges;
+mod receipts;
+mod renewal;
 mod session;
 pub mod settings;
 mod supervisor;
@@ -30,8 +39,10 @@ use std::future::Future;
 use bytes::Bytes;
 use tokio::sync::watch;
 
+pub use consume::{Consumer, consume};
+pub use ledger::Ledger;
 pub use settings::{Connection, Settings, SettingsError, Timing, Version};
-pub use supervisor::{Surroundings, run};
+pub use supervisor::{Chance, Surroundings, ordinary_chance, run};
 pub use tail::{TailEvent, TailSettings, tail};
 
 /// How the words begin that say that records are held because nobody receives them.
@@ -91,8 +102,14 @@ pub trait Outbox: Send + Sync + 'static {
     /// such a record.
     fn number_of(&self, incarnation: u32, sequence: u64) -> Option<u64>;
 
+    /// What the CRM calls the record of this number: incarnation and sequence. Zero is before the first record.
+    fn name_of(&self, number: u64) -> (u32, u64);
+
+    /// Records through this number are no longer kept.
+    fn pruned(&self) -> u64;
+
     /// A record that the broker will never take (too large, payload or topic refused) is parked as a finding; the
-    /// forwarder goes on behind it.
+    /// forwarder goes on behind it. From then on [`Outbox::after`] gives a short event in its place that says so.
     fn park(
         &self,
         sequence: u64,

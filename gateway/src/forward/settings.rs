@@ -10,7 +10,7 @@ use secrecy::SecretString;
 
 use super::tls;
 use crate::config::secret::{Files, SecretError};
-use crate::config::{BrokerUrl, BrokerUrlError, Config, NoSubscriber};
+use crate::config::{BrokerUrl, BrokerUrlError, Config, Confirm, NoSubscriber};
 
 /// Records under way at once, at most. Five times as many packet ids must fit into 16 bits, and beyond some
 /// thousands the client only gets slower.
@@ -22,6 +22,9 @@ pub enum SettingsError {
     /// `mqtt.url`.
     #[error("mqtt.url: {0}")]
     Url(BrokerUrlError),
+    /// `mqtt.fallback_urls`.
+    #[error("mqtt.fallback_urls[{0}]: {1}")]
+    Fallback(usize, BrokerUrlError),
     /// `mqtt.version`.
     #[error("mqtt.version: expected 5, or 3 for MQTT 3.1.1, found {0}")]
     Version(u8),
@@ -159,6 +162,20 @@ pub struct Timing {
     pub stop: Duration,
     /// How often notices are looked for.
     pub notices: Duration,
+    /// For the broker's answer to our subscription; then records go out without it.
+    pub suback: Duration,
+    /// So long the CRM may confirm nothing before all that is unconfirmed is sent again; it doubles.
+    pub receipt_patience: Duration,
+    /// Last limit of that patience.
+    pub receipt_patience_cap: Duration,
+    /// How often is looked whether certificates and passwords were renewed.
+    pub renewal: Duration,
+    /// So long a broker may fail before a fallback is tried, however few the attempts were.
+    pub fallback_patience: Duration,
+    /// About so long a fallback is used before the main broker is looked for.
+    pub fallback_stay: Duration,
+    /// So long connections must end at one record before it is suspected.
+    pub poison_patience: Duration,
 }
 
 impl Default for Timing {
@@ -172,6 +189,13 @@ impl Default for Timing {
             stable: Duration::from_secs(60),
             stop: Duration::from_secs(3),
             notices: Duration::from_secs(2),
+            suback: Duration::from_secs(10),
+            receipt_patience: Duration::from_secs(30),
+            receipt_patience_cap: Duration::from_secs(3600),
+            renewal: Duration::from_secs(10),
+            fallback_patience: Duration::from_secs(60),
+            fallback_stay: Duration::from_secs(600),
+            poison_patience: Duration::from_secs(300),
         }
     }
 }
@@ -181,6 +205,8 @@ impl Default for Timing {
 pub struct Settings {
     /// How to get to the broker.
     pub connection: Connection,
+    /// Other brokers for when it fails, reached in the same way.
+    pub fallbacks: Vec<BrokerUrl>,
     /// Topics begin with it: `tillgate/v1/{org}/{store}/{gateway}`.
     pub topic_prefix: String,
     /// Most records under way at once.
@@ -189,6 +215,8 @@ pub struct Settings {
     pub message_max: usize,
     /// What to do when nobody receives the records.
     pub no_subscriber: NoSubscriber,
+    /// When a record counts as delivered.
+    pub confirm: Confirm,
     /// Waits and limits in time.
     pub timing: Timing,
 }
@@ -234,6 +262,8 @@ impl Settings {
             window_records: mqtt.window_records.clamp(1, WINDOW_RECORDS_MAX),
             message_max: mqtt.message_max.as_usize(),
             no_subscriber: mqtt.no_subscriber,
+            fallbacks: fallbacks(mqtt)?,
+            confirm: mqtt.confirm,
             timing: Timing { backoff_cap, ..Timing::default() },
         })
     }
@@ -241,6 +271,15 @@ impl Settings {
     pub(super) fn topic(&self, leaf: &str) -> String {
         format!("{}/{leaf}", self.topic_prefix)
     }
+}
+
+fn fallbacks(mqtt: &crate::config::Mqtt) -> Result<Vec<BrokerUrl>, SettingsError> {
+    let parsed = mqtt
+        .fallback_urls
+        .iter()
+        .enumerate()
+        .map(|(index, url)| url.parse().map_err(|error| SettingsError::Fallback(index, error)));
+    parsed.collect()
 }
 
 fn require_pairs(mqtt: &crate::config::Mqtt, tls: bool) -> Result<(), SettingsError> {

@@ -1,29 +1,45 @@
 //! One connection after the other, and the watchdog over each.
 //!
 //! The watchdog stands outside the connection's task: a client that hangs cannot end itself. When the oldest open
-//! publish makes no progress, the task is aborted, which drops the socket.
+//! publish makes no progress, the task is aborted, which drops the socket. A connection that works is left, in an
+//! orderly way, when its files were renewed, or when the main broker is back.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::time::{Instant, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::Outbox;
 use super::backoff::Backoff;
-use super::session::{self, Context, Vitals};
-use super::settings::{Settings, Timing};
+use super::brokers::Brokers;
+use super::dial::dial;
+use super::poison::Poison;
+use super::receipts::Receipts;
+use super::renewal::{Watched, show_expiry};
+use super::session::{self, Context, End, Vitals, locked};
+use super::settings::{Connection, Settings};
 use super::trouble::Trouble;
 use crate::clock::Clock;
+use crate::config::Confirm;
 use crate::telemetry::board::Board;
 use crate::telemetry::metric::Metric;
 use crate::telemetry::pulse::Pulse;
 
 /// How long an aborted task may take to go.
 const ABORT_LIMIT: Duration = Duration::from_secs(1);
+
+/// Where the jitter comes from: a number from 0 to 1.
+pub type Chance = Arc<dyn Fn() -> f64 + Send + Sync>;
+
+/// The jitter of a running gateway.
+#[must_use]
+pub fn ordinary_chance() -> Chance {
+    Arc::new(rand::random::<f64>)
+}
 
 /// What the forwarder works with, besides settings and outbox.
 #[derive(Clone)]
@@ -34,6 +50,8 @@ pub struct Surroundings {
     pub pulse: Arc<Pulse>,
     /// The time of day, for people and latencies.
     pub clock: Arc<dyn Clock>,
+    /// Jitter.
+    pub chance: Chance,
     /// Ends the forwarder: what is under way is waited for, briefly.
     pub stop: CancellationToken,
 }
@@ -43,30 +61,35 @@ pub struct Surroundings {
 /// The pulse beats for the supervisor, not for the broker: a broker that is silent is ended by the watchdog here,
 /// and is no reason for the service manager to restart the gateway.
 pub async fn run(settings: Settings, outbox: impl Outbox, surroundings: Surroundings) {
-    let Surroundings { board, pulse, clock, stop } = surroundings;
     let timing = settings.timing.clone();
-    let url = settings.connection.address.to_string();
-    board.update_broker(|broker| broker.url = url);
-    let context = Arc::new(Context {
-        settings,
-        acknowledged: AtomicU64::new(outbox.acknowledged()),
-        outbox: Arc::new(outbox),
-        board,
-        clock,
-        stop,
-        published_through: AtomicU64::new(0),
-    });
+    let pulse = Arc::clone(&surroundings.pulse);
+    let mut brokers = Brokers::new(&settings.connection.address, &settings.fallbacks);
     let mut backoff = Backoff::new(timing.backoff_base, timing.backoff_cap);
+    let context = Arc::new(context(settings, outbox, surroundings));
     while !context.stop.is_cancelled() {
+        show_broker(&context, &brokers);
         let begun = Instant::now();
         let vitals = Arc::new(Vitals::default());
-        let ended = live_one(&context, &vitals, &pulse).await;
-        let Err(trouble) = ended else { break };
+        let ended = live_one(&context, &vitals, &mut brokers, &pulse).await;
         if vitals.connected.get().is_some_and(|at| at.elapsed() >= timing.stable) {
             backoff.reset();
+            brokers.held();
         }
-        let wait = wait(&mut backoff, &timing, begun.elapsed());
-        show_lost(&context, &trouble, vitals.connected.get().is_some(), wait);
+        let floor = timing.connect_floor.saturating_sub(begun.elapsed());
+        let wait = match ended {
+            Ok(End::Stopped) => break,
+            Ok(End::Left) => floor,
+            Err(trouble) => {
+                // Never less than the floor between two attempts, so that takeovers do not become a storm.
+                let wait = backoff.next((context.chance)()).max(floor);
+                let trouble = with_suspect(&context, &vitals, trouble);
+                show_lost(&context, &trouble, vitals.connected.get().is_some(), wait);
+                if brokers.failed(&timing, Instant::now()) {
+                    warn!(broker = ?brokers.current().map(ToString::to_string), "trying another broker");
+                }
+                wait
+            }
+        };
         pulse.rest();
         tokio::select! {
             () = sleep(wait) => {}
@@ -77,20 +100,41 @@ pub async fn run(settings: Settings, outbox: impl Outbox, surroundings: Surround
     pulse.rest();
 }
 
-/// The jitter, but never less than the floor between two attempts, so that takeovers do not become a storm.
-fn wait(backoff: &mut Backoff, timing: &Timing, since_attempt: Duration) -> Duration {
-    let floor = timing.connect_floor.saturating_sub(since_attempt);
-    backoff.next(rand::random()).max(floor)
+fn context<O: Outbox>(settings: Settings, outbox: O, surroundings: Surroundings) -> Context<O> {
+    let Surroundings { board, clock, chance, stop, pulse: _ } = surroundings;
+    let awaits_receipts = settings.confirm == Confirm::Receipt;
+    let receipts = awaits_receipts.then(|| Receipts::new(outbox.confirmed(), &settings.timing));
+    Context {
+        acknowledged: AtomicU64::new(outbox.acknowledged()),
+        published_through: AtomicU64::new(0),
+        receipts: receipts.map(Mutex::new),
+        poison: Mutex::new(Poison::default()),
+        subscription_ends: AtomicU32::new(0),
+        settings,
+        outbox: Arc::new(outbox),
+        board,
+        clock,
+        chance,
+        stop,
+    }
 }
 
 /// One connection under the watchdog.
 async fn live_one<O: Outbox>(
     context: &Arc<Context<O>>,
     vitals: &Arc<Vitals>,
+    brokers: &mut Brokers,
     pulse: &Pulse,
-) -> Result<(), Trouble> {
+) -> Result<End, Trouble> {
     let silence = context.settings.timing.silence;
-    let task = tokio::spawn(session::run(Arc::clone(context), Arc::clone(vitals)));
+    let main = &context.settings.connection;
+    let address = brokers.current().unwrap_or(&main.address).clone();
+    let connection = Connection { address, ..main.clone() };
+    show_expiry(&connection);
+    let left = better(context, &connection, brokers.main_of_fallback().is_some());
+    tokio::pin!(left);
+    let task =
+        tokio::spawn(session::run(Arc::clone(context), Arc::clone(vitals), connection.clone()));
     let mut task = AbortOnDropHandle::new(task);
     let mut looks = interval(silence / 10);
     let mut last = (u64::MAX, Instant::now());
@@ -99,6 +143,12 @@ async fn live_one<O: Outbox>(
             ended = &mut task => return ended.unwrap_or_else(|failure| {
                 Err(Trouble::new("internal", format!("the forwarder failed: {failure}: report this as a bug")))
             }),
+            why = &mut left, if !vitals.leave.is_cancelled() => {
+                if why == Better::MainBroker {
+                    brokers.return_to_main();
+                }
+                vitals.leave.cancel();
+            }
             _ = looks.tick() => {}
         }
         let (steps, is_busy) = vitals.progress.read();
@@ -112,6 +162,66 @@ async fn live_one<O: Outbox>(
         }
         if is_busy { pulse.beat() } else { pulse.rest() }
     }
+}
+
+/// Why another connection would be better than a working one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Better {
+    /// Certificates or password were renewed.
+    Files,
+    /// The main broker answers again, and this is a fallback.
+    MainBroker,
+}
+
+/// Comes back when another connection would be better than this one. Before a fallback is left the main broker is
+/// tried, with TLS where it has TLS, but without a login.
+async fn better<O>(context: &Context<O>, connection: &Connection, is_fallback: bool) -> Better {
+    let timing = &context.settings.timing;
+    let watched = Watched::of(connection);
+    tokio::select! {
+        () = watched.renewed(connection, &context.board, timing.renewal) => Better::Files,
+        () = main_is_back(context), if is_fallback => Better::MainBroker,
+    }
+}
+
+async fn main_is_back<O>(context: &Context<O>) {
+    let (main, timing) = (&context.settings.connection, &context.settings.timing);
+    loop {
+        // The gateways of a chain do not all come back at once.
+        sleep(timing.fallback_stay.mul_f64(0.75 + (context.chance)() / 2.0)).await;
+        if dial(main, timing.connect).await.is_ok() {
+            info!(broker = %main.address, "the main broker answers again: going back to it");
+            return;
+        }
+    }
+}
+
+/// What the end of a connection makes suspect: our subscription, where nothing came behind it, or the first record
+/// without an answer, where the broker ended a connection on which it had been sent.
+fn with_suspect<O>(context: &Context<O>, vitals: &Vitals, trouble: Trouble) -> Trouble {
+    if vitals.birth_taken.load(Ordering::Relaxed) {
+        context.subscription_ends.store(0, Ordering::Relaxed);
+    } else if vitals.subscribed.load(Ordering::Relaxed) {
+        context.subscription_ends.fetch_add(1, Ordering::Relaxed);
+    }
+    let first = context.acknowledged.load(Ordering::Relaxed) + 1;
+    if !trouble.is_ended_by_broker() || vitals.sent_through.load(Ordering::Relaxed) < first {
+        return trouble;
+    }
+    let mut poison = locked(&context.poison);
+    let was_alone = vitals.sent_alone.load(Ordering::Relaxed) == first;
+    poison.ended(first, was_alone, Instant::now());
+    match poison.suspicious_ends() {
+        Some(ends) => trouble.at_record(first, ends),
+        None => trouble,
+    }
+}
+
+fn show_broker<O>(context: &Context<O>, brokers: &Brokers) {
+    context.board.update_broker(|broker| {
+        broker.url = brokers.current().map(ToString::to_string).unwrap_or_default();
+        broker.fallback_for = brokers.main_of_fallback().map(ToString::to_string);
+    });
 }
 
 fn show_lost<O>(context: &Context<O>, trouble: &Trouble, was_connected: bool, wait: Duration) {

@@ -63,6 +63,11 @@ impl<O: Outbox> Supply<O> {
         Some(record)
     }
 
+    /// Whether nothing is here and nothing is being read.
+    pub(super) fn is_dry(&self) -> bool {
+        self.ready.is_empty() && self.reading.is_none()
+    }
+
     /// Starts a reading, when there is something to read and few records are left.
     pub(super) fn read_ahead(&mut self, newest: u64, low_water: usize) {
         let is_low = self.ready.len() < low_water && self.ready_bytes < READING_BYTES;

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::backoff::Backoff;
 use super::dial::{dial, with_causes};
 use super::settings::{Connection, Timing};
-use super::transport::{Event, Opening, Transport};
+use super::transport::{Event, Opening, Received, Transport};
 use super::trouble::Trouble;
 
 /// All records of all gateways.
@@ -90,38 +90,46 @@ async fn listen(
     settings: &TailSettings,
     on_event: &mut impl FnMut(TailEvent<'_>) -> ControlFlow<()>,
 ) -> Result<(), Trouble> {
+    let mut transport = open(settings, false).await?;
+    let early = subscribed(settings, &mut transport).await?;
+    let mut goes_on = on_event(TailEvent::Subscribed);
+    for message in early {
+        if goes_on.is_continue() {
+            goes_on = on_event(TailEvent::Message(&message.payload));
+        }
+    }
+    while goes_on.is_continue() {
+        if let Event::Received(message) = transport.next().await? {
+            goes_on = on_event(TailEvent::Message(&message.payload));
+        }
+    }
+    let _said = timeout(settings.timing.connect, transport.disconnect()).await;
+    Ok(())
+}
+
+/// Waits for CONNACK, and subscribes unless the broker kept the session with its subscription. Gives the messages that
+/// came before the answer; the broker's limit on what is under way bounds them.
+pub(super) async fn subscribed(
+    settings: &TailSettings,
+    transport: &mut Transport,
+) -> Result<Vec<Received>, Trouble> {
     let limit = settings.timing.connect;
-    let mut transport = open(settings).await?;
     let capabilities =
         transport.connack(limit).await.map_err(|trouble| trouble.of_login(&settings.connection))?;
-    // A session that the broker kept has its subscription.
-    let mut is_subscribed = capabilities.session_present;
-    if !is_subscribed {
-        transport.subscribe(&settings.topic_filter)?;
-    } else if on_event(TailEvent::Subscribed).is_break() {
-        return Ok(());
+    let mut early = Vec::new();
+    if capabilities.session_present {
+        return Ok(early);
     }
+    transport.subscribe(&settings.topic_filter)?;
     loop {
-        let event = if is_subscribed {
-            transport.next().await?
-        } else {
-            timeout(limit, transport.next()).await.unwrap_or_else(|_| Err(no_suback()))?
-        };
-        let goes_on = match event {
+        match timeout(limit, transport.next()).await.unwrap_or_else(|_| Err(no_suback()))? {
+            Event::Subscribed { granted: true } => return Ok(early),
             Event::Subscribed { granted: false } => {
                 let words = format!("the broker does not let us read {}", settings.topic_filter);
                 return Err(Trouble::new("not_authorized", words));
             }
-            Event::Subscribed { granted: true } => {
-                is_subscribed = true;
-                on_event(TailEvent::Subscribed)
-            }
-            Event::Received(payload) => on_event(TailEvent::Message(&payload)),
-            _ => ControlFlow::Continue(()),
-        };
-        if goes_on.is_break() {
-            let _said = timeout(limit, transport.disconnect()).await;
-            return Ok(());
+            Event::Received(message) => early.push(message),
+            _ => {}
         }
     }
 }
@@ -130,7 +138,11 @@ fn no_suback() -> Trouble {
     Trouble::new("no_suback", "the broker did not answer our subscription: is it overloaded?")
 }
 
-async fn open(settings: &TailSettings) -> Result<Transport, Trouble> {
+/// Opens a connection. Who acknowledges itself says when a message is safe here.
+pub(super) async fn open(
+    settings: &TailSettings,
+    acknowledges: bool,
+) -> Result<Transport, Trouble> {
     let (connection, timing) = (&settings.connection, &settings.timing);
     let password: Option<SecretString> =
         connection.password().map_err(|error| Trouble::new("settings", with_causes(&error)))?;
@@ -146,6 +158,7 @@ async fn open(settings: &TailSettings) -> Result<Transport, Trouble> {
         window: WINDOW,
         incoming_max: INCOMING_BYTES,
         clean: settings.clean,
+        acknowledges,
     };
     Transport::open(&opening, stream)
 }

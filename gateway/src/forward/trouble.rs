@@ -44,6 +44,20 @@ impl Trouble {
         Self::new("closed", "the broker closed the connection")
     }
 
+    /// Whether the broker, or the way to it, cut a connection without a reason that concerns all of it.
+    pub(super) fn is_ended_by_broker(&self) -> bool {
+        matches!(self.reason, "closed" | "reset" | "disconnected")
+    }
+
+    /// The same trouble, which came again and again when one record was sent.
+    pub(super) fn at_record(self, record: u64, times: u32) -> Self {
+        let words = format!(
+            "{}, {times} times when record {record} was sent: the broker's log should say why; may this gateway publish to its topic `records`?",
+            self.words
+        );
+        Self::new(self.reason, words)
+    }
+
     /// The same trouble, if the connection ended, with what an end at this point makes likely.
     pub(super) fn hint_if_cut(self, hint: &str) -> Self {
         match self.reason {

@@ -19,6 +19,8 @@ pub(super) enum Item {
         /// When its input was received, microseconds since 1970.
         received_us: i64,
     },
+    /// A record that was acknowledged before and goes out once more, by its number in the outbox.
+    Again(u64),
     /// A notice, by its id.
     Notice(String),
     /// Birth or offline message.

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::*;
 use crate::clock::SystemClock;
-use crate::config::{ByteSize, Retention};
+use crate::config::{ByteSize, Confirm, Retention};
 use crate::forward::Outbox;
 use crate::store::{Outcome, StoreOptions, verify};
 use crate::telemetry::pulse::Pulse;
@@ -42,6 +42,7 @@ impl Rig {
             gateway: "gw-1".to_owned(),
             budget: ByteSize::gibibytes(1),
             retention: Retention::default(),
+            confirm: Confirm::Puback,
         };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let pulse = Arc::new(Pulse::default());

@@ -214,6 +214,7 @@ impl Daemon {
     async fn replace_forwarder(&mut self, config: &Config) {
         match forward::Settings::load(config) {
             Ok(settings) => {
+                self.store.confirm_by(config.mqtt.confirm);
                 self.forwarder.stop().await;
                 let pulse = Arc::clone(&self.forwarder.pulse);
                 self.forwarder =
@@ -264,6 +265,7 @@ impl Forwarder {
             board: Arc::clone(board),
             pulse: Arc::clone(&pulse),
             clock: Arc::clone(clock),
+            chance: forward::ordinary_chance(),
             stop: stop.clone(),
         };
         let task = tokio::spawn(forward::run(settings, store.clone(), surroundings));

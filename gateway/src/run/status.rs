@@ -107,18 +107,29 @@ impl StatusBoard {
         Metric::OutboxOldest.set(self.oldest_seconds(figures).unwrap_or(0.0), &[]);
         Metric::SequenceAssigned.set(figures.sequence_assigned as f64, &[]);
         Metric::SequenceAcknowledged.set(figures.sequence_acknowledged as f64, &[]);
+        if let Some(confirmed) = figures.sequence_confirmed {
+            Metric::SequenceConfirmed.set(confirmed as f64, &[]);
+            Metric::ReceiptLag.set(self.receipt_lag_seconds(figures).unwrap_or(0.0), &[]);
+        }
         Metric::QuarantineEntries.set(figures.quarantine_open as f64, &[]);
         Metric::DiskUsed.set(figures.disk_used as f64, &[]);
         Metric::DiskBudget.set(figures.disk_budget as f64, &[]);
+    }
+
+    fn oldest_seconds(&self, figures: &Figures) -> Option<f64> {
+        figures.oldest_received_us.map(|oldest| self.age_seconds(oldest))
+    }
+
+    fn receipt_lag_seconds(&self, figures: &Figures) -> Option<f64> {
+        figures.unconfirmed_received_us.map(|oldest| self.age_seconds(oldest))
     }
 
     #[expect(
         clippy::cast_precision_loss,
         reason = "an age in microseconds fits the 53 bits of a float for 285 years"
     )]
-    fn oldest_seconds(&self, figures: &Figures) -> Option<f64> {
-        let oldest = figures.oldest_received_us?;
-        Some((self.clock.now().as_microsecond() - oldest).max(0) as f64 / 1e6)
+    fn age_seconds(&self, received_us: i64) -> f64 {
+        (self.clock.now().as_microsecond() - received_us).max(0) as f64 / 1e6
     }
 
     fn gathered(&self) -> Gathered {
@@ -127,6 +138,12 @@ impl StatusBoard {
 
     fn warnings(&self, gathered: &Gathered) -> Vec<Condition> {
         let broker = self.board.broker();
+        let silent = self.receipt_lag_seconds(&gathered.figures).filter(|lag| *lag > OLD_SECONDS);
+        let receipts = silent.map(|seconds| Condition {
+            code: "receipts-late".to_owned(),
+            message: format!("the CRM has not confirmed a record that is {:.0} minutes old", seconds / 60.0),
+            fix: "look at the CRM's receiver and its receipts; records stay on this disk until they are confirmed".to_owned(),
+        });
         let unreachable = broker.problem.map(|problem| Condition {
             code: "broker".to_owned(),
             message: format!("records wait, the broker does not take them: {problem}"),
@@ -151,6 +168,8 @@ impl StatusBoard {
         unreachable
             .into_iter()
             .chain(backlog)
+            .chain(receipts)
+            .chain(broker.warnings)
             .chain(quarantine)
             .chain(self.absent_devices())
             .collect()
@@ -207,6 +226,8 @@ impl StatusSource for StatusBoard {
                 oldest_seconds: self.oldest_seconds(figures),
                 assigned: figures.sequence_assigned,
                 acknowledged: figures.sequence_acknowledged,
+                confirmed: figures.sequence_confirmed,
+                receipt_lag_seconds: self.receipt_lag_seconds(figures),
             },
             quarantine: figures.quarantine_open,
             disk: DiskFigures { used: figures.disk_used, budget: figures.disk_budget },

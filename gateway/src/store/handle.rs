@@ -27,6 +27,7 @@ use super::{
     StoreError, StoreOptions, directory, files,
 };
 use crate::clock::Clock;
+use crate::config::Confirm;
 use crate::customer::CustomerKey;
 use crate::source::{FileStamp, FileState};
 use crate::telemetry::pulse::Pulse;
@@ -54,6 +55,10 @@ pub(super) struct Shared {
     pub(super) newest: watch::Sender<u64>,
     acknowledged: AtomicU64,
     confirmed: AtomicU64,
+    /// Records through this one were removed.
+    pub(super) pruned: AtomicU64,
+    /// Whether records stay until the CRM's receipt.
+    awaits_receipts: AtomicBool,
     pub(super) disk: Disk,
     pub(super) envelope: Envelope,
     pub(super) fresh: Fresh,
@@ -80,6 +85,8 @@ impl Shared {
             newest: watch::Sender::new(unsigned(counters.newest())),
             acknowledged: AtomicU64::new(unsigned(counters.acknowledged)),
             confirmed: AtomicU64::new(unsigned(counters.confirmed)),
+            pruned: AtomicU64::new(unsigned(counters.pruned_sequence)),
+            awaits_receipts: AtomicBool::new(options.confirm == Confirm::Receipt),
             disk,
             envelope: Envelope {
                 source: format!("/{}/{}/{}", options.org, options.store, options.gateway),
@@ -114,6 +121,10 @@ impl Shared {
     /// Forward only, and never beyond what the broker has acknowledged: the CRM cannot have what never left.
     pub(super) fn confirm(&self, through: u64) {
         self.confirmed.fetch_max(through.min(self.acknowledged()), Ordering::AcqRel);
+    }
+
+    pub(super) fn awaits_receipts(&self) -> bool {
+        self.awaits_receipts.load(Ordering::Acquire)
     }
 }
 
@@ -154,6 +165,11 @@ impl Store {
             return Err(StoreError::Stopping);
         }
         self.shared.disk.room_for(unsigned(signed(bytes)).max(1))
+    }
+
+    /// From now on records stay until this: a reload may change it.
+    pub fn confirm_by(&self, confirm: Confirm) {
+        self.shared.awaits_receipts.store(confirm == Confirm::Receipt, Ordering::Release);
     }
 
     /// Whether the last commit held. For `/readyz`.
@@ -314,11 +330,20 @@ impl Store {
         let waiting = read::waiting(&mut reader, i64::try_from(acknowledged).unwrap_or(i64::MAX));
         let (oldest_received_us, quarantine_open, captures) =
             waiting.await.map_err(StoreError::failed("read figures"))?;
+        let sequence_confirmed = shared.awaits_receipts().then(|| shared.confirmed());
+        let unconfirmed_received_us = match sequence_confirmed {
+            Some(confirmed) => read::unconfirmed(&mut reader, confirmed, acknowledged)
+                .await
+                .map_err(StoreError::failed("read figures"))?,
+            None => None,
+        };
         Ok(Figures {
             outbox_records: assigned.saturating_sub(acknowledged),
             oldest_received_us,
             sequence_assigned: assigned,
             sequence_acknowledged: acknowledged,
+            sequence_confirmed,
+            unconfirmed_received_us,
             incarnation: shared.envelope.incarnation,
             quarantine_open,
             captures,

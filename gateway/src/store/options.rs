@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{ByteSize, Config, Retention};
+use crate::config::{ByteSize, Config, Confirm, Retention};
 
 /// How a store is opened.
 #[derive(Debug, Clone)]
@@ -19,6 +19,8 @@ pub struct StoreOptions {
     pub budget: ByteSize,
     /// What is kept how long.
     pub retention: Retention,
+    /// Until when records are kept whatever their age.
+    pub confirm: Confirm,
 }
 
 impl From<&Config> for StoreOptions {
@@ -30,6 +32,7 @@ impl From<&Config> for StoreOptions {
             gateway: config.gateway.id.clone(),
             budget: config.disk.budget,
             retention: config.retention.clone(),
+            confirm: config.mqtt.confirm,
         }
     }
 }

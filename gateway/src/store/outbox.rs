@@ -2,12 +2,13 @@
 //! does not leave.
 
 use std::borrow::Cow;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use serde_json::value::RawValue;
-use sqlx::SqliteConnection;
-use tillgate_record::Event;
+use sqlx::{Row, SqliteConnection};
+use tillgate_record::{Event, EventType, ParkedKind, ParkedRecord};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -40,14 +41,15 @@ impl Outbox for Store {
         let newest = *self.shared.newest.borrow();
         if fresh.len() == limit || fresh.last().is_some_and(|row| unsigned(row.sequence) >= newest)
         {
-            return outgoing(fresh.iter().map(AsRef::as_ref), from, &self.shared.envelope)
-                .map_err(outbox_error);
+            let rows = fresh.iter().map(|row| (row.as_ref(), None));
+            return outgoing(rows, from, &self.shared.envelope).map_err(outbox_error);
         }
         let mut reader = self.reader("read the outbox").await.map_err(outbox_error)?;
         let rows = rows_after(&mut reader, from, limit).await;
         drop(reader);
         let rows = rows.map_err(StoreError::failed("read the outbox")).map_err(outbox_error)?;
-        outgoing(rows.iter(), from, &self.shared.envelope).map_err(outbox_error)
+        let rows = rows.iter().map(|(row, parked)| (row, parked.as_deref()));
+        outgoing(rows, from, &self.shared.envelope).map_err(outbox_error)
     }
 
     fn newest(&self) -> watch::Receiver<u64> {
@@ -74,6 +76,14 @@ impl Outbox for Store {
         let given_out = 1..=*self.shared.newest.borrow();
         let known = incarnation == self.shared.envelope.incarnation;
         (known && given_out.contains(&sequence)).then_some(sequence)
+    }
+
+    fn name_of(&self, number: u64) -> (u32, u64) {
+        (self.shared.envelope.incarnation, number)
+    }
+
+    fn pruned(&self) -> u64 {
+        self.shared.pruned.load(Ordering::Acquire)
     }
 
     async fn park(&self, sequence: u64, reason: &str) -> Result<(), OutboxError> {
@@ -104,17 +114,19 @@ async fn rows_after(
     connection: &mut SqliteConnection,
     sequence: i64,
     limit: usize,
-) -> Result<Vec<RecordRow>, sqlx::Error> {
-    let sql =
-        format!("SELECT {RECORD_COLUMNS} FROM record WHERE sequence > ? ORDER BY sequence LIMIT ?");
+) -> Result<Vec<(RecordRow, Option<String>)>, sqlx::Error> {
+    let sql = format!(
+        "SELECT {RECORD_COLUMNS}, parked FROM record WHERE sequence > ? ORDER BY sequence LIMIT ?"
+    );
     let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(sequence).bind(signed(limit));
     let mut found = query.fetch(connection);
     let mut rows = Vec::new();
     let mut bytes = 0;
     while let Some(row) = found.try_next().await? {
+        let parked = row.try_get("parked")?;
         let row = RecordRow::of(&row)?;
         bytes += row.data.len();
-        rows.push(row);
+        rows.push((row, parked));
         if bytes >= READ_BYTES {
             break;
         }
@@ -122,15 +134,17 @@ async fn rows_after(
     Ok(rows)
 }
 
-/// The events of rows, up to the first that is damaged or missing. When that is the very first, it is an error.
+/// The events of rows, one that says so in the place of a parked record, up to the first that is damaged or missing.
+/// When that is the very first, it is an error.
 fn outgoing<'r>(
-    rows: impl ExactSizeIterator<Item = &'r RecordRow>,
+    rows: impl ExactSizeIterator<Item = (&'r RecordRow, Option<&'r str>)>,
     after: i64,
     envelope: &Envelope,
 ) -> Result<Vec<Outgoing>, StoreError> {
     let mut events = Vec::with_capacity(rows.len());
-    for (row, expected) in rows.zip(after + 1..) {
-        let payload = if row.sequence == expected { payload(row, envelope) } else { None };
+    for ((row, parked), expected) in rows.zip(after + 1..) {
+        let is_next = row.sequence == expected;
+        let payload = if is_next { payload(row, parked, envelope) } else { None };
         let Some(payload) = payload else {
             if events.is_empty() {
                 return Err(StoreError::Damaged { what: format!("record {expected}") });
@@ -144,11 +158,19 @@ fn outgoing<'r>(
 }
 
 /// The event of a row; none when the row does not hold.
-fn payload(row: &RecordRow, envelope: &Envelope) -> Option<Bytes> {
+fn payload(row: &RecordRow, parked: Option<&str>, envelope: &Envelope) -> Option<Bytes> {
     if row.digest() != row.checksum {
         return None;
     }
-    let kind = event_type_of(row.event_type)?;
+    let r#type = event_type_of(row.event_type)?;
+    let (kind, data) = match parked {
+        None => (r#type, Cow::Borrowed(row.data.as_slice())),
+        Some(reason) => {
+            let reason = reason.to_owned();
+            let parked = ParkedRecord { kind: ParkedKind::Parked, r#type, reason };
+            (EventType::Parked, Cow::Owned(serde_json::to_vec(&parked).ok()?))
+        }
+    };
     let event = Event {
         specversion: Cow::Borrowed("1.0"),
         id: Uuid::from_bytes(row.event_id),
@@ -162,5 +184,5 @@ fn payload(row: &RecordRow, envelope: &Envelope) -> Option<Bytes> {
         incarnation: envelope.incarnation,
         data: RawValue::NULL,
     };
-    event.to_json(&row.data).ok().map(Bytes::from)
+    event.to_json(&data).ok().map(Bytes::from)
 }

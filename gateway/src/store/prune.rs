@@ -1,5 +1,6 @@
-//! Pruning, in small steps between the commits. What the broker has not acknowledged, and the raw input of an open
-//! quarantine entry, are never touched. Rows go from the oldest on, so that the chain of the rest still proves.
+//! Pruning, in small steps between the commits. What is not delivered (not acknowledged by the broker, or, where the
+//! CRM sends receipts, not confirmed by it), and the raw input of an open quarantine entry, are never touched. Rows go
+//! from the oldest on, so that the chain of the rest still proves.
 
 use jiff::Timestamp;
 use sqlx::{Row, SqliteConnection};
@@ -45,6 +46,8 @@ pub(super) struct Limits {
     key_us: i64,
     /// Raw inputs of records that were delivered go before their time, too.
     tight: bool,
+    /// Whether a record is delivered when the CRM confirmed it, and not before.
+    awaits_receipts: bool,
 }
 
 impl Limits {
@@ -57,6 +60,21 @@ impl Limits {
             record_us: if tight { i64::MAX } else { before(retention.record_days) },
             key_us: before(retention.key_days),
             tight,
+            awaits_receipts: false,
+        }
+    }
+
+    /// The same where records wait for the CRM's receipts, or do not.
+    pub(super) fn awaiting_receipts(self, awaits_receipts: bool) -> Self {
+        Self { awaits_receipts, ..self }
+    }
+
+    /// All records through this one are delivered.
+    fn delivered(&self, counters: &Counters) -> i64 {
+        if self.awaits_receipts {
+            counters.confirmed.min(counters.acknowledged)
+        } else {
+            counters.acknowledged
         }
     }
 }
@@ -92,19 +110,21 @@ async fn raws(
         WHERE raw IS NOT NULL AND NOT EXISTS (SELECT 1 FROM quarantine \
             WHERE quarantine.capture = capture.number AND state = 'open') \
         ORDER BY number LIMIT ?) WHERE received_us < ? OR number < ?)";
-    let delivered_below = if limits.tight { first_waiting(connection, counters).await? } else { 0 };
+    let delivered_below =
+        if limits.tight { first_waiting(connection, counters, limits).await? } else { 0 };
     let query = sqlx::query(SQL).bind(STEP).bind(limits.raw_us).bind(delivered_below);
     Ok(query.execute(connection).await?.rows_affected())
 }
 
-/// The capture of the first record that the broker does not have. Those before it are delivered, since sequence
+/// The capture of the first record that is not delivered. Those before it are delivered, since sequence
 /// numbers rise with capture numbers; a replayed entry only makes the answer more careful.
 async fn first_waiting(
     connection: &mut SqliteConnection,
     counters: &Counters,
+    limits: Limits,
 ) -> Result<i64, sqlx::Error> {
     const SQL: &str = "SELECT capture FROM record WHERE sequence = ?";
-    let query = sqlx::query_scalar(SQL).bind(counters.acknowledged + 1);
+    let query = sqlx::query_scalar(SQL).bind(limits.delivered(counters) + 1);
     Ok(query.fetch_optional(connection).await?.unwrap_or(counters.next_capture))
 }
 
@@ -116,7 +136,7 @@ async fn records(
     const OLDEST: &str = "SELECT sequence, received_us FROM record \
         WHERE sequence <= ? ORDER BY sequence LIMIT ?";
     const DELETE: &str = "DELETE FROM record WHERE sequence <= ?";
-    let query = sqlx::query(OLDEST).bind(counters.acknowledged).bind(STEP);
+    let query = sqlx::query(OLDEST).bind(limits.delivered(counters)).bind(STEP);
     let mut through = None;
     for row in query.fetch_all(&mut *connection).await? {
         if row.try_get::<i64, _>(1)? >= limits.record_us {

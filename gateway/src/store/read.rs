@@ -23,6 +23,10 @@ pub struct Figures {
     pub sequence_assigned: u64,
     /// The broker has all records through this one.
     pub sequence_acknowledged: u64,
+    /// The CRM has all records through this one, by its receipts; none where records do not wait for receipts.
+    pub sequence_confirmed: Option<u64>,
+    /// When the oldest record was received that the broker has and the CRM has not confirmed, microseconds since 1970.
+    pub unconfirmed_received_us: Option<i64>,
     /// Raised when a gateway is restored from a backup.
     pub incarnation: u32,
     /// Open quarantine entries.
@@ -79,6 +83,20 @@ pub struct StoredCapture {
     pub config_version: String,
     /// The input, free of card data.
     pub raw: Vec<u8>,
+}
+
+/// When the oldest of the records behind `confirmed` and through `acknowledged` was received.
+pub(super) async fn unconfirmed(
+    connection: &mut SqliteConnection,
+    confirmed: u64,
+    acknowledged: u64,
+) -> Result<Option<i64>, sqlx::Error> {
+    const SQL: &str = "SELECT received_us FROM record WHERE sequence > ? AND sequence <= ? \
+        ORDER BY sequence LIMIT 1";
+    let [confirmed, acknowledged] =
+        [confirmed, acknowledged].map(|number| i64::try_from(number).unwrap_or(i64::MAX));
+    let query = sqlx::query_scalar(SQL).bind(confirmed).bind(acknowledged);
+    query.fetch_optional(connection).await
 }
 
 /// The counts that only the tables know: oldest waiting record, open entries.

@@ -329,6 +329,8 @@ pub(super) fn event_type_number(kind: EventType) -> i64 {
         EventType::Reading => 2,
         EventType::Order => 3,
         EventType::Invoice => 4,
+        // Never stored: a record is parked where it is, and leaves as this.
+        EventType::Parked => 5,
     }
 }
 

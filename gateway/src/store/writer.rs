@@ -231,6 +231,7 @@ impl Writer {
         self.cursor_at = Instant::now();
         let shared = &self.shared;
         shared.healthy.store(true, Ordering::Relaxed);
+        shared.pruned.store(unsigned(after.pruned_sequence), Ordering::Release);
         shared.directory_version.store(unsigned(after.directory_version), Ordering::Release);
         shared.catalog_version.store(unsigned(after.catalog_version), Ordering::Release);
         if news > 0 {
@@ -344,8 +345,10 @@ impl Writer {
         self.transact("park a record", 1, async |connection, _| {
             quarantine::park(connection, sequence, reason).await
         })
-        .await
-        .map(drop)
+        .await?;
+        // Its row in memory knows nothing of it.
+        self.shared.fresh.forget(u64::MAX);
+        Ok(())
     }
 
     /// A chore of several statements, committed with the counters, which it may change. Returns them. After a failure
@@ -479,7 +482,9 @@ impl Writer {
 
     async fn prune(&mut self) -> Result<Pruned, sqlx::Error> {
         let tight = self.shared.disk.is_tight();
-        let limits = Limits::new(self.clock.now(), &self.retention, tight);
+        let awaits = self.shared.awaits_receipts();
+        let limits =
+            Limits::new(self.clock.now(), &self.retention, tight).awaiting_receipts(awaits);
         let mut sweep_from = self.sweep_from.clone();
         let (connection, mut after) = self.connected_with_counters().await?;
         let mut transaction = begin(connection).await?;

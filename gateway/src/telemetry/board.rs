@@ -7,6 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::status::Condition;
+
 /// What a source is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -63,6 +65,12 @@ pub struct BrokerState {
     pub next_attempt: Option<Timestamp>,
     /// Connections lost since the start.
     pub reconnects: u64,
+    /// The main broker, while `url` is one of its fallbacks.
+    #[serde(default)]
+    pub fallback_for: Option<String>,
+    /// What needs attention although records flow. One a code.
+    #[serde(default)]
+    pub warnings: Vec<Condition>,
 }
 
 /// The board. Cheap to update, read by copying.
@@ -113,6 +121,18 @@ impl Board {
     /// Changes the state of the broker connection.
     pub fn update_broker(&self, change: impl FnOnce(&mut BrokerState)) {
         change(&mut held(&self.broker));
+    }
+
+    /// Something about the broker connection needs attention although records flow. Replaces what was said under this
+    /// code before.
+    pub fn warn_of_broker(&self, warning: Condition) {
+        self.clear_broker_warning(&warning.code);
+        self.update_broker(|broker| broker.warnings.push(warning));
+    }
+
+    /// What was said under this code is over.
+    pub fn clear_broker_warning(&self, code: &str) {
+        self.update_broker(|broker| broker.warnings.retain(|warning| warning.code != code));
     }
 
     /// All sources, by id.

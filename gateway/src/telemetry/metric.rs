@@ -55,6 +55,9 @@ metrics_table! {
     OutboxOldest Gauge "outbox_oldest_seconds" "Age of the oldest record that the broker has not acknowledged.";
     SequenceAssigned Gauge "sequence_assigned" "Highest sequence number given to a record.";
     SequenceAcknowledged Gauge "sequence_acknowledged" "Sequence number through which the broker has acknowledged all records.";
+    SequenceConfirmed Gauge "sequence_confirmed" "Sequence number through which the CRM has confirmed all records by receipts.";
+    ReceiptLag Gauge "receipt_lag_seconds" "Age of the oldest record that the broker has and the CRM has not confirmed.";
+    ResendRequests Counter "resend_requests_total" "Requests of the CRM to send records again, by outcome (taken, pruned, unknown).";
     Publish Counter "publish_total" "Publishes by outcome (acknowledged, refused, repeated, parked).";
     PublishAck Histogram "publish_ack_seconds" "From a publish on the wire to its acknowledgement.";
     CaptureToAck Histogram "capture_to_ack_seconds" "From the last byte at the source to the broker's acknowledgement.";
@@ -65,6 +68,7 @@ metrics_table! {
     BrokerReconnects Counter "broker_reconnects_total" "Connections lost, by reason.";
     MqttInflight Gauge "mqtt_inflight" "Records sent and not yet acknowledged.";
     NoSubscriber Counter "no_subscriber_total" "Acknowledgements that said: no matching subscribers (MQTT 5, 0x10).";
+    CertificateExpiry Gauge "certificate_expiry_timestamp_seconds" "When the first certificate in a file of the broker connection ends, by file (client, authority).";
     DeviceConnected Gauge "device_connected" "1 while the device is there.";
     DeviceReadings Counter "device_readings_total" "Readings by device and outcome (read, damaged, overflow, partial).";
     EdiDocuments Counter "edi_documents_total" "EDI documents by partner, type and outcome.";

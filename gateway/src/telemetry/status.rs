@@ -83,6 +83,12 @@ pub struct OutboxFigures {
     pub assigned: u64,
     /// Sequence number through which all records are acknowledged.
     pub acknowledged: u64,
+    /// Sequence number through which the CRM has confirmed all records; none where it sends no receipts.
+    #[serde(default)]
+    pub confirmed: Option<u64>,
+    /// Age of the oldest record that the broker has and the CRM has not confirmed.
+    #[serde(default)]
+    pub receipt_lag_seconds: Option<f64>,
 }
 
 /// The disk.
@@ -145,7 +151,11 @@ impl Status {
     fn write_way_out(&self, out: &mut impl fmt::Write) -> fmt::Result {
         let broker = &self.broker;
         let state = if broker.connected { "connected" } else { "not connected" };
-        writeln!(out, "\nbroker      {state} · {}", broker.url)?;
+        write!(out, "\nbroker      {state} · {}", broker.url)?;
+        match &broker.fallback_for {
+            Some(main) => writeln!(out, " (a fallback for {main})")?,
+            None => writeln!(out)?,
+        }
         if let Some(problem) = &broker.problem {
             writeln!(out, "            {problem}")?;
         }
@@ -155,6 +165,14 @@ impl Status {
             write!(out, ", the oldest for {seconds:.0} s")?;
         }
         writeln!(out, " · {} of {} delivered", outbox.acknowledged, outbox.assigned)?;
+        if let Some(confirmed) = outbox.confirmed {
+            write!(out, "receipts    {confirmed} confirmed by the CRM")?;
+            if let Some(seconds) = outbox.receipt_lag_seconds {
+                let open = outbox.acknowledged.saturating_sub(confirmed);
+                write!(out, ", {open} wait for it, the oldest for {seconds:.0} s")?;
+            }
+            writeln!(out)?;
+        }
         writeln!(out, "quarantine  {}", self.quarantine)?;
         writeln!(out, "disk        {} of {}", size(self.disk.used), size(self.disk.budget))
     }
@@ -273,6 +291,8 @@ pub(crate) mod tests {
                 oldest_seconds: Some(1.4),
                 assigned: 18_231,
                 acknowledged: 18_229,
+                confirmed: Some(18_200),
+                receipt_lag_seconds: Some(12.2),
             },
             quarantine: 1,
             disk: DiskFigures { used: 312 << 20, budget: 2 << 30 },
@@ -313,6 +333,7 @@ pub(crate) mod tests {
             "up 2 h 3 min",
             "! device-missing: scanner-3 is not there",
             "outbox      2 waiting, the oldest for 1 s · 18229 of 18231 delivered",
+            "receipts    18200 confirmed by the CRM, 29 wait for it, the oldest for 12 s",
             "disk        312 MiB of 2.0 GiB",
             "18231     tillgate.sale.v1      03                24.00 CNY       王**",
         ] {

@@ -48,6 +48,7 @@ fn content(data: &Value) -> String {
             Some(masked) => format!("{} {masked}", text(&data["scheme"])),
             None => "loyalty card".to_owned(),
         },
+        Some("parked") => format!("stays at the gateway: {}", text(&data["reason"])),
         Some("order" | "invoice" | "credit_note") => {
             format!(
                 "{} of {}, {}",

@@ -40,6 +40,8 @@ pub(crate) enum Act {
     AckLater(u16, Duration),
     /// An answer to something that was never sent.
     AckStray(u16),
+    /// A message on the receipts topic.
+    Say(String),
     /// MQTT 5, 3.14.
     Disconnect(u8),
     Close,
@@ -73,11 +75,21 @@ impl Default for Connack {
 
 type OnPublish = Box<dyn FnMut(&Publish) -> Vec<Act> + Send>;
 
+/// What the broker answers to SUBSCRIBE.
+#[derive(Debug, Clone)]
+pub(crate) enum Suback {
+    /// With what is retained there, which comes at once.
+    Granted(Option<String>),
+    Refused,
+    Never,
+}
+
 /// How one connection goes.
 pub(crate) struct Script {
     /// `None`: never.
     pub(crate) connack: Option<Connack>,
     pub(crate) on_publish: OnPublish,
+    pub(crate) suback: Suback,
     /// The connection is reset after so many bytes from the gateway.
     pub(crate) cut_reading_at: Option<usize>,
     /// The connection is reset after so many bytes to the gateway.
@@ -90,6 +102,7 @@ impl Script {
         Self {
             connack: Some(Connack::default()),
             on_publish: Box::new(on_publish),
+            suback: Suback::Granted(None),
             cut_reading_at: None,
             cut_writing_at: None,
         }
@@ -102,6 +115,11 @@ impl Script {
 
     pub(crate) fn with_connack(mut self, connack: Connack) -> Self {
         self.connack = Some(connack);
+        self
+    }
+
+    pub(crate) fn with_suback(mut self, suback: Suback) -> Self {
+        self.suback = suback;
         self
     }
 
@@ -120,6 +138,10 @@ pub(crate) struct Seen {
     pub(crate) publishes: Vec<Publish>,
     /// Sequence numbers whose publish was answered with success.
     pub(crate) taken: BTreeSet<u64>,
+    /// Topics of SUBSCRIBE packets, and how many publishes had come before each.
+    pub(crate) subscriptions: Vec<(String, usize)>,
+    /// PUBACK packets of the gateway.
+    pub(crate) acknowledged: usize,
     /// Connections that ended with DISCONNECT from the gateway.
     pub(crate) goodbyes: usize,
     /// Most unanswered publishes of each connection.
@@ -138,15 +160,26 @@ impl Seen {
         self.sequences().into_iter().filter(|sequence| known.insert(*sequence)).collect()
     }
 
+    /// Numbers of records in whose place something else came.
+    pub(crate) fn parked(&self) -> Vec<u64> {
+        let texts =
+            self.publishes.iter().filter_map(|seen| std::str::from_utf8(&seen.payload).ok());
+        texts.filter_map(|text| text.strip_prefix("parked ")?.parse().ok()).collect()
+    }
+
     pub(crate) fn repeats(&self) -> usize {
         self.sequences().len() - self.first_arrivals().len()
     }
 }
 
+type Newest = Arc<Mutex<Option<mpsc::UnboundedSender<Write>>>>;
+
 /// The broker. Ends when dropped.
 pub(crate) struct Broker {
     pub(crate) port: u16,
     seen: Arc<Mutex<Seen>>,
+    /// The way to the gateway on the newest connection.
+    newest: Newest,
     _task: AbortOnDropHandle<()>,
 }
 
@@ -156,21 +189,45 @@ impl Broker {
         version: Version,
         script: impl Fn(usize) -> Script + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_at(0, version, script).await
+    }
+
+    /// The same at a port.
+    pub(crate) async fn start_at(
+        port: u16,
+        version: Version,
+        script: impl Fn(usize) -> Script + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let seen = Arc::new(Mutex::new(Seen::default()));
         let shared = Arc::clone(&seen);
+        let newest = Newest::default();
+        let current = Arc::clone(&newest);
         let task = tokio::spawn(async move {
             let mut connections = Vec::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let number = connections.len();
-                let connection =
-                    Connection { version, number, seen: Arc::clone(&shared), open: 0, read: 0 };
-                let serving = tokio::spawn(connection.serve(stream, script(number)));
+                let connection = Connection {
+                    version,
+                    number,
+                    seen: Arc::clone(&shared),
+                    open: 0,
+                    read: 0,
+                    said: 0,
+                };
+                let newest = Arc::clone(&current);
+                let serving = tokio::spawn(connection.serve(stream, script(number), newest));
                 connections.push(AbortOnDropHandle::new(serving));
             }
         });
-        Self { port, seen, _task: AbortOnDropHandle::new(task) }
+        Self { port, seen, newest, _task: AbortOnDropHandle::new(task) }
+    }
+
+    /// Publishes on the receipts topic, to the newest connection.
+    pub(crate) fn say(&self, version: Version, payload: &str) {
+        let out = self.newest.lock().unwrap().clone().expect("a connection");
+        later(&out, Duration::ZERO, receipts_message(version, 999, payload));
     }
 
     pub(crate) fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -184,6 +241,7 @@ struct Connection {
     seen: Arc<Mutex<Seen>>,
     open: usize,
     read: usize,
+    said: u16,
 }
 
 /// What goes to the task that writes.
@@ -193,10 +251,11 @@ enum Write {
 }
 
 impl Connection {
-    async fn serve(mut self, stream: TcpStream, mut script: Script) {
+    async fn serve(mut self, stream: TcpStream, mut script: Script, newest: Newest) {
         stream.set_nodelay(true).unwrap();
         let (mut reader, mut writer) = stream.into_split();
         let (out, mut writes) = mpsc::unbounded_channel();
+        *newest.lock().unwrap() = Some(out.clone());
         let mut room = script.cut_writing_at.unwrap_or(usize::MAX);
         let writing = tokio::spawn(async move {
             while let Some(Write::Bytes(bytes)) = writes.recv().await {
@@ -280,6 +339,14 @@ impl Connection {
                 }
                 Next::Read
             }
+            4 => {
+                self.seen.lock().unwrap().acknowledged += 1;
+                Next::Read
+            }
+            8 => {
+                self.subscribe(body, &script.suback, out);
+                Next::Read
+            }
             12 => {
                 let _ = out.send(Write::Bytes(vec![0xD0, 0]));
                 Next::Read
@@ -292,11 +359,42 @@ impl Connection {
         }
     }
 
+    fn subscribe(&mut self, body: &[u8], suback: &Suback, out: &mpsc::UnboundedSender<Write>) {
+        // After the id come the properties of MQTT 5, none of which is expected.
+        let filter = if self.version == Version::V5 { &body[3..] } else { &body[2..] };
+        let length = usize::from(u16::from_be_bytes([filter[0], filter[1]]));
+        let topic = String::from_utf8(filter[2..2 + length].to_vec()).unwrap();
+        let mut seen = self.seen.lock().unwrap();
+        let published = seen.publishes.iter().filter(|seen| seen.connection == self.number).count();
+        seen.subscriptions.push((topic, published));
+        drop(seen);
+        let (code, retained) = match suback {
+            Suback::Granted(retained) => (1, retained.clone()),
+            Suback::Refused if self.version == Version::V5 => (0x87, None),
+            Suback::Refused => (0x80, None),
+            Suback::Never => return,
+        };
+        let packet = match self.version {
+            Version::V3 => vec![0x90, 3, body[0], body[1], code],
+            Version::V5 => vec![0x90, 4, body[0], body[1], 0, code],
+        };
+        later(out, Duration::ZERO, packet);
+        if let Some(retained) = retained {
+            self.say(&retained, out);
+        }
+    }
+
+    fn say(&mut self, payload: &str, out: &mpsc::UnboundedSender<Write>) {
+        self.said += 1;
+        later(out, Duration::ZERO, receipts_message(self.version, self.said, payload));
+    }
+
     fn act(&mut self, act: &Act, out: &mpsc::UnboundedSender<Write>) -> Next {
         match *act {
             Act::Ack(id) => self.ack(id, 0, Duration::ZERO, out),
             Act::AckWith(id, reason) => self.ack(id, reason, Duration::ZERO, out),
             Act::AckLater(id, delay) => self.ack(id, 0, delay, out),
+            Act::Say(ref payload) => self.say(payload, out),
             Act::AckStray(id) => later(out, Duration::ZERO, self.puback(id, 0)),
             Act::Disconnect(reason) => {
                 later(out, Duration::ZERO, vec![0xE0, 2, reason, 0]);
@@ -390,6 +488,27 @@ enum Next {
     Nothing,
     Close,
     Reset,
+}
+
+/// PUBLISH with QoS 1 on the receipts topic.
+fn receipts_message(version: Version, id: u16, payload: &str) -> Vec<u8> {
+    let topic = b"tillgate/v1/acme/0042/gw-1/receipts";
+    let mut body = u16::try_from(topic.len()).unwrap().to_be_bytes().to_vec();
+    body.extend(topic);
+    body.extend(id.to_be_bytes());
+    if version == Version::V5 {
+        body.push(0);
+    }
+    body.extend(payload.as_bytes());
+    let mut packet = vec![0x32];
+    let mut length = body.len();
+    while length >= 0x80 {
+        packet.push(u8::try_from(length % 0x80).unwrap() | 0x80);
+        length /= 0x80;
+    }
+    packet.push(u8::try_from(length).unwrap());
+    packet.extend(body);
+    packet
 }
 
 fn later(out: &mpsc::UnboundedSender<Write>, delay: Duration, bytes: Vec<u8>) {

@@ -3,8 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::broker::{Act, Broker, Connack, Publish, Script};
+use crate::broker::{Act, Broker, Connack, Publish, Script, Suback};
 use crate::gateway::{Gateway, MemoryOutbox, settings, until};
+use tillgate::config::Confirm;
 use tillgate::forward::Version;
 
 const BOTH: [Version; 2] = [Version::V3, Version::V5];
@@ -215,6 +216,7 @@ async fn t10_a_record_over_the_limit_is_parked_and_the_rest_goes_on() {
         assert_eq!(broker.seen().connects.len(), 1);
         let parked = outbox.parked.lock().unwrap().clone();
         assert_eq!(parked.keys().copied().collect::<Vec<_>>(), [5, 7]);
+        assert_eq!(broker.seen().parked(), [5, 7], "their numbers are not missing");
         assert!(parked[&5].contains("mqtt.message_max"), "{parked:?}");
     }
 }
@@ -281,30 +283,40 @@ async fn packet_ids_wrap() {
     }
 }
 
+/// Every byte of the first packets of a session, in both directions: CONNECT, SUBSCRIBE, birth, records; CONNACK,
+/// SUBACK, a receipt, PUBACK.
 #[tokio::test]
 async fn a_cut_at_any_byte_costs_nothing_but_repeats() {
-    for version in BOTH {
+    const READ: usize = 800;
+    const WRITTEN: usize = 200;
+    for (version, confirm) in BOTH
+        .into_iter()
+        .flat_map(|version| [(version, Confirm::Puback), (version, Confirm::Receipt)])
+    {
         let broker = Broker::start(version, |connection| {
-            let mut script = Script::good();
-            if connection < 250 {
-                script.cut_reading_at = Some(connection * 3);
-            } else if connection < 280 {
-                script.cut_writing_at = Some(connection - 250);
+            let receipt = "{\"incarnation\":1,\"through\":0}".to_owned();
+            let mut script = Script::good().with_suback(Suback::Granted(Some(receipt)));
+            if connection < READ {
+                script.cut_reading_at = Some(connection);
+            } else if connection < READ + WRITTEN {
+                script.cut_writing_at = Some(connection - READ);
             }
             script
         })
         .await;
         let mut settings = settings(version, broker.port);
+        settings.confirm = confirm;
         settings.window_records = 3;
         settings.timing.connect_floor = Duration::ZERO;
-        settings.timing.backoff_cap = Duration::from_millis(2);
-        let outbox = MemoryOutbox::with_records(500, 20);
+        settings.timing.backoff_cap = Duration::from_millis(1);
+        let outbox = MemoryOutbox::with_records(1000, 20);
         let gateway = Gateway::start(settings, &outbox);
-        gateway.delivered(500).await;
+        until("the cuts", || broker.seen().connects.len() > 500).await;
+        gateway.delivered(1000).await;
         let seen = broker.seen();
-        let all: Vec<u64> = (1..=500).collect();
-        assert_eq!(seen.first_arrivals(), all);
-        assert!(seen.taken.iter().copied().eq(all));
+        assert!(seen.first_arrivals().into_iter().eq(1..=1000));
+        assert!(seen.taken.iter().copied().eq(1..=1000));
+        assert!(outbox.parked.lock().unwrap().is_empty());
     }
 }
 
@@ -347,6 +359,90 @@ async fn a_refused_connect_says_what_to_do() {
         gateway.problem(words).await;
         assert!(!gateway.board.broker().connected);
         assert!(broker.seen().publishes.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_refused_connect_of_any_code_is_tried_again() {
+    let v3 = (1..=6).map(|code| (Version::V3, code));
+    // MQTT 5, 3.2.2.2: and one that does not exist.
+    let codes =
+        [0x80..=0x8A, 0x8C..=0x8C, 0x90..=0x90, 0x95..=0x95, 0x97..=0x97, 0x99..=0x9D, 0x9F..=0x9F];
+    let v5 = codes.into_iter().flatten().chain([0xFE]).map(|code| (Version::V5, code));
+    for (version, code) in v3.chain(v5) {
+        let broker = forwarded(version, 5, 5, move |connection| {
+            let code = if connection == 0 { code } else { 0 };
+            Script::good().with_connack(Connack { code, ..Connack::default() })
+        })
+        .await;
+        assert_eq!(broker.seen().connects.len(), 2, "{version:?} {code:#x}");
+    }
+}
+
+#[tokio::test]
+async fn a_broker_that_ends_the_connection_with_any_reason_gets_the_rest_later() {
+    // MQTT 5, 3.14.2.1: what a server may send, and one that does not exist.
+    let reasons = [0x00, 0x04, 0x80, 0x81, 0x82, 0x83, 0x87, 0x89, 0x8B, 0x8D, 0x8E, 0x8F, 0x90]
+        .into_iter()
+        .chain(0x93..=0x9E)
+        .chain(0xA0..=0xA2)
+        .chain([0xFE]);
+    for reason in reasons {
+        let broker = forwarded(Version::V5, 20, 4, move |connection| {
+            Script::answer(move |publish| match (connection, publish.sequence()) {
+                (0, Some(7)) => vec![Act::Disconnect(reason)],
+                _ => vec![Act::Ack(publish.id)],
+            })
+        })
+        .await;
+        assert_eq!(broker.seen().connects.len(), 2, "{reason:#x}");
+    }
+}
+
+/// MQTT 3.1.1 has no other way to refuse a message, and some brokers of MQTT 5 use no other.
+#[tokio::test]
+async fn a_record_at_which_the_broker_ends_every_connection_is_parked_alone() {
+    for version in BOTH {
+        let broker = Broker::start(version, |_| {
+            Script::answer(|publish| match publish.sequence() {
+                Some(5 | 12) => vec![Act::Close],
+                _ => vec![Act::Ack(publish.id)],
+            })
+        })
+        .await;
+        let mut settings = settings(version, broker.port);
+        settings.timing.poison_patience = Duration::ZERO;
+        let outbox = MemoryOutbox::with_records(20, 20);
+        let gateway = Gateway::start(settings, &outbox);
+        gateway.delivered(20).await;
+        let parked = outbox.parked.lock().unwrap().clone();
+        assert_eq!(parked.keys().copied().collect::<Vec<_>>(), [5, 12]);
+        assert!(parked[&5].contains("published alone"), "{parked:?}");
+        let seen = broker.seen();
+        assert_eq!(seen.parked(), [5, 12], "their numbers are not missing");
+        assert!(seen.first_arrivals().into_iter().eq(1..=20));
+        assert!(seen.taken.iter().copied().eq((1..=20).filter(|number| ![5, 12].contains(number))));
+        assert!(seen.connects.len() <= 1 + 2 * 8, "{} connections", seen.connects.len());
+    }
+}
+
+#[tokio::test]
+async fn a_broker_that_ends_the_connection_at_every_record_gets_no_more_than_one_of_them_parked() {
+    for version in BOTH {
+        let broker = Broker::start(version, |_| {
+            Script::answer(|publish| match publish.sequence() {
+                Some(_) => vec![Act::Close],
+                None => vec![Act::Ack(publish.id)],
+            })
+        })
+        .await;
+        let mut settings = settings(version, broker.port);
+        settings.timing.poison_patience = Duration::ZERO;
+        let outbox = MemoryOutbox::with_records(20, 20);
+        let gateway = Gateway::start(settings, &outbox);
+        gateway.problem("times when record 2 was sent").await;
+        until("many attempts", || broker.seen().connects.len() > 40).await;
+        assert_eq!(outbox.parked.lock().unwrap().len(), 1, "the rest waits");
     }
 }
 

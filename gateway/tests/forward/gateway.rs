@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tillgate::clock::SystemClock;
-use tillgate::config::{BrokerUrl, NoSubscriber};
+use tillgate::config::{BrokerUrl, Confirm, NoSubscriber};
 use tillgate::forward::{
     self, Connection, Notice, Outbox, OutboxError, Outgoing, Settings, Surroundings, Timing,
     Version,
@@ -32,6 +32,8 @@ pub(crate) struct Inner {
     newest: watch::Sender<u64>,
     acknowledged: AtomicU64,
     confirmed: AtomicU64,
+    /// Records through this one are no longer kept.
+    pub(crate) pruned: AtomicU64,
     pub(crate) parked: Mutex<BTreeMap<u64, String>>,
     pub(crate) notices: Mutex<Vec<Notice>>,
     pub(crate) readings: AtomicUsize,
@@ -55,6 +57,7 @@ impl MemoryOutbox {
             newest: watch::Sender::new(0),
             acknowledged: AtomicU64::new(0),
             confirmed: AtomicU64::new(0),
+            pruned: AtomicU64::new(0),
             parked: Mutex::default(),
             notices: Mutex::default(),
             readings: AtomicUsize::new(0),
@@ -77,6 +80,13 @@ impl MemoryOutbox {
         sequence
     }
 
+    /// Some small ones more.
+    pub(crate) fn add_many(&self, count: usize) {
+        for _ in 0..count {
+            self.add(20);
+        }
+    }
+
     pub(crate) fn through(&self) -> u64 {
         self.0.acknowledged.load(Ordering::SeqCst)
     }
@@ -85,13 +95,16 @@ impl MemoryOutbox {
 impl Outbox for MemoryOutbox {
     async fn after(&self, sequence: u64, limit: usize) -> Result<Vec<Outgoing>, OutboxError> {
         self.readings.fetch_add(1, Ordering::SeqCst);
-        let parked = self.parked.lock().unwrap().clone();
+        if sequence < self.pruned() {
+            return Err(OutboxError(format!("record {} is not kept", sequence + 1).into()));
+        }
         let records = self.records.lock().unwrap();
-        let open = records.range(sequence + 1..).filter(|(key, _)| !parked.contains_key(key));
-        let outgoing = |(sequence, payload): (&u64, &Bytes)| Outgoing {
-            sequence: *sequence,
-            received_us: 0,
-            payload: payload.clone(),
+        let open = records.range(sequence + 1..);
+        let parked = self.parked.lock().unwrap().clone();
+        let outgoing = |(sequence, payload): (&u64, &Bytes)| {
+            let in_its_place = parked.get(sequence).map(|_| format!("parked {sequence}").into());
+            let payload = in_its_place.unwrap_or_else(|| payload.clone());
+            Outgoing { sequence: *sequence, received_us: 0, payload }
         };
         let records: Vec<Outgoing> = open.take(limit).map(outgoing).collect();
         let last = records.last().map_or(0, |record| record.sequence);
@@ -117,16 +130,26 @@ impl Outbox for MemoryOutbox {
     }
 
     fn confirm(&self, through: u64) {
-        self.0.confirmed.store(through, Ordering::SeqCst);
+        assert!(through <= self.through(), "confirmed {through}, which was not acknowledged");
+        let before = self.0.confirmed.swap(through, Ordering::SeqCst);
+        assert!(before < through, "confirmed {through} after {before}");
     }
 
     fn number_of(&self, incarnation: u32, sequence: u64) -> Option<u64> {
-        (incarnation == 1).then_some(sequence)
+        let known = 1..=*self.0.newest.borrow();
+        (incarnation == 1 && known.contains(&sequence)).then_some(sequence)
+    }
+
+    fn name_of(&self, number: u64) -> (u32, u64) {
+        (1, number)
+    }
+
+    fn pruned(&self) -> u64 {
+        self.0.pruned.load(Ordering::SeqCst)
     }
 
     async fn park(&self, sequence: u64, reason: &str) -> Result<(), OutboxError> {
-        let before = self.parked.lock().unwrap().insert(sequence, reason.to_owned());
-        assert_eq!(before, None, "parked twice");
+        self.parked.lock().unwrap().entry(sequence).or_insert_with(|| reason.to_owned());
         Ok(())
     }
 
@@ -149,6 +172,8 @@ pub(crate) fn settings(version: Version, port: u16) -> Settings {
         window_records: 200,
         message_max: 1 << 20,
         no_subscriber: NoSubscriber::Hold,
+        fallbacks: Vec::new(),
+        confirm: Confirm::Puback,
         timing: Timing {
             connect: Duration::from_secs(1),
             silence: Duration::from_secs(1),
@@ -158,6 +183,14 @@ pub(crate) fn settings(version: Version, port: u16) -> Settings {
             stable: Duration::from_secs(60),
             stop: Duration::from_secs(1),
             notices: Duration::from_millis(50),
+            suback: Duration::from_millis(300),
+            receipt_patience: Duration::from_millis(200),
+            receipt_patience_cap: Duration::from_secs(5),
+            renewal: Duration::from_millis(50),
+            fallback_patience: Duration::from_secs(60),
+            fallback_stay: Duration::from_millis(300),
+            // What is hostile for moments makes no record suspect.
+            poison_patience: Duration::from_secs(300),
         },
     }
 }
@@ -177,6 +210,7 @@ impl Gateway {
             board: Arc::default(),
             pulse: Arc::default(),
             clock: Arc::new(SystemClock),
+            chance: forward::ordinary_chance(),
             stop: CancellationToken::new(),
         };
         let task = tokio::spawn(forward::run(settings, outbox.clone(), surroundings.clone()));

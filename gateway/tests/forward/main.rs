@@ -9,6 +9,8 @@
 
 mod answers;
 mod broker;
+mod changes;
 mod faults;
 mod gateway;
 mod mosquitto;
+mod receipts;

@@ -12,17 +12,26 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::Check;
-use super::certificate::{of_dates, validity};
+use super::certificate::of_dates;
 use crate::clock::Clock;
+use crate::config::certificate::validity;
 use crate::config::{BrokerUrl, Config, Mqtt};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) async fn checks(config: &Config, clock: &impl Clock) -> Vec<Check> {
-    let Ok(url) = config.mqtt.url.parse::<BrokerUrl>() else { return Vec::new() };
+    let urls = std::iter::once(&config.mqtt.url).chain(&config.mqtt.fallback_urls);
+    let mut checks = Vec::new();
+    for url in urls.filter_map(|url| url.parse().ok()) {
+        checks.extend(of_broker(config, &url, clock).await);
+    }
+    checks
+}
+
+async fn of_broker(config: &Config, url: &BrokerUrl, clock: &impl Clock) -> Vec<Check> {
     let subject = url.to_string();
     let mut checks = Vec::new();
-    match connect(&url).await {
+    match connect(url).await {
         Err(error) => {
             let hint = "is the broker on, and do the network, its name and the firewall let us through? sales are kept meanwhile";
             checks.push(Check::fail("broker.reachable", format!("{error:#}"), hint));
@@ -30,7 +39,7 @@ pub(super) async fn checks(config: &Config, clock: &impl Clock) -> Vec<Check> {
         Ok(stream) => {
             checks.push(Check::ok("broker.reachable", "answers on TCP"));
             if url.tls {
-                checks.extend(tls(&config.mqtt, &url, stream, clock).await);
+                checks.extend(tls(&config.mqtt, url, stream, clock).await);
             }
         }
     }

@@ -44,7 +44,10 @@ impl Daemon {
 
 fn of_status(status: &Status) -> Vec<Check> {
     let running = format!("version {} since {}", status.version, status.started_at);
-    vec![Check::ok("daemon.running", running), broker(status), backlog(status), quarantine(status)]
+    [Check::ok("daemon.running", running), broker(status), backlog(status), quarantine(status)]
+        .into_iter()
+        .chain(receipts(status))
+        .collect()
 }
 
 fn broker(status: &Status) -> Check {
@@ -72,6 +75,23 @@ fn backlog(status: &Status) -> Check {
     } else {
         Check::ok("daemon.backlog", found)
     }
+}
+
+/// Where the CRM is to confirm what it has.
+fn receipts(status: &Status) -> Option<Check> {
+    const ID: &str = "daemon.receipts";
+    const HINT: &str = "is the CRM's receiver up, and does it publish on the topic `receipts`? `tillgate tail --receipts` is one";
+    let (outbox, confirmed) = (&status.outbox, status.outbox.confirmed?);
+    let waiting = outbox.acknowledged.saturating_sub(confirmed);
+    let lag = outbox.receipt_lag_seconds.unwrap_or(0.0);
+    let found = format!("{waiting} records wait for the CRM's receipt, the oldest for {lag:.0} s");
+    Some(if confirmed == 0 && waiting > 0 {
+        Check::warn(ID, format!("no receipt came yet; {found}"), HINT)
+    } else if lag > OLDEST_SECONDS_WARN {
+        Check::warn(ID, found, HINT)
+    } else {
+        Check::ok(ID, found)
+    })
 }
 
 fn quarantine(status: &Status) -> Check {
@@ -144,6 +164,23 @@ mod tests {
         assert_eq!(broker(&status).outcome, Outcome::Warn);
         status.broker.connected = false;
         assert_eq!(broker(&status).outcome, Outcome::Fail);
+    }
+
+    #[test]
+    fn receipts_that_do_not_come_are_a_warning() {
+        let mut status = crate::telemetry::status::tests::ordinary_day();
+        assert_eq!(receipts(&status).unwrap().outcome, Outcome::Ok);
+        status.outbox.receipt_lag_seconds = Some(OLDEST_SECONDS_WARN + 1.0);
+        assert_eq!(receipts(&status).unwrap().outcome, Outcome::Warn);
+        status.outbox.confirmed = Some(0);
+        let never = receipts(&status).unwrap();
+        assert!(
+            never.found.starts_with("no receipt came yet; 18229 records wait"),
+            "{}",
+            never.found
+        );
+        status.outbox.confirmed = None;
+        assert!(receipts(&status).is_none());
     }
 
     #[test]

@@ -18,6 +18,8 @@ use crate::customer::normalize::region;
 const NAME_CHARS_MAX: usize = 64;
 const WINDOW_RECORDS_MAX: u16 = 1000;
 const KEEP_ALIVE_SECONDS_MIN: u16 = 5;
+/// More brokers than this take longer to go through than any of them to be mended.
+const FALLBACKS_MAX: usize = 8;
 /// The smallest journal that SQLite and its write-ahead log can work in.
 const BUDGET_MIN: ByteSize = ByteSize::mebibytes(1);
 /// MQTT 5.0, 2.1.4: the largest remaining length of a packet, 256 MiB less one byte.
@@ -132,7 +134,10 @@ fn gateway(gateway: &Gateway, flaws: &mut Flaws) {
 fn mqtt(mqtt: &Mqtt, flaws: &mut Flaws) {
     match mqtt.url.parse::<BrokerUrl>() {
         Err(message) => flaws.error("mqtt.url", message.to_string()),
-        Ok(url) => mqtt_tls(mqtt, &url, flaws),
+        Ok(url) => {
+            mqtt_tls(mqtt, &url, flaws);
+            fallbacks(mqtt, &url, flaws);
+        }
     }
     if !matches!(mqtt.version, 3 | 5) {
         flaws.error("mqtt.version", "expected 5, or 3 for MQTT 3.1.1");
@@ -164,6 +169,27 @@ fn mqtt(mqtt: &Mqtt, flaws: &mut Flaws) {
     }
     if mqtt.reconnect_cap_seconds < 2 {
         flaws.error("mqtt.reconnect_cap_seconds", "expected at least 2");
+    }
+}
+
+/// The credentials are the same everywhere, so the way to them must be as safe.
+fn fallbacks(mqtt: &Mqtt, main: &BrokerUrl, flaws: &mut Flaws) {
+    const KEY: &str = "mqtt.fallback_urls";
+    if mqtt.fallback_urls.len() > FALLBACKS_MAX {
+        flaws.error(KEY, format!("expected at most {FALLBACKS_MAX} brokers"));
+    }
+    let mut known = vec![main.clone()];
+    for (index, text) in mqtt.fallback_urls.iter().enumerate() {
+        let path = format!("{KEY}[{index}]");
+        match text.parse::<BrokerUrl>() {
+            Err(message) => flaws.error(path, message.to_string()),
+            Ok(url) if known.contains(&url) => flaws.error(path, "this broker is there already"),
+            Ok(url) if url.tls != main.tls => flaws.error(
+                path,
+                "the main broker and its fallbacks share one set of credentials: use mqtts for all of them, or for none",
+            ),
+            Ok(url) => known.push(url),
+        }
     }
 }
 
@@ -319,6 +345,14 @@ mod tests {
                 ("reconnect_cap_seconds = 0", "[mqtt] reconnect_cap_seconds: expected at"),
                 ("password_file = \"/p\"", "[mqtt] password_file: a password needs"),
                 ("client_key_file = \"/k\"", "[mqtt] client_cert_file: client_cert_file and"),
+                ("confirm = \"receipt\"", ""),
+                ("fallback_urls = [\"mqtt://b2\", \"mqtt://b3\"]", ""),
+                ("fallback_urls = [\"b2\"]", "[mqtt] fallback_urls[0]: expected mqtts://HOST"),
+                (
+                    "fallback_urls = [\"mqtt://localhost:1883\"]",
+                    "[mqtt] fallback_urls[0]: this broker",
+                ),
+                ("fallback_urls = [\"mqtts://b2\"]", "[mqtt] fallback_urls[0]: the main broker"),
             ],
         );
     }

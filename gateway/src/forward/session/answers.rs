@@ -11,7 +11,8 @@ use super::super::supply::outbox_trouble;
 use super::super::transport::{Event, Reason};
 use super::super::trouble::Trouble;
 use super::super::window::{Doubt, Item};
-use super::{Flow, Session, park};
+use super::offers::park;
+use super::{Flow, Session, locked};
 use crate::config::NoSubscriber;
 use crate::forward::NO_RECEIVER;
 use crate::telemetry::metric::Metric;
@@ -37,7 +38,15 @@ impl<O: Outbox> Session<O> {
             Event::Connected(_) => {
                 Err(Trouble::new("protocol", "the broker sent a second CONNACK"))
             }
-            Event::Subscribed { .. } | Event::Received(_) | Event::Other => Ok(()),
+            Event::Subscribed { granted } => {
+                self.subscription_answered(granted);
+                Ok(())
+            }
+            Event::Received(message) => {
+                self.hear_receipt(&message.payload);
+                Ok(())
+            }
+            Event::Other => Ok(()),
         }
     }
 
@@ -50,11 +59,13 @@ impl<O: Outbox> Session<O> {
         Metric::PublishAck.record(elapsed.as_secs_f64(), &[]);
         match item {
             Item::Record { sequence, .. } => self.record_answered(id, sequence, reason).await?,
+            Item::Again(_) => self.repeat_answered(id, reason)?,
             Item::Notice(notice) => self.notice_answered(id, &notice, reason).await?,
             Item::Status => {
                 if !matches!(reason, Reason::Success | Reason::NoSubscriber) {
                     warn!(?reason, "the broker refused our status message");
                 }
+                self.vitals.birth_taken.store(true, Ordering::Relaxed);
                 self.window.settle(id).map_err(doubt)?;
             }
         }
@@ -72,30 +83,48 @@ impl<O: Outbox> Session<O> {
         sequence: u64,
         reason: Reason,
     ) -> Result<(), Trouble> {
+        if let Reason::Never(why) = reason {
+            park(&self.context, sequence, why).await?;
+            // What leaves in its place goes beside the others, where receipts would wait for it.
+            self.ask_again(sequence);
+            return self.window.settle(id).map_err(doubt);
+        }
+        if self.take_or_hold(id, reason)? {
+            Metric::Publish.add(1, &[("outcome", "acknowledged")]);
+            locked(&self.context.poison).delivered(sequence);
+        }
+        Ok(())
+    }
+
+    /// A record that the broker had before: what it refuses for good now is not asked for again.
+    fn repeat_answered(&mut self, id: u16, reason: Reason) -> Result<(), Trouble> {
+        if let Reason::Never(why) = reason {
+            warn!(why, "the broker refused a record that was sent again");
+            return self.window.settle(id).map_err(doubt);
+        }
+        self.take_or_hold(id, reason).map(drop)
+    }
+
+    /// Whether the broker took what flies under an id; if not, records are held.
+    fn take_or_hold(&mut self, id: u16, reason: Reason) -> Result<bool, Trouble> {
         let is_delivered = match reason {
             Reason::Success => true,
             Reason::NoSubscriber => {
                 Metric::NoSubscriber.add(1, &[]);
                 self.settings().no_subscriber == NoSubscriber::Deliver
             }
-            Reason::Never(why) => {
-                park(&self.context, sequence, why).await?;
-                self.window.settle(id).map_err(doubt)?;
-                return Ok(());
-            }
-            Reason::TryLater(_) | Reason::NotAuthorized | Reason::IdInUse => false,
+            _ => false,
         };
         if !is_delivered {
             self.window.refuse(id).map_err(doubt)?;
             self.hold_records(reason);
-            return Ok(());
+            return Ok(false);
         }
         self.window.settle(id).map_err(doubt)?;
-        Metric::Publish.add(1, &[("outcome", "acknowledged")]);
         if self.flow == Flow::Open {
             self.records_flow();
         }
-        Ok(())
+        Ok(true)
     }
 
     /// The broker takes records (again).
@@ -132,8 +161,9 @@ impl<O: Outbox> Session<O> {
         if self.window.unanswered() > 0 {
             return;
         }
-        let wait = self.hold.next(rand::random());
+        let wait = self.hold.next((self.context.chance)());
         self.window.clear();
+        self.repeats.begin_anew();
         self.supply.rewind(self.context.acknowledged.load(Ordering::Relaxed));
         self.flow = Flow::Waiting { until: Instant::now() + wait };
         let next = self.context.clock.now().checked_add(wait).ok();
@@ -166,15 +196,21 @@ impl<O: Outbox> Session<O> {
         let mut through = None;
         while let Some(item) = self.window.pop_settled() {
             self.vitals.progress.beat();
-            if let Item::Record { sequence, received_us } = item {
-                through = Some(sequence);
-                let age_us = self.context.clock.now().as_microsecond().saturating_sub(received_us);
-                Metric::CaptureToAck.record(seconds(age_us), &[]);
+            match item {
+                Item::Record { sequence, received_us } => {
+                    through = Some(sequence);
+                    let now_us = self.context.clock.now().as_microsecond();
+                    Metric::CaptureToAck.record(seconds(now_us.saturating_sub(received_us)), &[]);
+                }
+                Item::Again(sequence) => self.repeat_settled(sequence),
+                Item::Notice(_) | Item::Status => {}
             }
         }
         if let Some(through) = through {
             self.context.acknowledged.store(through, Ordering::Relaxed);
             self.context.outbox.acknowledge(through);
+            self.receipts_catch_up(through);
+            self.suspect = self.suspect.filter(|(record, _)| *record > through);
         }
     }
 }

@@ -1,40 +1,41 @@
-//! The life of one connection: connect, birth, records and notices, farewell.
+//! The life of one connection: connect, subscription to receipts, birth, records and notices, farewell.
 //!
 //! One task owns client, window and supply; nobody else publishes. Any doubt ends the connection, and the next one
 //! begins behind the last acknowledged record. Never: an acknowledgement that is booked on a guess, a record that
 //! overtakes another one, more under way than the window.
 
 mod answers;
+mod offers;
+mod receipts;
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::info;
 
+use self::receipts::Repeats;
 use super::backoff::Backoff;
 use super::dial::dial;
-use super::settings::Settings;
-use super::supply::{Supply, outbox_trouble};
-use super::transport::{Capabilities, Message, Opening, Transport};
+use super::message::Progress;
+use super::poison::{Poison, Verdict};
+use super::receipts::Receipts;
+use super::settings::{Connection, Settings};
+use super::supervisor::Chance;
+use super::supply::Supply;
+use super::transport::{Capabilities, Opening, Transport};
 use super::trouble::Trouble;
-use super::window::{Item, Window};
+use super::window::Window;
 use super::{Outbox, Outgoing, message};
 use crate::clock::Clock;
 use crate::telemetry::board::Board;
 use crate::telemetry::metric::Metric;
 use crate::telemetry::pulse::Pulse;
 
-/// Bytes under way at once: with large records the window is smaller.
-const WINDOW_BYTES: usize = 8 << 20;
-
-/// Largest packet that the broker may send us: it has only acknowledgements for us.
+/// Largest packet that the broker may send us: it has only acknowledgements and receipts for us.
 const INCOMING_BYTES: u32 = 1 << 20;
-
-/// Notices under way at once: records have the right of way.
-const NOTICES_AT_ONCE: usize = 10;
 
 /// An alarm that never rings: an event comes first, if only a ping.
 const FAR_AWAY: Duration = Duration::from_secs(3600);
@@ -45,11 +46,26 @@ pub(super) struct Context<O> {
     pub(super) outbox: Arc<O>,
     pub(super) board: Arc<Board>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) chance: Chance,
     pub(super) stop: CancellationToken,
     /// All records through this one are acknowledged. The store writes it down lazily; this is always the latest.
     pub(super) acknowledged: AtomicU64,
     /// The highest record that was ever handed to a client: what is below goes out repeatedly.
     pub(super) published_through: AtomicU64,
+    /// What the CRM says; none where records do not wait for its receipts.
+    pub(super) receipts: Option<Mutex<Receipts>>,
+    /// What is known against the first record.
+    pub(super) poison: Mutex<Poison>,
+    /// Connections in a row that ended between our subscription and the birth message.
+    pub(super) subscription_ends: AtomicU32,
+}
+
+impl<O: Outbox> Context<O> {
+    fn progress(&self) -> Progress {
+        let number = self.acknowledged.load(Ordering::Relaxed);
+        let (incarnation, acknowledged) = self.outbox.name_of(number);
+        Progress { incarnation, acknowledged }
+    }
 }
 
 /// What the supervisor sees of a connection.
@@ -59,6 +75,25 @@ pub(super) struct Vitals {
     pub(super) progress: Pulse,
     /// Set when CONNACK came.
     pub(super) connected: OnceLock<Instant>,
+    /// The highest record that was handed to the client.
+    pub(super) sent_through: AtomicU64,
+    /// The record that was published alone, behind a birth message that the broker took; or zero.
+    pub(super) sent_alone: AtomicU64,
+    /// Whether we subscribed.
+    pub(super) subscribed: AtomicBool,
+    /// Whether the broker took the birth message.
+    pub(super) birth_taken: AtomicBool,
+    /// Asks the connection to end in an orderly way, since another one is to follow.
+    pub(super) leave: CancellationToken,
+}
+
+/// How a connection ends without trouble.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// The forwarder was stopped.
+    Stopped,
+    /// Another connection is to follow: with renewed files, or to another broker.
+    Left,
 }
 
 /// Whether records flow.
@@ -80,6 +115,7 @@ struct Session<O> {
     capabilities: Capabilities,
     topics: [String; 2],
     supply: Supply<O>,
+    repeats: Repeats<O>,
     window: Window,
     /// Most items in the window.
     limit: usize,
@@ -89,31 +125,45 @@ struct Session<O> {
     packet_max: usize,
     flow: Flow,
     hold: Backoff,
+    /// What to do with the first record.
+    suspect: Option<(u64, Verdict)>,
     /// Whether the board shows why records are held.
     is_holding: bool,
     notices_under_way: usize,
     next_notices: Instant,
+    subscription_is_answered: bool,
 }
 
-/// Lives one connection. `Ok` after a stop, else why it ended.
+/// Lives one connection. An end, or else why it ended.
 pub(super) async fn run<O: Outbox>(
     context: Arc<Context<O>>,
     vitals: Arc<Vitals>,
-) -> Result<(), Trouble> {
+    connection: Connection,
+) -> Result<End, Trouble> {
     vitals.progress.beat();
     let stop = context.stop.clone();
     let (transport, capabilities) = tokio::select! {
-        () = stop.cancelled() => return Ok(()),
-        connected = connect(&context) => connected?,
+        () = stop.cancelled() => return Ok(End::Stopped),
+        connected = connect(&context, &connection) => connected?,
     };
     let mut session = Session::new(context, vitals, transport, capabilities);
-    session.greet()?;
-    session.forward().await?;
-    session.farewell().await
+    session.greet(&connection);
+    tokio::select! {
+        () = stop.cancelled() => return Ok(End::Stopped),
+        subscribed = session.subscribe() => subscribed?,
+    }
+    session.publish_status("online")?;
+    match session.forward().await? {
+        End::Stopped => session.farewell().await,
+        End::Left => session.leave().await,
+    }
 }
 
-async fn connect<O>(context: &Context<O>) -> Result<(Transport, Capabilities), Trouble> {
-    let (settings, connection) = (&context.settings, &context.settings.connection);
+async fn connect<O: Outbox>(
+    context: &Context<O>,
+    connection: &Connection,
+) -> Result<(Transport, Capabilities), Trouble> {
+    let settings = &context.settings;
     let limit = settings.timing.connect;
     let password = connection
         .password()
@@ -124,12 +174,19 @@ async fn connect<O>(context: &Context<O>) -> Result<(Transport, Capabilities), T
         client_id: connection.client_id.clone(),
         username: connection.username.clone(),
         password,
-        will: Some(message::status(settings, "offline", context.clock.now(), true)),
+        will: Some(message::status(
+            settings,
+            "offline",
+            context.clock.now(),
+            context.progress(),
+            true,
+        )),
         keep_alive: connection.keep_alive,
         patience: settings.timing.silence + limit,
         window: settings.window_records,
         incoming_max: INCOMING_BYTES,
         clean: true,
+        acknowledges: false,
     };
     let mut transport = Transport::open(&opening, stream)?;
     let capabilities =
@@ -151,23 +208,26 @@ impl<O: Outbox> Session<O> {
     ) -> Self {
         let (settings, timing) = (&context.settings, &context.settings.timing);
         let limit = usize::from(settings.window_records.min(capabilities.receive_maximum)).max(1);
+        let first = context.acknowledged.load(Ordering::Relaxed) + 1;
+        let verdict =
+            locked(&context.poison).verdict(first, timing.poison_patience, Instant::now());
         let told = capabilities.packet_max.and_then(|max| usize::try_from(max).ok());
         Self {
             capabilities,
             topics: [settings.topic("records"), settings.topic("findings")],
-            supply: Supply::new(
-                Arc::clone(&context.outbox),
-                context.acknowledged.load(Ordering::Relaxed),
-            ),
+            supply: Supply::new(Arc::clone(&context.outbox), first - 1),
+            repeats: Repeats::new(Arc::clone(&context.outbox)),
             window: Window::default(),
             limit,
             pace: limit,
             packet_max: settings.message_max.min(told.unwrap_or(usize::MAX)),
             flow: Flow::Open,
             hold: Backoff::new(timing.backoff_base, timing.backoff_cap),
+            suspect: (verdict != Verdict::Ordinary).then_some((first, verdict)),
             is_holding: false,
             notices_under_way: 0,
             next_notices: Instant::now(),
+            subscription_is_answered: false,
             context,
             vitals,
             transport,
@@ -179,7 +239,7 @@ impl<O: Outbox> Session<O> {
     }
 
     /// CONNACK came: tell everybody.
-    fn greet(&mut self) -> Result<(), Trouble> {
+    fn greet(&self, connection: &Connection) {
         let _first = self.vitals.connected.set(Instant::now());
         let now = self.context.clock.now();
         self.context.board.update_broker(|broker| {
@@ -189,14 +249,15 @@ impl<O: Outbox> Session<O> {
             broker.next_attempt = None;
         });
         Metric::BrokerConnected.set(1.0, &[]);
-        info!(broker = %self.settings().connection.address, window = self.limit, "connected to the broker");
-        self.publish_status("online")
+        info!(broker = %connection.address, window = self.limit, "connected to the broker");
     }
 
-    /// Forwards until the forwarder is stopped, or something goes wrong.
-    async fn forward(&mut self) -> Result<(), Trouble> {
+    /// Forwards until the forwarder is stopped, the connection is to be left, or something goes wrong.
+    async fn forward(&mut self) -> Result<End, Trouble> {
         let mut newest = self.context.outbox.newest();
+        let leave = self.vitals.leave.clone();
         loop {
+            self.plan_repeats();
             self.fill().await?;
             self.offer_notices().await?;
             let latest = *newest.borrow_and_update();
@@ -204,9 +265,11 @@ impl<O: Outbox> Session<O> {
             self.show_inflight();
             let alarm = self.alarm();
             tokio::select! {
-                () = self.context.stop.cancelled() => return Ok(()),
+                () = self.context.stop.cancelled() => return Ok(End::Stopped),
+                () = leave.cancelled() => return Ok(End::Left),
                 event = self.transport.next() => self.hear_all(event?).await?,
                 arrived = self.supply.arrive() => arrived?,
+                arrived = self.repeats.arrive() => self.repeats_arrived(arrived),
                 changed = newest.changed() => changed.map_err(|_| {
                     Trouble::new("outbox", "the store has stopped")
                 })?,
@@ -219,106 +282,17 @@ impl<O: Outbox> Session<O> {
     fn alarm(&self) -> Instant {
         let never = Instant::now() + FAR_AWAY;
         let notices = if self.may_offer_notices() { self.next_notices } else { never };
+        let receipts = self.receipts_due().unwrap_or(never);
         match self.flow {
             Flow::Waiting { until } => until.min(notices),
-            Flow::Open | Flow::Draining => notices,
+            Flow::Open => notices.min(receipts),
+            Flow::Draining => notices,
         }
-    }
-
-    fn may_offer_notices(&self) -> bool {
-        self.notices_under_way == 0 && self.flow != Flow::Draining
-    }
-
-    async fn fill(&mut self) -> Result<(), Trouble> {
-        if matches!(self.flow, Flow::Waiting { until } if until <= Instant::now()) {
-            // One record finds out whether the others will be taken.
-            self.flow = Flow::Open;
-            self.pace = 1;
-        }
-        while self.flow == Flow::Open && self.has_room() {
-            let Some(record) = self.supply.pop() else { break };
-            self.offer(record).await?;
-        }
-        Ok(())
-    }
-
-    fn has_room(&self) -> bool {
-        self.window.len() < self.limit.min(self.pace) && self.window.bytes() < WINDOW_BYTES
-    }
-
-    async fn offer(&mut self, record: Outgoing) -> Result<(), Trouble> {
-        let version = self.settings().connection.version;
-        let item = Item::Record { sequence: record.sequence, received_us: record.received_us };
-        let message = message::record(&self.topics[0], record.payload, version);
-        let bytes = message.packet_bytes(version);
-        if bytes > self.packet_max {
-            let reason = format!(
-                "too large for the broker: {bytes} bytes as an MQTT message, {} are allowed (mqtt.message_max, and the broker's own limit)",
-                self.packet_max
-            );
-            park(&self.context, record.sequence, &reason).await?;
-            self.window.push_settled(item);
-            self.advance();
-            return Ok(());
-        }
-        let before = self.context.published_through.fetch_max(record.sequence, Ordering::Relaxed);
-        if record.sequence <= before {
-            Metric::Publish.add(1, &[("outcome", "repeated")]);
-        }
-        self.send(&message, item, bytes)
-    }
-
-    async fn offer_notices(&mut self) -> Result<(), Trouble> {
-        if self.next_notices > Instant::now() || !self.may_offer_notices() {
-            return Ok(());
-        }
-        self.next_notices = Instant::now() + self.settings().timing.notices;
-        let room = self.limit.saturating_sub(self.window.len()).min(NOTICES_AT_ONCE);
-        if room == 0 {
-            return Ok(());
-        }
-        let notices = self.context.outbox.notices(room).await;
-        for notice in notices.map_err(|error| outbox_trouble(&error))? {
-            let message = message::notice(&self.topics[1], notice.payload);
-            let bytes = message.packet_bytes(self.settings().connection.version);
-            if bytes > self.packet_max {
-                warn!(id = notice.id, bytes, "a notice is too large for the broker: it stays here");
-                continue;
-            }
-            self.send(&message, Item::Notice(notice.id), bytes)?;
-            self.notices_under_way += 1;
-        }
-        Ok(())
-    }
-
-    fn publish_status(&mut self, state: &str) -> Result<(), Trouble> {
-        let (now, retain) = (self.context.clock.now(), self.capabilities.retain);
-        let message = message::status(self.settings(), state, now, retain);
-        let bytes = message.packet_bytes(self.settings().connection.version);
-        self.send(&message, Item::Status, bytes)
-    }
-
-    fn send(&mut self, message: &Message, item: Item, bytes: usize) -> Result<(), Trouble> {
-        if self.window.unanswered() == 0 {
-            // From here on the watchdog counts.
-            self.vitals.progress.beat();
-        }
-        self.transport.publish(message)?;
-        self.window.push(item, bytes);
-        Ok(())
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "a window has far less than 2^52 items")]
-    fn show_inflight(&self) {
-        if self.window.unanswered() == 0 {
-            self.vitals.progress.rest();
-        }
-        Metric::MqttInflight.set(self.window.unanswered() as f64, &[]);
     }
 
     /// What is under way may arrive; then the retained "offline", then DISCONNECT. When the time is over the
     /// connection is dropped without DISCONNECT, so that the broker publishes the will instead.
-    async fn farewell(mut self) -> Result<(), Trouble> {
+    async fn farewell(mut self) -> Result<End, Trouble> {
         let deadline = Instant::now() + self.settings().timing.stop;
         let last_words = async {
             self.settle_all().await?;
@@ -327,11 +301,22 @@ impl<O: Outbox> Session<O> {
         };
         match timeout_at(deadline, last_words).await {
             Ok(said) => said?,
-            Err(_) => return Ok(()),
+            Err(_) => return Ok(End::Stopped),
         }
         // The rest is courtesy.
         let _said = timeout(self.context.settings.timing.stop, self.transport.disconnect()).await;
-        Ok(())
+        Ok(End::Stopped)
+    }
+
+    /// What is under way may arrive; then DISCONNECT without a word, since the next connection says "online" again.
+    /// What did not arrive in time goes out once more on the next connection.
+    async fn leave(mut self) -> Result<End, Trouble> {
+        let limit = self.settings().timing.stop;
+        if let Ok(settled) = timeout(limit, self.settle_all()).await {
+            settled?;
+        }
+        let _said = timeout(limit, self.transport.disconnect()).await;
+        Ok(End::Left)
     }
 
     async fn settle_all(&mut self) -> Result<(), Trouble> {
@@ -343,9 +328,7 @@ impl<O: Outbox> Session<O> {
     }
 }
 
-/// The broker will never take a record: it stays here as a finding, and those behind it go on.
-async fn park<O: Outbox>(context: &Context<O>, sequence: u64, reason: &str) -> Result<(), Trouble> {
-    warn!(sequence, reason, "a record was parked");
-    Metric::Publish.add(1, &[("outcome", "parked")]);
-    context.outbox.park(sequence, reason).await.map_err(|error| outbox_trouble(&error))
+/// A poisoned lock only says that another task panicked; what it holds has no invariant that could have broken.
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

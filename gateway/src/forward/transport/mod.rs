@@ -1,4 +1,4 @@
-//! The MQTT client behind five calls: open, publish, subscribe, next event, disconnect.
+//! The MQTT client behind six calls: open, publish, subscribe, acknowledge, next event, disconnect.
 //!
 //! The client is a transport that may forget everything at any time. One transport is one connection: it is given
 //! a stream that is connected already, and cannot connect a second time, so nothing of an old connection is ever
@@ -45,6 +45,8 @@ pub(super) struct Opening {
     pub(super) incoming_max: u32,
     /// Whether the broker forgets the session of an earlier connection.
     pub(super) clean: bool,
+    /// Whether we acknowledge what we receive ourselves, with [`Transport::acknowledge`].
+    pub(super) acknowledges: bool,
 }
 
 impl Opening {
@@ -116,9 +118,20 @@ pub(super) enum Event {
         granted: bool,
     },
     /// A message from the broker.
-    Received(Bytes),
+    Received(Received),
     /// Pings and the like.
     Other,
+}
+
+/// A message from the broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Received {
+    /// Where it was published.
+    pub(super) topic: String,
+    /// The content.
+    pub(super) payload: Bytes,
+    /// Its packet id, for the acknowledgement.
+    id: u16,
 }
 
 /// One connection.
@@ -172,6 +185,15 @@ impl Transport {
         .map_err(|error| {
             Trouble::new("client", format!("our MQTT client took no subscription: {error}"))
         })
+    }
+
+    /// Tells the broker that we have a message. To be done in the order of their arrival (MQTT 5, 4.6). `false`: not
+    /// now, the client has too much in hand; again after the next event.
+    pub(super) fn acknowledge(&self, message: &Received) -> bool {
+        match &self.client {
+            Client::V3(client) => v3::acknowledge(client, message.id).is_ok(),
+            Client::V5(client) => v5::acknowledge(client, message.id).is_ok(),
+        }
     }
 
     /// The next event. May be dropped while it waits: the client's state lives in the stream.

@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use futures_util::stream::{self, Stream as EventStream};
 use rumqttc_v4::{
-    AsyncClient, ClientBuildError, ClientError, ConnectReturnCode, ConnectionError, EventLoop,
-    Incoming, LastWill, MqttOptions, NetworkOptions, Outgoing, PublishOptions, QoS, StateError,
-    SubscribeReasonCode,
+    AckMode, AsyncClient, ClientBuildError, ClientError, ConnectReturnCode, ConnectionError,
+    EventLoop, Incoming, LastWill, ManualAck, MqttOptions, NetworkOptions, Outgoing, PubAck,
+    PublishOptions, QoS, StateError, SubscribeReasonCode,
 };
 use secrecy::ExposeSecret;
 
 use super::super::dial::Stream;
 use super::super::trouble::Trouble;
-use super::{Capabilities, Event, Message, Once, Opening, READ_BATCH, Reason, WRITE_BATCH};
+use super::{
+    Capabilities, Event, Message, Once, Opening, READ_BATCH, Reason, Received, WRITE_BATCH,
+};
 
 pub(super) type Client = AsyncClient;
 
@@ -46,6 +48,7 @@ fn options(opening: &Opening, stream: Stream) -> MqttOptions {
         .set_inflight(opening.inflight_limit())
         .set_max_request_batch(WRITE_BATCH)
         .set_read_batch_size(READ_BATCH)
+        .set_ack_mode(if opening.acknowledges { AckMode::Manual } else { AckMode::Automatic })
         // What is too large was parked before it came here.
         .set_max_packet_size(incoming_max, usize::MAX);
     if let Some(will) = &opening.will {
@@ -72,6 +75,10 @@ pub(super) fn publish(client: &Client, message: &Message) -> Result<(), ClientEr
 
 pub(super) fn subscribe(client: &Client, filter: &str) -> Result<(), ClientError> {
     client.try_subscribe(filter, QoS::AtLeastOnce)
+}
+
+pub(super) fn acknowledge(client: &Client, id: u16) -> Result<(), ClientError> {
+    client.try_manual_ack(ManualAck::PubAck(PubAck::new(id)))
 }
 
 /// The event loop is not asked again after an error: it would connect anew.
@@ -104,7 +111,11 @@ fn meaning(event: rumqttc_v4::Event) -> Event {
                 .iter()
                 .all(|code| matches!(code, SubscribeReasonCode::Success(_))),
         },
-        rumqttc_v4::Event::Incoming(Incoming::Publish(message)) => Event::Received(message.payload),
+        rumqttc_v4::Event::Incoming(Incoming::Publish(message)) => Event::Received(Received {
+            topic: String::from_utf8_lossy(&message.topic).into_owned(),
+            payload: message.payload,
+            id: message.pkid,
+        }),
         _ => Event::Other,
     }
 }

@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use futures_util::stream::{self, Stream as EventStream};
 use rumqttc_v5::{
-    AsyncClient, BrokerSessionResumePolicy, ClientBuildError, ClientError, ConnAck,
+    AckMode, AsyncClient, BrokerSessionResumePolicy, ClientBuildError, ClientError, ConnAck,
     ConnectReturnCode, ConnectionError, DisconnectReasonCode, EventLoop, Incoming,
-    IncomingPacketSizeLimit, LastWill, MqttOptions, Outgoing, PubAckReason, PublishOptions,
-    PublishProperties, QoS, StateError, SubscribeReasonCode,
+    IncomingPacketSizeLimit, LastWill, ManualAck, MqttOptions, Outgoing, PubAck, PubAckReason,
+    PublishOptions, PublishProperties, QoS, StateError, SubscribeReasonCode,
 };
 use secrecy::ExposeSecret;
 
 use super::super::dial::Stream;
 use super::super::trouble::Trouble;
-use super::{Capabilities, Event, Message, Once, Opening, READ_BATCH, Reason, WRITE_BATCH};
+use super::{
+    Capabilities, Event, Message, Once, Opening, READ_BATCH, Reason, Received, WRITE_BATCH,
+};
 
 /// How long the broker keeps the messages of a client that is away and did not ask for a clean start.
 const SESSION_SECONDS: u32 = 7 * 24 * 3600;
@@ -47,7 +49,12 @@ fn options(opening: &Opening, stream: Stream) -> MqttOptions {
         .set_outgoing_inflight_upper_limit(opening.inflight_limit())
         .set_max_request_batch(WRITE_BATCH)
         .set_read_batch_size(READ_BATCH)
+        .set_ack_mode(if opening.acknowledges { AckMode::Manual } else { AckMode::Automatic })
         .set_incoming_packet_size_limit(IncomingPacketSizeLimit::Bytes(opening.incoming_max));
+    if opening.acknowledges {
+        // What is not acknowledged yet is held in memory, so the broker must not send without limit.
+        options.set_receive_maximum(Some(opening.inflight_limit()));
+    }
     if !opening.clean {
         options
             .set_session_expiry_interval(Some(SESSION_SECONDS))
@@ -86,6 +93,10 @@ pub(super) fn subscribe(client: &Client, filter: &str) -> Result<(), ClientError
     client.try_subscribe(filter, QoS::AtLeastOnce)
 }
 
+pub(super) fn acknowledge(client: &Client, id: u16) -> Result<(), ClientError> {
+    client.try_manual_ack(ManualAck::PubAck(PubAck::new(id, None)))
+}
+
 /// The event loop is not asked again after an error: it would connect anew.
 async fn next(
     event_loop: Option<EventLoop>,
@@ -112,7 +123,11 @@ fn meaning(event: rumqttc_v5::Event) -> Event {
                 .iter()
                 .all(|code| matches!(code, SubscribeReasonCode::Success(_))),
         },
-        rumqttc_v5::Event::Incoming(Incoming::Publish(message)) => Event::Received(message.payload),
+        rumqttc_v5::Event::Incoming(Incoming::Publish(message)) => Event::Received(Received {
+            topic: String::from_utf8_lossy(&message.topic).into_owned(),
+            payload: message.payload,
+            id: message.pkid,
+        }),
         _ => Event::Other,
     }
 }

@@ -97,6 +97,39 @@ async fn a_spent_budget_refuses_captures_until_records_are_delivered() {
     assert_whole(folder.path()).await;
 }
 
+#[tokio::test]
+async fn what_the_crm_has_not_confirmed_stays_whatever_the_disk_holds() {
+    let (folder, clock) = (folder(), HandClock::new());
+    let store = open_with(folder.path(), &clock, ByteSize::mebibytes(3)).await;
+    store.confirm_by(Confirm::Receipt);
+    let large = "x".repeat(100_000);
+    let mut taken = 0;
+    while store.commit(capture(vec![record(&format!("k{taken}"), &large)])).await.is_ok() {
+        taken += 1;
+        assert!(taken < 100, "the budget was never spent");
+    }
+    store.acknowledge(taken);
+    for _ in 0..3 {
+        store.prune().await.unwrap();
+    }
+    assert_eq!(store.pruned(), 0, "acknowledged is not confirmed");
+    assert_eq!(store.after(0, 500).await.unwrap().len() as u64, taken);
+    let figures = store.figures().await.unwrap();
+    assert_eq!(
+        (figures.sequence_confirmed, figures.unconfirmed_received_us),
+        (Some(0), Some(NOW_US))
+    );
+
+    store.confirm(taken - 2);
+    for _ in 0..3 {
+        store.prune().await.unwrap();
+    }
+    assert_eq!(store.pruned(), taken - 2);
+    assert_eq!(store.after(taken - 2, 500).await.unwrap().len(), 2);
+    store.close().await;
+    assert_whole(folder.path()).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn more_than_the_queue_holds_is_refused_in_time() {
     let folder = folder();

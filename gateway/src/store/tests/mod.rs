@@ -25,7 +25,7 @@ use super::{
     VerifyReport, journal_path, verify,
 };
 use crate::clock::Clock;
-use crate::config::{ByteSize, Retention};
+use crate::config::{ByteSize, Confirm, Retention};
 use crate::source::Media;
 use crate::telemetry::pulse::Pulse;
 
@@ -61,6 +61,7 @@ pub(super) fn options(folder: &Path) -> StoreOptions {
         gateway: "gw-1".to_owned(),
         budget: ByteSize::gibibytes(1),
         retention: Retention::default(),
+        confirm: Confirm::Puback,
     }
 }
 

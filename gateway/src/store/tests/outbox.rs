@@ -46,6 +46,15 @@ async fn a_record_that_the_broker_refuses_is_shown_to_people() {
     let recent = store.recent_records(10).await.unwrap();
     assert_eq!(recent[1].parked.as_deref(), Some("larger than the broker takes"));
     assert_eq!((recent[0].sequence, recent[0].acknowledged), (2, false));
+    // What leaves in its place says so under its number and id.
+    let outgoing = store.after(0, 1).await.unwrap();
+    let event: Event<'_> = serde_json::from_slice(&outgoing[0].payload).unwrap();
+    assert_eq!((event.r#type, event.sequence.as_ref()), (EventType::Parked, "1"));
+    assert_eq!(event.id, IdempotencyKey::from_stored("a".to_owned()).event_id(1));
+    assert_eq!(
+        event.data.get(),
+        r#"{"kind":"parked","type":"tillgate.sale.v1","reason":"larger than the broker takes"}"#
+    );
     assert_whole(folder.path()).await;
     // Replayed, it goes out again under a new number and id, though its content is the same.
     let outcome = replay(&store, &entries[0].id, record("a", "1"), false).await.unwrap();
