@@ -23,8 +23,10 @@ pub struct Figures {
     pub sequence_assigned: u64,
     /// The broker has all records through this one.
     pub sequence_acknowledged: u64,
-    /// Raised when a gateway is restored from a backup.
+    /// Raised after every loss, and when a gateway is restored from a backup.
     pub incarnation: u32,
+    /// The newest record's number within the incarnation, as its event has it; 0 before the first.
+    pub sequence: u64,
     /// Open quarantine entries.
     pub quarantine_open: u64,
     /// Inputs taken since the journal was made.
