@@ -100,6 +100,17 @@ impl Incarnations {
         connection: &mut SqliteConnection,
         counters: &Counters,
     ) -> Result<Option<Self>, sqlx::Error> {
+        let read = Self::read_alone(connection).await?;
+        Ok(read.filter(|read| {
+            let (number, base) = read.current();
+            number == counters.incarnation && base <= counters.newest()
+        }))
+    }
+
+    /// The incarnations of a journal whose counters may be damaged, if they hold.
+    pub(super) async fn read_alone(
+        connection: &mut SqliteConnection,
+    ) -> Result<Option<Self>, sqlx::Error> {
         const SQL: &str =
             "SELECT number, base, began_us, reason, checksum FROM incarnation ORDER BY number";
         let mut list = Vec::new();
@@ -115,12 +126,8 @@ impl Incarnations {
             }
             list.push(incarnation);
         }
-        let read = Self { list };
-        let in_order = read.list.is_sorted_by(|one, next| one.base <= next.base);
-        let goes = |last: &Incarnation| {
-            last.number == counters.incarnation && last.base <= counters.newest()
-        };
-        Ok((in_order && read.list.last().is_some_and(goes)).then_some(read))
+        let in_order = list.is_sorted_by(|one, next| one.base <= next.base);
+        Ok((in_order && !list.is_empty()).then_some(Self { list }))
     }
 
     /// The incarnation of new records. There is always one.

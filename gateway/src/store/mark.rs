@@ -181,7 +181,9 @@ struct Kept {
 impl Marker {
     pub(super) fn start(file: MarkFile, mark: Mark) -> Self {
         let kept = Arc::new(Kept { file: Mutex::new(file), latest: watch::Sender::new(mark) });
-        Self { task: tokio::spawn(keep(Arc::clone(&kept))), kept }
+        // Before anything can be set: a change that nobody waits for would be written with the next one only.
+        let changes = kept.latest.subscribe();
+        Self { task: tokio::spawn(keep(Arc::clone(&kept), changes)), kept }
     }
 
     /// The mark that is to be written next.
@@ -197,8 +199,7 @@ impl Marker {
     }
 }
 
-async fn keep(kept: Arc<Kept>) {
-    let mut changes = kept.latest.subscribe();
+async fn keep(kept: Arc<Kept>, mut changes: watch::Receiver<Mark>) {
     while changes.changed().await.is_ok() {
         write_latest(&kept).await;
         tokio::time::sleep(EVERY).await;
@@ -268,8 +269,11 @@ mod tests {
         for next in 2..1000 {
             marker.set(mark(next));
         }
-        tokio::time::sleep(EVERY * 3).await;
-        assert_eq!(Mark::read(folder.path()), Some(mark(999)));
+        let started = std::time::Instant::now();
+        while Mark::read(folder.path()) != Some(mark(999)) {
+            assert!(started.elapsed() < Duration::from_secs(20), "the mark is never written");
+            tokio::time::sleep(EVERY).await;
+        }
         marker.set(mark(1000));
         marker.close(Mark { closed: true, ..mark(1001) }).await;
         assert_eq!(Mark::read(folder.path()), Some(Mark { closed: true, ..mark(1001) }));

@@ -64,7 +64,13 @@ impl Damaged {
             };
             return;
         }
-        if let Some(mark) = mark {
+        if let Some(connection) = &mut self.connection {
+            self.incarnations = Incarnations::read_alone(connection).await.ok().flatten();
+        }
+        if let Some(incarnations) = &self.incarnations {
+            (self.counters.incarnation, _) = incarnations.current();
+        }
+        if let Some(mark) = mark.filter(|mark| mark.incarnation >= self.counters.incarnation) {
             self.counters.incarnation = mark.incarnation;
             self.counters.acknowledged = mark.acknowledged;
             self.counters.confirmed = mark.confirmed;

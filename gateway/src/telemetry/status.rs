@@ -83,6 +83,12 @@ pub struct OutboxFigures {
     pub assigned: u64,
     /// Sequence number through which all records are acknowledged.
     pub acknowledged: u64,
+    /// The incarnation of new records, as the CRM sees it.
+    #[serde(default)]
+    pub incarnation: u32,
+    /// The newest record's number within the incarnation, as the CRM sees it.
+    #[serde(default)]
+    pub sequence: u64,
 }
 
 /// The disk.
@@ -155,6 +161,14 @@ impl Status {
             write!(out, ", the oldest for {seconds:.0} s")?;
         }
         writeln!(out, " · {} of {} delivered", outbox.acknowledged, outbox.assigned)?;
+        if outbox.incarnation > 1 {
+            // In the first incarnation these are the numbers above.
+            let OutboxFigures { incarnation, sequence, .. } = outbox;
+            writeln!(
+                out,
+                "            the CRM's name of the newest: incarnation {incarnation}, record {sequence}"
+            )?;
+        }
         writeln!(out, "quarantine  {}", self.quarantine)?;
         writeln!(out, "disk        {} of {}", size(self.disk.used), size(self.disk.budget))
     }
@@ -269,6 +283,8 @@ pub(crate) mod tests {
                 oldest_seconds: Some(1.4),
                 assigned: 18_231,
                 acknowledged: 18_229,
+                incarnation: 1,
+                sequence: 18231,
             },
             quarantine: 1,
             disk: DiskFigures { used: 312 << 20, budget: 2 << 30 },

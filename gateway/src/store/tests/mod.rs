@@ -2,6 +2,7 @@
 
 mod commit;
 mod crash;
+mod damage;
 mod limits;
 mod model;
 mod outbox;
