@@ -90,9 +90,9 @@ impl Incarnations {
     }
 
     /// Those of a journal of an earlier version: all records belong to one.
-    pub(super) fn single(number: i64) -> Self {
+    pub(super) fn single(number: i64, base: i64) -> Self {
         let reason = "the journal was made".to_owned();
-        Self { list: vec![Incarnation { number, base: 0, began_us: 0, reason }] }
+        Self { list: vec![Incarnation { number, base, began_us: 0, reason }] }
     }
 
     /// The incarnations of a journal, if they hold and go with its counters.

@@ -159,12 +159,10 @@ fn tell_records(damaged: &Damaged, loss: &mut Loss, records: &Kept, expected: i6
     let counters = &damaged.counters;
     for (from, through) in records.gaps(counters.pruned_sequence + 1, expected) {
         for (from, through) in by_incarnation(damaged, from, through) {
-            let name = |number: i64| damaged.incarnations.as_ref().map(|all| all.name(number));
-            let incarnation = name(from).map_or(0, |name| name.incarnation);
-            let sequence = |number| name(number).map_or(unsigned(number), |name| name.sequence);
+            let sequence = |number: i64| damaged.named.name(number).sequence;
             let delivered = counters.acknowledged.min(through);
             loss.push_records(LostRecords {
-                incarnation,
+                incarnation: damaged.named.name(from).incarnation,
                 from: sequence(from),
                 through: sequence(through),
                 delivered_through: (delivered >= from).then(|| sequence(delivered)),
@@ -175,8 +173,8 @@ fn tell_records(damaged: &Damaged, loss: &mut Loss, records: &Kept, expected: i6
 
 /// A span that reaches over the begin of an incarnation has two names.
 fn by_incarnation(damaged: &Damaged, from: i64, through: i64) -> Vec<(i64, i64)> {
-    let bases = damaged.incarnations.iter().flat_map(|all| all.bases());
-    let mut starts: Vec<i64> = bases.map(|base| base + 1).filter(|start| *start > from).collect();
+    let mut starts: Vec<i64> =
+        damaged.named.bases().map(|base| base + 1).filter(|start| *start > from).collect();
     starts.retain(|start| *start <= through);
     let ends = starts.iter().map(|start| start - 1).chain([through]);
     std::iter::once(from).chain(starts.iter().copied()).zip(ends).collect()

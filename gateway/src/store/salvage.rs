@@ -26,6 +26,8 @@ pub(super) struct Damaged {
     /// Whether the counters are its own.
     pub(super) counted: bool,
     pub(super) incarnations: Option<Incarnations>,
+    /// The names of records as far as anybody knows, for people.
+    pub(super) named: Incarnations,
 }
 
 /// A value as SQLite keeps it.
@@ -40,10 +42,22 @@ pub(super) enum Value {
 impl Damaged {
     /// Opens what is there, and finds out how far it had come.
     pub(super) async fn open(path: &Path, mark: Option<&Mark>) -> Self {
-        let connection = reading(path).connect().await.ok();
-        let mut damaged =
-            Self { connection, splits: SPLITS, counters: NEW, counted: false, incarnations: None };
+        // With this SQLite leaves out a table whose definition is damaged, instead of refusing them all.
+        let tolerant = reading(path).pragma("writable_schema", "ON");
+        let mut damaged = Self {
+            connection: tolerant.connect().await.ok(),
+            splits: SPLITS,
+            counters: NEW,
+            counted: false,
+            incarnations: None,
+            named: Incarnations::single(1, 0),
+        };
         damaged.look(mark).await;
+        damaged.named = match (&damaged.incarnations, mark) {
+            (Some(known), _) => known.clone(),
+            (None, Some(mark)) => Incarnations::single(mark.incarnation, mark.base),
+            (None, None) => Incarnations::single(damaged.counters.incarnation, 0),
+        };
         damaged
     }
 
@@ -59,7 +73,7 @@ impl Damaged {
             let has_table = schema_version(connection).await >= 3;
             self.incarnations = match Incarnations::read(connection, &counters).await {
                 Ok(read) => read,
-                Err(_) if !has_table => Some(Incarnations::single(counters.incarnation)),
+                Err(_) if !has_table => Some(Incarnations::single(counters.incarnation, 0)),
                 Err(_) => None,
             };
             return;
