@@ -20,6 +20,7 @@ mod insert;
 mod job;
 mod kept;
 mod lock;
+mod log;
 mod loss;
 mod mark;
 mod open;

@@ -23,7 +23,7 @@ use super::options::journal_path;
 use super::owner::sync_folder;
 use super::reconcile::{Story, reconcile};
 use super::recover::recover;
-use super::{check, swap};
+use super::{check, log, swap};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
@@ -141,7 +141,15 @@ struct Sound {
 pub(super) async fn open(data_dir: &Path, now_us: i64) -> Result<Opened, OpenError> {
     let Entered { lock, mut marks, mark } = enter(data_dir)?;
     let path = journal_path(data_dir);
-    let sound = match sound(data_dir, mark.as_ref(), now_us).await {
+    let mended = log::mend(data_dir, mark.as_ref(), now_us).await;
+    let mended = mended.map_err(|source| folder("mend the log in", data_dir, source))?;
+    let checked = if mended {
+        // Which of the frames was damaged nobody knows: every row is looked at.
+        Err(OpenError::Damaged { path: path.clone(), problem: "its log was damaged".to_owned() })
+    } else {
+        sound(data_dir, mark.as_ref(), now_us).await
+    };
+    let sound = match checked {
         Err(OpenError::Damaged { problem, .. }) => {
             tracing::error!(problem, "the journal is damaged: recovering what can be read");
             recover(data_dir, &problem, mark.as_ref(), now_us).await?;

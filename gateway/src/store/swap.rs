@@ -100,6 +100,11 @@ fn move_aside(data_dir: &Path, stamp: &str) -> io::Result<()> {
     Ok(())
 }
 
+/// The name under which a log is kept that is mended in its place.
+pub(super) fn free_log_name(data_dir: &Path, now_us: i64) -> String {
+    format!("journal.aside-{}.log", free_stamp(data_dir, now_us))
+}
+
 fn aside_name(stamp: &str) -> String {
     format!("journal.aside-{stamp}{SUFFIX}")
 }
@@ -112,7 +117,8 @@ fn free_stamp(data_dir: &Path, now_us: i64) -> String {
     });
     let is_free = |stamp: &String| {
         let files = database_files(&data_dir.join(aside_name(stamp)));
-        !files.iter().any(|file| file.exists())
+        let log = data_dir.join(format!("journal.aside-{stamp}.log"));
+        !files.iter().chain([&log]).any(|file| file.exists())
     };
     stamps.take(SECONDS_MOST).find(is_free).unwrap_or_else(|| now_us.to_string())
 }

@@ -92,7 +92,6 @@ async fn half_in_the_log() -> (TempDir, Vec<Shown>) {
 async fn a_lost_tail_is_told_and_its_numbers_are_not_used_again() {
     for (damage, told) in [
         ("the log is gone", (6, 10)),
-        ("the log's header is flipped", (6, 10)),
         ("the log is cut", (10, 10)),
         ("all files but the mark are gone", (1, 10)),
         ("the journal is empty", (1, 10)),
@@ -102,7 +101,6 @@ async fn a_lost_tail_is_told_and_its_numbers_are_not_used_again() {
         let db = journal_path(copy.path());
         match damage {
             "the log is gone" => fs::remove_file(&wal).unwrap(),
-            "the log's header is flipped" => flip(&wal, 16, 2),
             "the log is cut" => {
                 // The cursor's write comes after the last record: both of them go.
                 let bytes = fs::read(&wal).unwrap();
@@ -330,6 +328,35 @@ async fn what_is_no_journal_at_all_does_not_keep_a_till_from_selling() {
     assert_whole(folder.path()).await;
 }
 
+/// SQLite would drop all that comes behind the damage; here a bit costs at most the row that it is in.
+#[tokio::test]
+async fn a_flipped_bit_in_the_log_does_not_cost_what_stands_behind_it() {
+    let frame = 32 + 4120;
+    for (at, lost) in [
+        // The header: magic, page size, salt, checksum.
+        (1, 0),
+        (10, 0),
+        (17, 0),
+        (25, 0),
+        // The first frame: its salt, its checksum.
+        (32 + 9, 0),
+        (32 + 17, 0),
+        (frame + 20, 0),
+    ] {
+        let (copy, before) = half_in_the_log().await;
+        flip(&copy.path().join("journal.db-wal"), at, 3);
+        let store = open(copy.path()).await;
+        let loss = the_loss(&store).clone();
+        assert_eq!(names(&loss).len(), lost, "byte {at}: {loss:#?}");
+        assert_eq!(loss.is_nothing(), lost == 0, "byte {at}: {loss:#?}");
+        assert_eq!(events(&store).await, before, "byte {at}");
+        commit(&store, vec![record("new", "1")]).await;
+        assert_eq!(events(&store).await.pop().unwrap().0, (2, 1));
+        store.close().await;
+        assert_whole(copy.path()).await;
+    }
+}
+
 fn flip(path: &Path, byte: usize, bit: usize) {
     let mut bytes = fs::read(path).unwrap();
     bytes[byte] ^= 1 << bit;
@@ -407,15 +434,15 @@ async fn flips_cuts_and_swapped_pages_are_told_and_never_served() {
     let sound = files.map(|file| fs::read(source.path().join(file)).unwrap());
     let mut random = SmallRng::seed_from_u64(SEED);
     let mut outcomes: BTreeMap<(&str, &str), u32> = BTreeMap::new();
-    for round in 0..320 {
+    for round in 0..270 {
         let copy = folder();
         let mut damaged = sound.clone();
         let (kind, at) = match round {
             0..100 => ("bit of the journal", flip_in(&mut damaged[0], &mut random)),
             100..200 => ("bit of the log", flip_in(&mut damaged[1], &mut random)),
-            200..220 => ("bit of the mark", flip_in(&mut damaged[2], &mut random)),
-            220..250 => ("journal cut", cut(&mut damaged[0], &mut random)),
-            250..280 => ("log cut", cut(&mut damaged[1], &mut random)),
+            200..210 => ("bit of the mark", flip_in(&mut damaged[2], &mut random)),
+            210..230 => ("journal cut", cut(&mut damaged[0], &mut random)),
+            230..250 => ("log cut", cut(&mut damaged[1], &mut random)),
             _ => {
                 let pages = damaged[0].len() / 4096;
                 let (one, other) = (random.random_range(0..pages), random.random_range(0..pages));

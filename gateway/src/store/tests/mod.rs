@@ -1,5 +1,6 @@
 //! The store against real files.
 
+mod backup;
 mod commit;
 mod crash;
 mod damage;
@@ -8,6 +9,7 @@ mod model;
 mod outbox;
 mod quarantine;
 mod tamper;
+mod versions;
 
 use std::path::Path;
 use std::sync::Arc;
