@@ -112,7 +112,7 @@ impl Frames {
         }
         // One of the first three may be damaged, not two.
         let of_two = |salt: &&[u8; 8]| salts.iter().filter(|other| other == salt).count() > 1;
-        let Some(salt) = salts.iter().find(of_two).or(salts.first()).copied() else {
+        let Some(salt) = salts.iter().find(of_two).or_else(|| salts.first()).copied() else {
             return Ok(None);
         };
         let mut last = None;

@@ -93,10 +93,10 @@ impl<'a> Rebuild<'a> {
         records: &Kept,
         mut captures: Kept,
         cut: Cut,
-        expected_captures: i64,
+        newest_capture: i64,
     ) -> Result<Counters, sqlx::Error> {
         let old = self.damaged.counters;
-        let lost = captures.gaps(old.pruned_capture + 1, expected_captures);
+        let lost = captures.gaps(old.pruned_capture + 1, newest_capture);
         captures.close_gaps(old.pruned_capture + 1);
         self.loss.renumbered = unsigned(records.count_from(cut.start));
         let mut after = Counters {

@@ -19,7 +19,7 @@ use super::open::{OpenError, folder, migrate};
 use super::options::journal_path;
 use super::rebuild::Rebuild;
 use super::reconcile::{next_number, skip_control_numbers};
-use super::row::{moment, unsigned};
+use super::row::moment;
 use super::salvage::Damaged;
 use super::swap::Building;
 
@@ -88,12 +88,14 @@ async fn build(
     let mut rebuild = Rebuild::new(damaged, &mut new, &mut loss).await?;
     let mut records = rebuild.sound_records(highest_record).await;
     let captures = rebuild.sound_captures(highest_capture).await;
-    let expected = rebuild.damaged.expected(mark);
-    let cut = cut(rebuild.damaged, &records, expected.0);
-    tell_records(rebuild.damaged, rebuild.loss, &records, expected.0);
+    let (newest_record, newest_capture) = rebuild.damaged.expected(mark);
+    let newest_record = newest_record.max(records.last().unwrap_or(0));
+    let newest_capture = newest_capture.max(captures.last().unwrap_or(0));
+    let cut = cut(rebuild.damaged, &records, newest_record);
+    tell_records(rebuild.damaged, rebuild.loss, &records, newest_record);
     records.drop_through(cut.pruned);
     records.close_gaps(cut.start);
-    let after = rebuild.fill(&records, captures, cut, expected.1).await?;
+    let after = rebuild.fill(&records, captures, cut, newest_capture).await?;
     // Counters that hold witness as much as a mark does.
     let witness = damaged.counted.then_some(damaged.counters.incarnation);
     let witness = witness.max(mark.map(|mark| mark.incarnation));
@@ -132,12 +134,11 @@ async fn finish(
 
 /// A hole among the delivered records is no reason to send anything again: what stands before it is given up, the set
 /// aside file has it. The first hole behind them is where the new incarnation begins.
-fn cut(damaged: &Damaged, records: &Kept, expected: i64) -> Cut {
+fn cut(damaged: &Damaged, records: &Kept, newest: i64) -> Cut {
     let counters = &damaged.counters;
     let low = counters.pruned_sequence + 1;
     let through = if counters.confirmed > 0 { counters.confirmed } else { counters.acknowledged };
-    let delivered = through.clamp(low - 1, expected.max(low - 1));
-    let newest = expected.max(records.last().unwrap_or(0));
+    let delivered = through.clamp(low - 1, newest.max(low - 1));
     if damaged.incarnations.is_none() {
         // Nobody knows under which names they went out.
         return Cut { pruned: low - 1, start: low };
@@ -155,9 +156,9 @@ fn cut(damaged: &Damaged, records: &Kept, expected: i64) -> Cut {
     cut
 }
 
-fn tell_records(damaged: &Damaged, loss: &mut Loss, records: &Kept, expected: i64) {
+fn tell_records(damaged: &Damaged, loss: &mut Loss, records: &Kept, newest: i64) {
     let counters = &damaged.counters;
-    for (from, through) in records.gaps(counters.pruned_sequence + 1, expected) {
+    for (from, through) in records.gaps(counters.pruned_sequence + 1, newest) {
         for (from, through) in by_incarnation(damaged, from, through) {
             let sequence = |number: i64| damaged.named.name(number).sequence;
             let delivered = counters.acknowledged.min(through);
