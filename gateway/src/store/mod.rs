@@ -7,6 +7,7 @@
 //! pure) → `insert`. Everything that leaves goes through `outbox`; `verify` proves the file whole.
 
 mod backup;
+mod carry;
 mod check;
 mod counters;
 mod digest;

@@ -1,14 +1,14 @@
 //! The rows of a recovered journal: what holds of a damaged one, with numbers without holes and chains made anew.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 use tillgate_record::{Quality, Severity};
 
+use super::carry::carry;
 use super::counters::Counters;
-use super::files::reply_digest;
-use super::group::{findings_json, known_digest, write_known};
+use super::group::{findings_json, write_known};
 use super::kept::Kept;
 use super::loss::{Loss, LostCaptures};
 use super::read::unpacked;
@@ -17,24 +17,12 @@ use super::row::{
     CAPTURE_COLUMNS, CaptureRow, ENTRY_COLUMNS, EntryRow, RECORD_COLUMNS, RecordRow, moment,
     signed, unsigned,
 };
-use super::salvage::{Damaged, Value};
+use super::salvage::Damaged;
 
 /// Records of one look.
 const RECORDS: i64 = 128;
 /// Captures of one look: their raw inputs may be large.
 const CAPTURES: i64 = 16;
-
-/// Tables that are copied as they are, what to call them, and their keys.
-const COPIED: [(&str, &str, &str); 8] = [
-    ("known", "keys of delivered records", "key"),
-    ("edi_file", "files that partners sent", "partner, name, inode, modified_ns, bytes"),
-    ("reply", "acknowledgements to partners", "id"),
-    ("control_number", "control numbers", "partner"),
-    ("customer", "customers", "number"),
-    ("customer_key", "customers' keys", "kind, hash, customer"),
-    ("product", "products", "gtin"),
-    ("loss", "earlier losses", "number"),
-];
 
 /// A journal under construction.
 pub(super) struct Rebuild<'a> {
@@ -60,6 +48,7 @@ impl<'a> Rebuild<'a> {
             "SELECT {RECORD_COLUMNS} FROM record WHERE sequence BETWEEN ? AND ? ORDER BY sequence"
         );
         let mut kept = Kept::default();
+        self.damaged.begin_pass();
         for (from, through) in steps(self.damaged.counters.pruned_sequence + 1, highest, RECORDS) {
             let rows = self.damaged.rows(&sql, from, through).await;
             let sound = rows.iter().filter_map(sound_record).map(|row| row.sequence);
@@ -72,11 +61,9 @@ impl<'a> Rebuild<'a> {
 
     /// The captures that hold, whatever became of their raw inputs.
     pub(super) async fn sound_captures(&mut self, highest: i64) -> Kept {
-        let columns = CAPTURE_COLUMNS.strip_suffix("raw").unwrap_or(CAPTURE_COLUMNS);
-        let sql = format!(
-            "SELECT {columns} NULL FROM capture WHERE number BETWEEN ? AND ? ORDER BY number"
-        );
+        let sql = without_raw();
         let mut kept = Kept::default();
+        self.damaged.begin_pass();
         for (from, through) in steps(self.damaged.counters.pruned_capture + 1, highest, RECORDS) {
             let rows = self.damaged.rows(&sql, from, through).await;
             let sound = rows.iter().filter_map(sound_capture).map(|row| row.number);
@@ -112,9 +99,7 @@ impl<'a> Rebuild<'a> {
         self.records(records, &captures, &mut after).await?;
         self.entries(records, &captures, cut).await?;
         self.captures(records, &captures, cut, &mut after).await?;
-        for (table, name, key) in COPIED {
-            self.copy(table, name, key, cut.pruned).await?;
-        }
+        carry(self.damaged, self.new, self.loss, cut.pruned).await?;
         for (from, through) in lost {
             self.tell_captures(&captures, from, through).await?;
         }
@@ -133,13 +118,14 @@ impl<'a> Rebuild<'a> {
         );
         const PARK: &str = "UPDATE record SET parked = ? WHERE sequence = ?";
         let highest = records.last().unwrap_or(0);
+        self.damaged.begin_pass();
         for (from, through) in steps(after.pruned_sequence + 1, highest, RECORDS) {
             let (mut rows, mut parked) = (Vec::new(), Vec::new());
             for found in self.damaged.rows(&sql, from, through).await {
                 let Some(mut row) = sound_record(&found) else { continue };
                 let Some(place) = records.place(row.sequence) else { continue };
                 if place != after.next_sequence {
-                    continue;
+                    return Err(unsteady());
                 }
                 if let Ok(Some(reason)) = found.try_get::<Option<String>, _>(13) {
                     parked.push((place, reason));
@@ -164,7 +150,8 @@ impl<'a> Rebuild<'a> {
                 sqlx::query(PARK).bind(reason).bind(place).execute(&mut *self.new).await?;
             }
         }
-        Ok(())
+        let end = records.place(highest).map_or(after.pruned_sequence, |place| place);
+        if after.next_sequence == end + 1 { Ok(()) } else { Err(unsteady()) }
     }
 
     /// Quarantine entries stay, also those whose capture is gone. One that had become a record which is lost is open
@@ -181,6 +168,7 @@ impl<'a> Rebuild<'a> {
             place => place,
         };
         let highest = captures.last().unwrap_or(0);
+        self.damaged.begin_pass();
         for (from, through) in steps(0, highest, RECORDS) {
             let mut rows = Vec::new();
             for found in self.damaged.rows(&sql, from, through).await {
@@ -213,18 +201,25 @@ impl<'a> Rebuild<'a> {
             "SELECT {CAPTURE_COLUMNS} FROM capture WHERE number BETWEEN ? AND ? ORDER BY number"
         );
         let highest = captures.last().unwrap_or(0);
+        self.damaged.begin_pass();
         for (from, through) in steps(after.pruned_capture + 1, highest, CAPTURES) {
             let (mut rows, mut made) = (Vec::new(), Vec::new());
-            for found in self.damaged.rows(&sql, from, through).await {
-                let Some(mut row) = sound_capture(&found) else { continue };
-                let Some(place) = captures.place(row.number) else { continue };
-                if place != after.next_capture {
-                    continue;
-                }
-                let whole = unpacked(&row, u64::MAX).is_ok();
-                if !whole {
-                    row.raw = None;
-                    self.loss.push_other(format!("the raw input of capture {}", row.id));
+            let found = self.damaged.rows(&sql, from, through).await;
+            let mut found: BTreeMap<i64, CaptureRow> =
+                found.iter().filter_map(sound_capture).map(|row| (row.number, row)).collect();
+            for number in from..=through {
+                let Some(place) = captures.place(number) else { continue };
+                let row = match found.remove(&number) {
+                    Some(row) => Some(row),
+                    None => {
+                        // The row holds, the pages of its raw input cannot be read.
+                        let rows = self.damaged.rows(&without_raw(), number, number).await;
+                        rows.first().and_then(sound_capture)
+                    }
+                };
+                let mut row = row.filter(|_| place == after.next_capture).ok_or_else(unsteady)?;
+                if row.raw.is_none() || unpacked(&row, u64::MAX).is_err() {
+                    self.tell_raw(&mut row, number).await;
                 }
                 row.number = place;
                 made.extend(self.account(&mut row, records, cut, after.next_sequence).await?);
@@ -241,6 +236,15 @@ impl<'a> Rebuild<'a> {
             EntryRow::write(self.new, &made).await?;
         }
         Ok(())
+    }
+
+    /// The raw input of a capture is not there: it was pruned, or it cannot be read.
+    async fn tell_raw(&mut self, row: &mut CaptureRow, number: i64) {
+        const PRUNED: &str = "SELECT 1 FROM capture WHERE number BETWEEN ? AND ? AND raw IS NULL";
+        row.raw = None;
+        if self.damaged.rows(PRUNED, number, number).await.is_empty() {
+            self.loss.push_other(format!("the raw input of capture {}", row.id));
+        }
     }
 
     /// Brings a capture's counts in step with what is left of its items. Where its input is there, entries are made for
@@ -300,44 +304,6 @@ impl<'a> Rebuild<'a> {
         Ok(made)
     }
 
-    /// Copies a table from its beginning, and, where that stops at damage, from its end.
-    async fn copy(
-        &mut self,
-        table: &str,
-        name: &str,
-        key: &str,
-        pruned: i64,
-    ) -> Result<(), sqlx::Error> {
-        let Some(columns) = self.damaged.columns(table).await else {
-            if !matches!(table, "loss") || self.damaged.incarnations.is_none() {
-                self.loss.push_other(format!("all {name}"));
-            }
-            return Ok(());
-        };
-        let list = columns.join(", ");
-        let marks = vec!["?"; columns.len()].join(", ");
-        let insert = format!("INSERT OR IGNORE INTO {table} ({list}) VALUES ({marks})");
-        let descending = key.split(", ").map(|part| format!("{part} DESC"));
-        let orders = [key.to_owned(), descending.collect::<Vec<_>>().join(", ")];
-        for order in orders {
-            let sql = format!("SELECT {list} FROM {table} ORDER BY {order}");
-            let new = &mut *self.new;
-            let whole = self.damaged.each(&sql, async |values: Vec<Value>| {
-                let is_sound = match table {
-                    "known" => is_known(&values, pruned),
-                    "reply" => is_reply(&values),
-                    _ => true,
-                };
-                if is_sound { put(&mut *new, &insert, values).await } else { Ok(()) }
-            });
-            if whole.await? {
-                return Ok(());
-            }
-        }
-        self.loss.push_other(format!("some {name}"));
-        Ok(())
-    }
-
     async fn tell_captures(
         &mut self,
         captures: &Kept,
@@ -369,81 +335,22 @@ fn steps(low: i64, high: i64, size: i64) -> impl Iterator<Item = (i64, i64)> {
     })
 }
 
+/// Each row is read twice. A disk that gives another answer the second time is tried again at the next start.
+fn unsteady() -> sqlx::Error {
+    sqlx::Error::Protocol("the damaged journal reads differently each time".to_owned())
+}
+
+fn without_raw() -> String {
+    let columns = CAPTURE_COLUMNS.strip_suffix("raw").unwrap_or(CAPTURE_COLUMNS);
+    format!("SELECT {columns} NULL FROM capture WHERE number BETWEEN ? AND ? ORDER BY number")
+}
+
 fn sound_record(row: &SqliteRow) -> Option<RecordRow> {
     RecordRow::of(row).ok().filter(|row| row.digest() == row.checksum)
 }
 
 fn sound_capture(row: &SqliteRow) -> Option<CaptureRow> {
     CaptureRow::of(row).ok().filter(|row| row.digest() == row.checksum)
-}
-
-/// Keys of records that are kept are written with them; one of a lost record must not stand in the way of its repeat.
-fn is_known(values: &[Value], pruned: i64) -> bool {
-    let [
-        Value::Text(key),
-        Value::Blob(content),
-        Value::Integer(sequence),
-        Value::Integer(version),
-        _,
-        rest @ ..,
-    ] = values
-    else {
-        return false;
-    };
-    let sound = match rest {
-        [Value::Integer(checksum)] => known_digest(key, content, *sequence, *version) == *checksum,
-        _ => true,
-    };
-    sound && *sequence <= pruned
-}
-
-fn is_reply(values: &[Value]) -> bool {
-    let [
-        _,
-        Value::Text(capture),
-        Value::Text(partner),
-        Value::Text(file),
-        Value::Text(kind),
-        Value::Blob(content),
-        _,
-        rest @ ..,
-    ] = values
-    else {
-        return false;
-    };
-    match rest {
-        [Value::Integer(checksum)] => {
-            reply_digest([capture, partner, file, kind], content) == *checksum
-        }
-        _ => true,
-    }
-}
-
-/// Inserts a row. One that the table does not take was damaged.
-async fn put(
-    new: &mut SqliteConnection,
-    insert: &str,
-    values: Vec<Value>,
-) -> Result<(), sqlx::Error> {
-    const SQLITE_CONSTRAINT: u32 = 19;
-    let query = sqlx::query(sqlx::AssertSqlSafe(insert));
-    let query = values.into_iter().fold(query, |query, value| match value {
-        Value::Null => query.bind(None::<i64>),
-        Value::Integer(number) => query.bind(number),
-        Value::Text(text) => query.bind(text),
-        Value::Blob(bytes) => query.bind(bytes),
-    });
-    match query.execute(new).await {
-        Err(sqlx::Error::Database(error))
-            if error
-                .code()
-                .and_then(|code| code.parse::<u32>().ok())
-                .is_some_and(|code| code & 0xff == SQLITE_CONSTRAINT) =>
-        {
-            Ok(())
-        }
-        done => done.map(drop),
-    }
 }
 
 fn entry_of(row: &CaptureRow, item: i64) -> EntryRow {

@@ -44,7 +44,9 @@ pub(super) async fn reconcile(
                 began_us: story.now_us,
                 reason: reason.to_owned(),
             };
-            raise(connection, counters, next).await?;
+            let mut transaction = begin(connection).await?;
+            raise(&mut transaction, counters, next).await?;
+            transaction.commit().await?;
         }
         return Ok(());
     };

@@ -11,7 +11,7 @@ use super::incarnation::Incarnations;
 use super::mark::Mark;
 use super::open::{reading, schema_version};
 
-/// So often a span that cannot be read is halved, in all: some minutes on a slow machine.
+/// So often a span that cannot be read is halved, in one pass: some minutes on a slow machine.
 const SPLITS: u32 = 200_000;
 /// Rows above the highest that counters and mark name are looked for so far.
 const BEYOND: i64 = 1_000_000;
@@ -127,6 +127,11 @@ impl Damaged {
         (lowest > 0 && lowest <= highest).then_some((lowest, highest))
     }
 
+    /// What is read twice is given up at the same places.
+    pub(super) fn begin_pass(&mut self) {
+        self.splits = SPLITS;
+    }
+
     /// The rows of a span of numbers, as far as they can be read. `sql` takes the first and the last number.
     pub(super) async fn rows(&mut self, sql: &str, from: i64, through: i64) -> Vec<SqliteRow> {
         let mut rows = Vec::new();
@@ -165,14 +170,14 @@ impl Damaged {
     ) -> Result<bool, E> {
         let Some(connection) = &mut self.connection else { return Ok(false) };
         let mut rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch(connection);
+        let mut whole = true;
         loop {
             match rows.try_next().await {
-                Ok(Some(row)) => {
-                    if let Some(values) = values(&row) {
-                        take(values).await?;
-                    }
-                }
-                Ok(None) => return Ok(true),
+                Ok(Some(row)) => match values(&row) {
+                    Some(values) => take(values).await?,
+                    None => whole = false,
+                },
+                Ok(None) => return Ok(whole),
                 Err(_) => return Ok(false),
             }
         }
