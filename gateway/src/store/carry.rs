@@ -44,8 +44,8 @@ enum Verdict {
     Damaged,
 }
 
-/// Carries all tables over. Keys of records above `pruned` are written with their records: one of a lost record must not
-/// stand in the way of its repeat.
+/// Carries all tables over. Keys of records above `pruned` are written with their records: one of a lost record must
+/// not stand in the way of its repeat.
 pub(super) async fn carry(
     damaged: &mut Damaged,
     new: &mut SqliteConnection,

@@ -64,7 +64,7 @@ impl<'a> Rebuild<'a> {
         let sql = without_raw();
         let mut kept = Kept::default();
         self.damaged.begin_pass();
-        for (from, through) in steps(self.damaged.counters.pruned_capture + 1, highest, RECORDS) {
+        for (from, through) in steps(self.damaged.counters.pruned_capture + 1, highest, CAPTURES) {
             let rows = self.damaged.rows(&sql, from, through).await;
             let sound = rows.iter().filter_map(sound_capture).map(|row| row.number);
             let sound: BTreeSet<i64> =
@@ -119,7 +119,8 @@ impl<'a> Rebuild<'a> {
         const PARK: &str = "UPDATE record SET parked = ? WHERE sequence = ?";
         let highest = records.last().unwrap_or(0);
         self.damaged.begin_pass();
-        for (from, through) in steps(after.pruned_sequence + 1, highest, RECORDS) {
+        // The same spans as the first time: a broken tree answers others differently.
+        for (from, through) in steps(self.damaged.counters.pruned_sequence + 1, highest, RECORDS) {
             let (mut rows, mut parked) = (Vec::new(), Vec::new());
             for found in self.damaged.rows(&sql, from, through).await {
                 let Some(mut row) = sound_record(&found) else { continue };
@@ -213,8 +214,8 @@ impl<'a> Rebuild<'a> {
                     Some(row) => Some(row),
                     None => {
                         // The row holds, the pages of its raw input cannot be read.
-                        let rows = self.damaged.rows(&without_raw(), number, number).await;
-                        rows.first().and_then(sound_capture)
+                        let rows = self.damaged.rows(&without_raw(), from, through).await;
+                        rows.iter().filter_map(sound_capture).find(|row| row.number == number)
                     }
                 };
                 let mut row = row.filter(|_| place == after.next_capture).ok_or_else(unsteady)?;

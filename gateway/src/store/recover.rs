@@ -43,23 +43,71 @@ pub(super) async fn recover(
     now_us: i64,
 ) -> Result<(), OpenError> {
     let failed = |source| folder("recover the journal in", data_dir, source);
-    let building = Building::begin(data_dir, now_us).map_err(failed)?;
-    let mut damaged = Damaged::open(&journal_path(data_dir), mark).await;
+    let reason = format!("the journal was damaged ({problem}) and has been recovered");
+    let damaged = Damaged::open(&journal_path(data_dir), mark).await;
+    match attempt(data_dir, damaged, mark, &reason, now_us).await {
+        Err(Failure::Machine(source)) => Err(failed(source)),
+        Err(Failure::Database(source)) if is_of_the_machine(&source) => {
+            Err(OpenError::Database { path: journal_path(data_dir), source })
+        }
+        Err(Failure::Database(error)) => {
+            // A till must sell: what cannot be recovered now can still be recovered by people, from the files aside.
+            tracing::error!(%error, "the journal cannot be recovered: a fresh one takes its place");
+            let reason = format!(
+                "the journal was damaged ({problem}), and nothing could be recovered ({error})"
+            );
+            let nothing = Damaged::unreadable(mark);
+            attempt(data_dir, nothing, mark, &reason, now_us).await.map_err(|failure| match failure
+            {
+                Failure::Machine(source) => failed(source),
+                Failure::Database(source) => {
+                    OpenError::Database { path: journal_path(data_dir), source }
+                }
+            })
+        }
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Why a recovery did not succeed.
+enum Failure {
+    /// The folder or a file.
+    Machine(std::io::Error),
+    /// The database, or what was read.
+    Database(sqlx::Error),
+}
+
+/// A disk that is full or does not work: nothing would be better with a fresh journal.
+fn is_of_the_machine(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    let code = code.and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xff);
+    // SQLITE_NOMEM, READONLY, IOERR, FULL, CANTOPEN.
+    matches!(error, sqlx::Error::Io(_)) || matches!(code, Some(7 | 8 | 10 | 13 | 14))
+}
+
+async fn attempt(
+    data_dir: &Path,
+    mut damaged: Damaged,
+    mark: Option<&Mark>,
+    reason: &str,
+    now_us: i64,
+) -> Result<(), Failure> {
+    let building = Building::begin(data_dir, now_us).map_err(Failure::Machine)?;
     let loss = Loss {
         noticed_at: moment(now_us).to_string(),
-        reason: format!("the journal was damaged ({problem}) and has been recovered"),
+        reason: reason.to_owned(),
         set_aside: Some(building.aside()),
         ..Loss::default()
     };
     match build(&building.path(), &mut damaged, mark, loss, now_us).await {
         Ok(loss) => tracing::error!("{}", loss.words()),
         Err(source) => {
-            building.remove().map_err(failed)?;
-            return Err(OpenError::Database { path: building.path(), source });
+            building.remove().map_err(Failure::Machine)?;
+            return Err(Failure::Database(source));
         }
     }
     drop(damaged);
-    building.commit().map_err(failed)
+    building.commit().map_err(Failure::Machine)
 }
 
 /// Nobody sees the new file before it is whole and synced: neither a journal nor syncs are needed meanwhile.

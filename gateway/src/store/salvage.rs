@@ -61,6 +61,20 @@ impl Damaged {
         damaged
     }
 
+    /// A journal of which nothing can be read.
+    pub(super) fn unreadable(mark: Option<&Mark>) -> Self {
+        let (incarnation, base) = mark.map_or((1, 0), |mark| (mark.incarnation, mark.base));
+        let acknowledged = mark.map_or(0, |mark| mark.acknowledged);
+        Self {
+            connection: None,
+            splits: 0,
+            counters: Counters { incarnation, acknowledged, ..NEW },
+            counted: false,
+            incarnations: None,
+            named: Incarnations::single(incarnation, base),
+        }
+    }
+
     async fn look(&mut self, mark: Option<&Mark>) {
         let mut found = None;
         if let Some(connection) = &mut self.connection {
