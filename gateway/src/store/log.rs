@@ -1,6 +1,6 @@
 //! The write-ahead log after damage. SQLite takes the first frame whose checksum fails for the end of the log, and
-//! drops all behind it, whole as they may be. When the high-water mark says that more was there, the checksums are made anew,
-//! so that SQLite reads every frame again; what in them is damaged then shows in our own rows' checksums.
+//! drops all behind it, whole as they may be. When the high-water mark says that more was there, the checksums are made
+//! anew, so that SQLite reads every frame again; what in them is damaged then shows in our own rows' checksums.
 //!
 //! In: the log of a journal that is behind its mark. Out: the same log, readable to its end; the log as it was is kept.
 //! Never: this on a log that nobody misses anything of. Format: <https://sqlite.org/fileformat2.html#walformat>.
