@@ -3,6 +3,7 @@
 //! In: arguments. Out: an [exit code](exit). A closed pipe behind stdout is no error.
 
 mod ask;
+mod backup;
 mod catalog;
 mod check;
 mod completions;
@@ -17,6 +18,7 @@ pub mod edi;
 mod harden;
 mod import;
 mod quarantine;
+mod restore;
 mod run;
 mod status;
 mod style;
@@ -82,6 +84,8 @@ enum Command {
     Customers(customers::CustomersArgs),
     Catalog(catalog::CatalogArgs),
     Verify(verify::VerifyArgs),
+    Backup(backup::BackupArgs),
+    Restore(restore::RestoreArgs),
     Doctor(doctor::DoctorArgs),
     Token(token::TokenArgs),
     Completions(completions::CompletionsArgs),
@@ -118,6 +122,8 @@ fn dispatch(command: Command, out: &mut dyn Write) -> anyhow::Result<u8> {
         Command::Customers(args) => customers::run(&args, out),
         Command::Catalog(args) => catalog::run(&args, out),
         Command::Verify(args) => verify::run(&args, out),
+        Command::Backup(args) => backup::run(&args, out),
+        Command::Restore(args) => restore::run(&args, out),
         Command::Doctor(args) => doctor::run(&args, out),
         Command::Token(args) => token::run(&args, out),
         Command::Completions(args) => completions::run(&args, out),

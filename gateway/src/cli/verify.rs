@@ -8,7 +8,8 @@ use super::{ConfigFile, exit};
 use crate::run::present;
 use crate::store;
 
-/// Proves the journal whole: computes the hash of every capture again and follows the sequence of the records.
+/// Proves the journal whole: computes the hash of every capture again, follows the sequence of the records and compares
+/// with the high-water mark. What was lost earlier and is known to be lost is listed, too.
 ///
 /// Reads everything, so it takes its time on a slow disk; the gateway goes on meanwhile.
 #[derive(Debug, Args)]
@@ -43,6 +44,14 @@ pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> anyhow::Result<u8> 
             "{verdict}: {} captures and {} records read",
             report.captures, report.records
         )?;
+        writeln!(
+            out,
+            "the newest record is {} in the outbox, of incarnation {}",
+            report.sequence_assigned, report.incarnation
+        )?;
+        for loss in &report.losses {
+            writeln!(out, "lost before, noticed at {}: {}", loss.noticed_at, loss.words())?;
+        }
         for problem in &report.problems {
             writeln!(out, "{problem}")?;
         }

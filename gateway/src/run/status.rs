@@ -26,6 +26,8 @@ use crate::web::StatusSource;
 const REFRESH: Duration = Duration::from_secs(1);
 /// Records that people see.
 const RECENT: usize = 12;
+/// So long a loss is shown: somebody comes by in a week. `tillgate verify` shows it for ever.
+const LOSS_SHOWN_HOURS: i64 = 7 * 24;
 /// A backlog that is older than this needs attention.
 const OLD_SECONDS: f64 = 600.0;
 
@@ -171,8 +173,28 @@ impl StatusBoard {
             .chain(receipts)
             .chain(broker.warnings)
             .chain(quarantine)
+            .chain(self.losses())
             .chain(self.absent_devices())
             .collect()
+    }
+
+    /// Losses that people may not have seen yet.
+    fn losses(&self) -> impl Iterator<Item = Condition> {
+        let now = self.clock.now();
+        let recent = self.store.losses().iter().filter(move |(noticed_at, _)| {
+            now.duration_since(*noticed_at).as_hours() < LOSS_SHOWN_HOURS
+        });
+        recent.map(|(noticed_at, loss)| Condition {
+            code: "loss".to_owned(),
+            message: format!("{}: {}", to_the_second(*noticed_at), loss.words()),
+            fix: if loss.is_nothing() {
+                "look at the disk (`dmesg`, `smartctl`); `tillgate verify` proves the journal whole".to_owned()
+            } else {
+                "compare with the terminals' own journals and send again what is missing; `tillgate quarantine list` \
+                 has what can be replayed; look at the disk (`dmesg`, `smartctl`)"
+                    .to_owned()
+            },
+        })
     }
 
     fn absent_devices(&self) -> impl Iterator<Item = Condition> {
@@ -228,6 +250,8 @@ impl StatusSource for StatusBoard {
                 acknowledged: figures.sequence_acknowledged,
                 confirmed: figures.sequence_confirmed,
                 receipt_lag_seconds: self.receipt_lag_seconds(figures),
+                incarnation: figures.incarnation,
+                sequence: figures.sequence,
             },
             quarantine: figures.quarantine_open,
             disk: DiskFigures { used: figures.disk_used, budget: figures.disk_budget },

@@ -36,7 +36,7 @@ pub(super) struct Counters {
 }
 
 /// The counters of a new journal.
-const NEW: Counters = Counters {
+pub(super) const NEW: Counters = Counters {
     incarnation: 1,
     next_sequence: 1,
     record_chain: 0,
@@ -56,6 +56,15 @@ const COLUMNS: &str = "incarnation, next_sequence, record_chain, next_capture, c
     catalog_version, confirmed, checksum";
 
 impl Counters {
+    /// Whether no count is ahead of one that it follows.
+    pub(super) fn are_in_order(&self) -> bool {
+        let records = [self.pruned_sequence, self.acknowledged, self.newest()];
+        let captures = [self.pruned_capture, self.next_capture - 1];
+        records.is_sorted()
+            && captures.is_sorted()
+            && (0..=self.acknowledged).contains(&self.confirmed)
+    }
+
     /// The highest sequence number given out.
     pub(super) fn newest(&self) -> i64 {
         self.next_sequence - 1
@@ -70,10 +79,9 @@ impl Counters {
     pub(super) async fn read(
         connection: &mut SqliteConnection,
     ) -> Result<(Self, bool), sqlx::Error> {
-        let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM counter"));
-        let row = sqlx::query(sql).fetch_one(connection).await?;
+        let row = sqlx::query("SELECT * FROM counter").fetch_one(connection).await?;
         let counters = Self::of(&row)?;
-        Ok((counters, counters.checksum() == row.try_get::<i64, _>(12)?))
+        Ok((counters, counters.checksum() == row.try_get::<i64, _>("checksum")?))
     }
 
     /// Writes the row. Part of every commit of the writer.
@@ -89,20 +97,21 @@ impl Counters {
         bound.bind(self.checksum()).execute(connection).await.map(drop)
     }
 
+    /// By name: a damaged journal of version 1, without `confirmed`, is read before its schema is raised.
     fn of(row: &SqliteRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
-            incarnation: row.try_get(0)?,
-            next_sequence: row.try_get(1)?,
-            record_chain: row.try_get(2)?,
-            next_capture: row.try_get(3)?,
-            capture_chain: row.try_get(4)?,
-            acknowledged: row.try_get(5)?,
-            pruned_sequence: row.try_get(6)?,
-            pruned_capture: row.try_get(7)?,
-            keys_since_us: row.try_get(8)?,
-            directory_version: row.try_get(9)?,
-            catalog_version: row.try_get(10)?,
-            confirmed: row.try_get(11)?,
+            incarnation: row.try_get("incarnation")?,
+            next_sequence: row.try_get("next_sequence")?,
+            record_chain: row.try_get("record_chain")?,
+            next_capture: row.try_get("next_capture")?,
+            capture_chain: row.try_get("capture_chain")?,
+            acknowledged: row.try_get("acknowledged")?,
+            pruned_sequence: row.try_get("pruned_sequence")?,
+            pruned_capture: row.try_get("pruned_capture")?,
+            keys_since_us: row.try_get("keys_since_us")?,
+            directory_version: row.try_get("directory_version")?,
+            catalog_version: row.try_get("catalog_version")?,
+            confirmed: row.try_get("confirmed").unwrap_or(0),
         })
     }
 

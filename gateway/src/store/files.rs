@@ -4,6 +4,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::StoreError;
+use super::digest::Digest;
 use super::insert::Bound;
 use crate::source::{FileStamp, FileState};
 
@@ -72,20 +73,37 @@ pub(super) async fn pending_replies(
     connection: &mut SqliteConnection,
     partner: &str,
 ) -> Result<Vec<PendingReply>, sqlx::Error> {
-    const SQL: &str = "SELECT id, capture, file_name, content_type, content FROM reply \
+    const SQL: &str = "SELECT id, capture, file_name, content_type, content, checksum FROM reply \
         WHERE partner = ? AND written_us IS NULL ORDER BY id LIMIT ?";
     let rows = sqlx::query(SQL).bind(partner).bind(REPLIES).fetch_all(connection).await?;
-    rows.iter()
-        .map(|row| {
-            Ok(PendingReply {
-                id: row.try_get(0)?,
-                capture: row.try_get(1)?,
-                file_name: row.try_get(2)?,
-                content_type: row.try_get(3)?,
-                content: row.try_get(4)?,
-            })
-        })
-        .collect()
+    let mut replies = Vec::with_capacity(rows.len());
+    for row in rows {
+        let reply = PendingReply {
+            id: row.try_get(0)?,
+            capture: row.try_get(1)?,
+            file_name: row.try_get(2)?,
+            content_type: row.try_get(3)?,
+            content: row.try_get(4)?,
+        };
+        let named = [&reply.capture, partner, &reply.file_name, &reply.content_type];
+        let checksum = reply_digest(named, &reply.content);
+        if row.try_get::<Option<i64>, _>(5)?.is_none_or(|kept| kept == checksum) {
+            replies.push(reply);
+        } else {
+            let capture = reply.capture;
+            tracing::error!(
+                capture,
+                partner,
+                "an acknowledgement in the journal is damaged and is not handed out: make it again with `tillgate edi ack`"
+            );
+        }
+    }
+    Ok(replies)
+}
+
+/// The checksum of a row of `reply`: capture, partner, file name, content type; content.
+pub(super) fn reply_digest(named: [&str; 4], content: &[u8]) -> i64 {
+    named.into_iter().fold(Digest::of("reply"), Digest::text).bytes(content).finish()
 }
 
 /// A reply is in the partner's folder.

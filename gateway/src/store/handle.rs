@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use jiff::Timestamp;
 use sqlx::Sqlite;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqlitePool;
@@ -23,7 +24,7 @@ use super::read::{self, Figures, RecentRecord, StoredCapture};
 use super::row::{signed, unsigned};
 use super::writer::Writer;
 use super::{
-    CustomerEntry, KeyHit, NewCapture, NewItem, Outcome, Product, Pruned, Receipt, Replay,
+    CustomerEntry, KeyHit, Loss, NewCapture, NewItem, Outcome, Product, Pruned, Receipt, Replay,
     StoreError, StoreOptions, directory, files,
 };
 use crate::clock::Clock;
@@ -62,6 +63,10 @@ pub(super) struct Shared {
     pub(super) disk: Disk,
     pub(super) envelope: Envelope,
     pub(super) fresh: Fresh,
+    /// What was lost before this start, with the moments when it was noticed.
+    losses: Vec<(Timestamp, Loss)>,
+    /// The database met damage: the next start looks closely.
+    pub(super) damaged: AtomicBool,
     pub(super) stopping: AtomicBool,
     /// Whether the last commit held.
     pub(super) healthy: AtomicBool,
@@ -90,9 +95,11 @@ impl Shared {
             disk,
             envelope: Envelope {
                 source: format!("/{}/{}/{}", options.org, options.store, options.gateway),
-                incarnation: u32::try_from(counters.incarnation).unwrap_or(u32::MAX),
+                incarnations: opened.incarnations.clone(),
             },
             fresh: Fresh::default(),
+            losses: opened.losses.clone(),
+            damaged: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             healthy: AtomicBool::new(true),
             directory_version: AtomicU64::new(unsigned(counters.directory_version)),
@@ -100,6 +107,13 @@ impl Shared {
             has_customers: AtomicBool::new(filled.0),
             has_products: AtomicBool::new(filled.1),
         })
+    }
+
+    /// Remembers damage for the next start.
+    pub(super) fn note_damage(&self, error: &sqlx::Error) {
+        if open::is_damage(error) {
+            self.damaged.store(true, Ordering::Relaxed);
+        }
     }
 
     pub(super) fn acknowledged(&self) -> u64 {
@@ -135,7 +149,7 @@ impl Store {
         clock: Arc<dyn Clock>,
         pulse: Arc<Pulse>,
     ) -> Result<Self, OpenError> {
-        let mut opened = open::open(&options.data_dir).await?;
+        let mut opened = open::open(&options.data_dir, clock.now().as_microsecond()).await?;
         let shared = Shared::of(&mut opened, &options).await;
         let shared = Arc::new(
             shared.map_err(|source| OpenError::Database { path: opened.path.clone(), source })?,
@@ -326,6 +340,7 @@ impl Store {
     pub async fn figures(&self) -> Result<Figures, StoreError> {
         let shared = &self.shared;
         let (assigned, acknowledged) = (*shared.newest.borrow(), shared.acknowledged());
+        let name = shared.envelope.incarnations.newest_name(assigned);
         let mut reader = self.reader("read figures").await?;
         let waiting = read::waiting(&mut reader, i64::try_from(acknowledged).unwrap_or(i64::MAX));
         let (oldest_received_us, quarantine_open, captures) =
@@ -344,7 +359,8 @@ impl Store {
             sequence_acknowledged: acknowledged,
             sequence_confirmed,
             unconfirmed_received_us,
-            incarnation: shared.envelope.incarnation,
+            incarnation: name.incarnation,
+            sequence: name.sequence,
             quarantine_open,
             captures,
             disk_used: shared.disk.used(),
@@ -353,6 +369,12 @@ impl Store {
             directory_version: self.directory_version(),
             catalog_version: self.catalog_version(),
         })
+    }
+
+    /// What was once accepted and is gone, oldest first, with the moments when it was noticed.
+    #[must_use]
+    pub fn losses(&self) -> &[(Timestamp, Loss)] {
+        &self.shared.losses
     }
 
     /// The newest records, newest first.

@@ -6,6 +6,9 @@
 //! The way of a capture: [`Store::commit`] → `job` (queue) → `writer` (group commit) → `group` (rows and numbers,
 //! pure) → `insert`. Everything that leaves goes through `outbox`; `verify` proves the file whole.
 
+mod backup;
+mod carry;
+mod check;
 mod counters;
 mod digest;
 mod directory;
@@ -14,16 +17,27 @@ mod files;
 mod fresh;
 mod group;
 mod handle;
+mod incarnation;
 mod insert;
 mod job;
+mod kept;
 mod lock;
+mod log;
+mod loss;
+mod mark;
 mod open;
 mod options;
 mod outbox;
+mod owner;
 mod prune;
 mod quarantine;
 mod read;
+mod rebuild;
+mod reconcile;
+mod recover;
 mod row;
+mod salvage;
+mod swap;
 #[cfg(test)]
 mod tests;
 pub mod verify;
@@ -40,9 +54,12 @@ use crate::customer::CustomerKey;
 use crate::normalize::Reply;
 use crate::source::{FileStamp, Media};
 
+pub use backup::{BackupError, BackupReport, RestoreReport, backup, restore};
 pub use directory::KeyHit;
 pub use files::PendingReply;
 pub use handle::Store;
+pub use incarnation::ShownIncarnation;
+pub use loss::{Loss, LostCaptures, LostRecords};
 pub use open::OpenError;
 pub use options::{StoreOptions, journal_path};
 pub use prune::Pruned;
@@ -212,7 +229,7 @@ pub enum StoreError {
         how: String,
     },
     /// A row does not match its checksum.
-    #[error("{what} is damaged: run `tillgate verify`, and restore a backup")]
+    #[error("{what} is damaged: restart the gateway, which recovers what can be read")]
     Damaged {
         /// Which row.
         what: String,

@@ -1,20 +1,29 @@
-//! Opening the journal: folder, lock, file, schema, and the few checks that are cheap enough for every start.
+//! Opening the journal: folder, lock, file, schema, then proof. What is damaged is recovered, what is behind its
+//! high-water mark is told, and only then does anything go on.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, Connection, Row, Sqlite, SqliteConnection, Transaction};
+use sqlx::{ConnectOptions, Connection, Sqlite, SqliteConnection, Transaction};
 
 use super::counters::Counters;
+use super::incarnation::Incarnations;
 use super::lock::{Lock, LockError};
+use super::loss::{self, Loss};
+use super::mark::{Mark, MarkFile};
 use super::options::journal_path;
+use super::owner::sync_folder;
+use super::reconcile::{Story, reconcile};
+use super::recover::recover;
+use super::{check, log, swap};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
@@ -27,6 +36,8 @@ const AUTOCHECKPOINT_PAGES: &str = "2000";
 const WAL_KEPT_BYTES: &str = "16777216";
 /// Connections for reading.
 const READERS: u32 = 2;
+/// Journals of this schema and later have a high-water mark beside them.
+const MARKED_SINCE: i64 = 3;
 
 /// Why the journal could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -61,8 +72,8 @@ pub enum OpenError {
         version: i64,
     },
     /// The file is no journal, or is damaged.
-    #[error("{} is damaged ({problem}): keep the file, run `tillgate verify`, restore a backup",
-        path.display())]
+    #[error("{} is damaged ({problem}) and cannot be recovered: keep the file, restore a backup with \
+        `tillgate restore`", path.display())]
     Damaged {
         /// The journal.
         path: PathBuf,
@@ -103,40 +114,126 @@ pub(super) struct Opened {
     pub(super) path: PathBuf,
     pub(super) connection: SqliteConnection,
     pub(super) counters: Counters,
+    pub(super) incarnations: Incarnations,
+    pub(super) losses: Vec<(Timestamp, Loss)>,
+    pub(super) marks: MarkFile,
     pub(super) readers: SqlitePool,
 }
 
-/// Opens the journal of a data folder; makes both where they are missing.
-pub(super) async fn open(data_dir: &Path) -> Result<Opened, OpenError> {
+/// A data folder that is ours alone.
+#[derive(Debug)]
+pub(super) struct Entered {
+    pub(super) lock: Lock,
+    pub(super) marks: MarkFile,
+    /// How far the journal had come when it was last seen.
+    pub(super) mark: Option<Mark>,
+}
+
+/// A journal that proved itself.
+#[derive(Debug)]
+struct Sound {
+    connection: SqliteConnection,
+    counters: Counters,
+    incarnations: Incarnations,
+}
+
+/// Opens the journal of a data folder; makes both where they are missing, and recovers a damaged one.
+pub(super) async fn open(data_dir: &Path, now_us: i64) -> Result<Opened, OpenError> {
+    let Entered { lock, mut marks, mark } = enter(data_dir)?;
+    let path = journal_path(data_dir);
+    let mended = log::mend(data_dir, mark.as_ref(), now_us).await;
+    let mended = mended.map_err(|source| folder("mend the log in", data_dir, source))?;
+    let checked = if mended {
+        // Which of the frames was damaged nobody knows: every row is looked at.
+        Err(OpenError::Damaged { path: path.clone(), problem: "its log was damaged".to_owned() })
+    } else {
+        sound(data_dir, mark.as_ref(), now_us).await
+    };
+    let sound = match checked {
+        Err(OpenError::Damaged { problem, .. }) => {
+            tracing::error!(problem, "the journal is damaged: recovering what can be read");
+            recover(data_dir, &problem, mark.as_ref(), now_us).await?;
+            sound(data_dir, mark.as_ref(), now_us).await?
+        }
+        opened => opened?,
+    };
+    let Sound { mut connection, counters, incarnations } = sound;
+    let losses = loss::all(&mut connection).await.map_err(|error| database(&path, error))?;
+    // Before anything is given out: what the mark has seen is never given out again.
+    let (_, base) = incarnations.current();
+    let written = marks.write(&Mark::of(&counters, base, now_us));
+    written.map_err(|source| folder("write the high-water mark in", data_dir, source))?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .acquire_timeout(Duration::from_secs(10))
+        .connect_lazy_with(reading(&path));
+    Ok(Opened { lock, path, connection, counters, incarnations, losses, marks, readers })
+}
+
+/// Makes the folder, takes its lock, and finishes a replacement of the journal that was interrupted.
+pub(super) fn enter(data_dir: &Path) -> Result<Entered, OpenError> {
     make_folder(data_dir)?;
     let lock = Lock::take(data_dir).map_err(|error| match error {
         LockError::Held(pid) => OpenError::Locked { path: data_dir.to_owned(), pid },
         LockError::Io(source) => folder("lock", data_dir, source),
     })?;
-    let path = journal_path(data_dir);
-    make_file(&path, data_dir)?;
-    let mut connection = connect(&path).await.map_err(|error| database(&path, error))?;
-    migrate(&mut connection, &path).await?;
-    let counters = trusted_counters(&mut connection, &path).await?;
-    let readers = SqlitePoolOptions::new()
-        .max_connections(READERS)
-        .acquire_timeout(Duration::from_secs(10))
-        .connect_lazy_with(reading(&path));
-    Ok(Opened { lock, path, connection, counters, readers })
+    let finished = swap::finish(data_dir);
+    finished.map_err(|source| folder("put the recovered journal into", data_dir, source))?;
+    let opened = MarkFile::open(data_dir);
+    let (marks, mark) =
+        opened.map_err(|source| folder("open the high-water mark in", data_dir, source))?;
+    Ok(Entered { lock, marks, mark })
 }
 
-fn folder(attempt: &'static str, path: &Path, source: io::Error) -> OpenError {
+/// Opens the journal and checks it, as far as every start can afford.
+async fn sound(data_dir: &Path, mark: Option<&Mark>, now_us: i64) -> Result<Sound, OpenError> {
+    let path = journal_path(data_dir);
+    let found = make_file(&path, data_dir, now_us)?;
+    let mut connection = connect(&path).await.map_err(|error| database(&path, error))?;
+    let since_version = schema_version(&mut connection).await;
+    migrate(&mut connection, &path).await?;
+    let mut counters = check::trusted_counters(&mut connection, &path).await?;
+    let begun = Incarnations::begin(&mut connection, &counters, now_us).await;
+    begun.map_err(|error| database(&path, error))?;
+    check::waiting(&mut connection, &counters, &path).await?;
+    if mark.is_some_and(|mark| !mark.closed) {
+        check::structure(&mut connection, &path).await?;
+    }
+    let story = Story { found, unmarked: mark.is_none() && since_version >= MARKED_SINCE, now_us };
+    let reconciled = reconcile(&mut connection, &mut counters, mark, story).await;
+    reconciled.map_err(|error| database(&path, error))?;
+    let incarnations = check::trusted_incarnations(&mut connection, &counters, &path).await?;
+    Ok(Sound { connection, counters, incarnations })
+}
+
+/// The system's answer about a folder or file.
+pub(super) fn folder(attempt: &'static str, path: &Path, source: io::Error) -> OpenError {
     OpenError::Folder { attempt, path: path.to_owned(), source }
 }
 
-fn database(path: &Path, source: sqlx::Error) -> OpenError {
-    let code = source.as_database_error().and_then(|error| error.code());
-    match code.as_deref() {
-        // SQLITE_CORRUPT and SQLITE_NOTADB
-        Some("11" | "26") => {
-            OpenError::Damaged { path: path.to_owned(), problem: source.to_string() }
+/// The database's answer: damage, or another reason.
+pub(super) fn database(path: &Path, source: sqlx::Error) -> OpenError {
+    if is_damage(&source) {
+        return OpenError::Damaged { path: path.to_owned(), problem: source.to_string() };
+    }
+    OpenError::Database { path: path.to_owned(), source }
+}
+
+/// Whether an answer of the database shows that the file itself is damaged. A flipped bit may also show as a table, a
+/// column or a value that is not what we wrote.
+pub(super) fn is_damage(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) => {
+            let code = error.code().and_then(|code| code.parse::<u32>().ok());
+            // The low byte is the primary code: SQLITE_ERROR, SQLITE_CORRUPT, SQLITE_FORMAT, SQLITE_NOTADB.
+            code.is_some_and(|code| matches!(code & 0xff, 1 | 11 | 24 | 26))
         }
-        _ => OpenError::Database { path: path.to_owned(), source },
+        sqlx::Error::ColumnDecode { .. }
+        | sqlx::Error::ColumnNotFound(_)
+        | sqlx::Error::ColumnIndexOutOfBounds { .. }
+        | sqlx::Error::Decode(_)
+        | sqlx::Error::RowNotFound => true,
+        _ => false,
     }
 }
 
@@ -153,14 +250,20 @@ fn make_folder(data_dir: &Path) -> Result<(), OpenError> {
     fs::set_permissions(data_dir, private).map_err(|error| folder("protect", data_dir, error))
 }
 
-fn make_file(path: &Path, data_dir: &Path) -> Result<(), OpenError> {
+/// Makes the file where it is missing or empty, and says whether it was there.
+fn make_file(path: &Path, data_dir: &Path, now_us: i64) -> Result<bool, OpenError> {
+    let found = fs::metadata(path).is_ok_and(|file| file.len() > 0);
+    if !found {
+        // SQLite would delete the log of a file that is not there.
+        let kept = swap::set_aside(data_dir, now_us);
+        kept.map_err(|source| folder("set files aside in", data_dir, source))?;
+    }
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600);
     options.open(path).map_err(|error| folder("write", path, error))?;
     // A new file survives a power cut only when its folder is synced, too.
-    File::open(data_dir)
-        .and_then(|file| file.sync_all())
-        .map_err(|error| folder("sync", data_dir, error))
+    sync_folder(data_dir).map_err(|error| folder("sync", data_dir, error))?;
+    Ok(found)
 }
 
 /// The connection of the writer.
@@ -195,57 +298,36 @@ pub(super) async fn begin(
     connection.begin_with("BEGIN IMMEDIATE").await
 }
 
-async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
+/// The newest migration that a journal has had; 0 where it has had none, or does not say.
+pub(super) async fn schema_version(connection: &mut SqliteConnection) -> i64 {
+    const SQL: &str = "SELECT coalesce(max(version), 0) FROM _sqlx_migrations WHERE success";
+    sqlx::query_scalar(SQL).fetch_one(connection).await.unwrap_or(0)
+}
+
+/// Brings the schema up to date, and the rows that every journal has.
+pub(super) async fn migrate(
+    connection: &mut SqliteConnection,
+    path: &Path,
+) -> Result<(), OpenError> {
+    let damaged = |problem: String| Err(OpenError::Damaged { path: path.to_owned(), problem });
     match MIGRATIONS.run_direct(None, &mut *connection, false).await {
         Ok(()) => {}
-        Err(MigrateError::VersionMissing(version)) => {
+        Err(MigrateError::VersionMissing(version)) if is_newer(connection, version).await => {
             return Err(OpenError::Newer { path: path.to_owned(), version });
         }
         Err(MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _)) => {
             return Err(database(path, source));
         }
-        Err(other) => {
-            return Err(OpenError::Damaged { path: path.to_owned(), problem: other.to_string() });
-        }
+        Err(other) => return damaged(other.to_string()),
     }
     Counters::begin(connection).await.map_err(|error| database(path, error))
 }
 
-/// The counters, if they go with the newest rows: a number that was given out must never be given out again.
-async fn trusted_counters(
-    connection: &mut SqliteConnection,
-    path: &Path,
-) -> Result<Counters, OpenError> {
-    const NEWEST: &str = "SELECT \
-        (SELECT checksum FROM record WHERE sequence = ?), (SELECT max(sequence) FROM record), \
-        (SELECT checksum FROM capture WHERE number = ?), (SELECT max(number) FROM capture)";
-    let read = async {
-        let (counters, whole) = Counters::read(connection).await?;
-        let query = sqlx::query(NEWEST).bind(counters.newest()).bind(counters.next_capture - 1);
-        let row = query.fetch_one(connection).await?;
-        let record = (row.try_get(0)?, row.try_get(1)?);
-        let capture = (row.try_get(2)?, row.try_get(3)?);
-        Ok((counters, whole, record, capture))
-    };
-    let (counters, whole, record, capture) = read.await.map_err(|error| database(path, error))?;
-    let record_fits =
-        fits(record, counters.newest(), counters.record_chain, counters.pruned_sequence);
-    let capture_fits =
-        fits(capture, counters.next_capture - 1, counters.capture_chain, counters.pruned_capture);
-    let problem = match (whole, record_fits, capture_fits) {
-        (true, true, true) => return Ok(counters),
-        (false, _, _) => "the counters do not match their checksum",
-        (_, false, _) => "the counters do not go with the newest record",
-        (_, _, false) => "the counters do not go with the newest capture",
-    };
-    Err(OpenError::Damaged { path: path.to_owned(), problem: problem.to_owned() })
-}
-
-/// Whether the newest row is the one that the counters name, or all rows were pruned.
-fn fits(row: (Option<i64>, Option<i64>), newest: i64, chain: i64, pruned: i64) -> bool {
-    match row {
-        (Some(checksum), Some(highest)) => checksum == chain && highest == newest,
-        (None, None) => pruned == newest,
-        _ => false,
-    }
+/// A newer tillgate has had all our migrations and more; a list that lacks one of them is damaged.
+async fn is_newer(connection: &mut SqliteConnection, version: i64) -> bool {
+    const SQL: &str = "SELECT count(*) FROM _sqlx_migrations WHERE version <= ?";
+    let ours = MIGRATIONS.iter().map(|migration| migration.version);
+    let newest = ours.clone().max().unwrap_or(0);
+    let there = sqlx::query_scalar::<_, i64>(SQL).bind(newest).fetch_one(connection).await;
+    version > newest && there.is_ok_and(|there| usize::try_from(there) == Ok(ours.count()))
 }

@@ -14,9 +14,10 @@ use uuid::Uuid;
 
 use super::StoreError;
 use super::handle::Store;
+use super::incarnation::{Incarnations, Name};
 use super::job::Chore;
-use super::quarantine;
 use super::row::{RECORD_COLUMNS, RecordRow, event_type_of, signed, unsigned};
+use super::{loss, quarantine};
 use crate::forward::{Notice, Outbox, OutboxError, Outgoing};
 
 /// Most records of one read, whatever the caller asks for: a read must stay short.
@@ -29,8 +30,8 @@ const READ_BYTES: usize = 4 << 20;
 pub(super) struct Envelope {
     /// `/{org}/{store}/{gateway}`.
     pub(super) source: String,
-    /// Raised when a gateway is restored from a backup.
-    pub(super) incarnation: u32,
+    /// How the CRM names records.
+    pub(super) incarnations: Incarnations,
 }
 
 impl Outbox for Store {
@@ -73,13 +74,14 @@ impl Outbox for Store {
     }
 
     fn number_of(&self, incarnation: u32, sequence: u64) -> Option<u64> {
-        let given_out = 1..=*self.shared.newest.borrow();
-        let known = incarnation == self.shared.envelope.incarnation;
-        (known && given_out.contains(&sequence)).then_some(sequence)
+        let newest = i64::try_from(*self.shared.newest.borrow()).unwrap_or(i64::MAX);
+        self.shared.envelope.incarnations.number_of(Name { incarnation, sequence }, newest)
     }
 
     fn name_of(&self, number: u64) -> (u32, u64) {
-        (self.shared.envelope.incarnation, number)
+        let number = i64::try_from(number).unwrap_or(i64::MAX);
+        let name = self.shared.envelope.incarnations.name(number);
+        (name.incarnation, name.sequence)
     }
 
     fn pruned(&self) -> u64 {
@@ -95,8 +97,13 @@ impl Outbox for Store {
 
     async fn notices(&self, limit: usize) -> Result<Vec<Notice>, OutboxError> {
         let mut reader = self.reader("read notices").await.map_err(outbox_error)?;
-        let notices = quarantine::notices(&mut reader, signed(limit.min(READ_RECORDS))).await;
-        notices.map_err(StoreError::failed("read notices")).map_err(outbox_error)
+        let limit = signed(limit.min(READ_RECORDS));
+        let read = async {
+            let mut notices = loss::notices(&mut reader, limit).await?;
+            notices.extend(quarantine::notices(&mut reader, limit - signed(notices.len())).await?);
+            Ok(notices)
+        };
+        read.await.map_err(StoreError::failed("read notices")).map_err(outbox_error)
     }
 
     async fn notice_acknowledged(&self, id: &str) -> Result<(), OutboxError> {
@@ -171,6 +178,7 @@ fn payload(row: &RecordRow, parked: Option<&str>, envelope: &Envelope) -> Option
             (EventType::Parked, Cow::Owned(serde_json::to_vec(&parked).ok()?))
         }
     };
+    let name = envelope.incarnations.name(row.sequence);
     let event = Event {
         specversion: Cow::Borrowed("1.0"),
         id: Uuid::from_bytes(row.event_id),
@@ -180,8 +188,8 @@ fn payload(row: &RecordRow, parked: Option<&str>, envelope: &Envelope) -> Option
         subject: Cow::Borrowed(&row.key),
         dataschema: Cow::Owned(format!("tillgate:schema/{}", kind.schema_file())),
         datacontenttype: Cow::Borrowed("application/json"),
-        sequence: Cow::Owned(row.sequence.to_string()),
-        incarnation: envelope.incarnation,
+        sequence: Cow::Owned(name.sequence.to_string()),
+        incarnation: name.incarnation,
         data: RawValue::NULL,
     };
     event.to_json(&data).ok().map(Bytes::from)

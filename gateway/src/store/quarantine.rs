@@ -285,9 +285,11 @@ pub(super) async fn park(
     reason: &str,
 ) -> Result<(), sqlx::Error> {
     const MARK: &str = "UPDATE record SET parked = ? WHERE sequence = ? AND parked IS NULL";
-    const OF: &str = "SELECT capture.number, capture.id, record.item, record.received_us, \
-        capture.source, capture.channel, record.key \
-        FROM record JOIN capture ON capture.number = record.capture WHERE sequence = ?";
+    // A record may outlive its capture when a damaged journal is recovered.
+    const OF: &str = "SELECT record.capture, coalesce(capture.id, 'lost'), record.item, \
+        record.received_us, coalesce(capture.source, 'lost'), coalesce(capture.channel, 'lost'), \
+        record.key FROM record LEFT JOIN capture ON capture.number = record.capture \
+        WHERE sequence = ?";
     let query = sqlx::query(MARK).bind(reason).bind(sequence);
     if query.execute(&mut *connection).await?.rows_affected() == 0 {
         return Ok(());

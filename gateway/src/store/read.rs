@@ -27,8 +27,10 @@ pub struct Figures {
     pub sequence_confirmed: Option<u64>,
     /// When the oldest record was received that the broker has and the CRM has not confirmed, microseconds since 1970.
     pub unconfirmed_received_us: Option<i64>,
-    /// Raised when a gateway is restored from a backup.
+    /// Raised after every loss, and when a gateway is restored from a backup.
     pub incarnation: u32,
+    /// The newest record's number within the incarnation, as its event has it; 0 before the first.
+    pub sequence: u64,
     /// Open quarantine entries.
     pub quarantine_open: u64,
     /// Inputs taken since the journal was made.

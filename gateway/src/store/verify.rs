@@ -6,6 +6,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use futures_util::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use sqlx::sqlite::SqliteRow;
@@ -14,7 +15,12 @@ use tillgate_record::IdempotencyKey;
 
 use super::counters::Counters;
 use super::digest::Digest;
-use super::open::reading;
+use super::files::reply_digest;
+use super::group::known_digest;
+use super::incarnation::{Incarnations, ShownIncarnation};
+use super::loss::{self, Loss};
+use super::mark::Mark;
+use super::open::{reading, schema_version};
 use super::options::journal_path;
 use super::read::unpacked;
 use super::row::{
@@ -22,6 +28,8 @@ use super::row::{
     unsigned,
 };
 
+/// Journals of this schema and later have incarnations and losses.
+const HISTORY_SINCE: i64 = 3;
 /// Rows that one look reads.
 const PAGE: i64 = 500;
 /// Captures that one look reads: their raw inputs may be large.
@@ -67,6 +75,14 @@ pub struct VerifyReport {
     pub sequence_acknowledged: u64,
     /// Records through this one were delivered and removed.
     pub sequence_pruned: u64,
+    /// The incarnation of new records.
+    pub incarnation: u32,
+    /// Captures taken since the journal was made.
+    pub captures_assigned: u64,
+    /// The incarnations that records belong to.
+    pub incarnations: Vec<ShownIncarnation>,
+    /// What was lost before, oldest first. The journal may be whole again all the same.
+    pub losses: Vec<Loss>,
     /// What is wrong, in words; the first hundred.
     pub problems: Vec<String>,
     /// Problems that are not listed.
@@ -89,13 +105,38 @@ pub async fn verify(data_dir: &Path) -> Result<VerifyReport, VerifyError> {
     if !path.is_file() {
         return Err(VerifyError::Missing(path));
     }
+    // Before the journal: the mark is never ahead of it.
+    let mark = Mark::read(data_dir);
     match verify_file(&path).await {
-        Ok(report) => Ok(report),
+        Ok(mut report) => {
+            if let Some(mark) = mark {
+                against(&mark, &mut report);
+            }
+            Ok(report)
+        }
         Err(source) => Err(VerifyError::Unreadable { path, source }),
     }
 }
 
-async fn verify_file(path: &Path) -> Result<VerifyReport, sqlx::Error> {
+/// A daemon notices this at its start; here it is told before.
+fn against(mark: &Mark, report: &mut VerifyReport) {
+    let assigned = i64::try_from(report.sequence_assigned).unwrap_or(i64::MAX);
+    let captures = i64::try_from(report.captures_assigned).unwrap_or(i64::MAX);
+    let incarnation = i64::from(report.incarnation);
+    let behind = assigned < mark.next_sequence - 1 || captures < mark.next_capture - 1;
+    if incarnation < mark.incarnation || (incarnation == mark.incarnation && behind) {
+        report.problem(format_args!(
+            "the journal is behind its high-water mark: record {} and capture {} were taken, record {assigned} \
+             and capture {captures} are the newest here",
+            mark.next_sequence - 1,
+            mark.next_capture - 1,
+        ));
+        report.whole = false;
+    }
+}
+
+/// Verifies one file.
+pub(super) async fn verify_file(path: &Path) -> Result<VerifyReport, sqlx::Error> {
     let mut connection = reading(path).connect().await?;
     let mut snapshot = connection.begin().await?;
     let mut report = VerifyReport::default();
@@ -111,6 +152,7 @@ async fn verify_file(path: &Path) -> Result<VerifyReport, sqlx::Error> {
     {
         report.problem("the counters contradict one another: pruned, acknowledged, assigned");
     }
+    history(&mut snapshot, &counters, &mut report).await?;
     records(&mut snapshot, &counters, &mut report).await?;
     captures(&mut snapshot, &counters, &mut report).await?;
     entries(&mut snapshot, &mut report).await?;
@@ -119,6 +161,61 @@ async fn verify_file(path: &Path) -> Result<VerifyReport, sqlx::Error> {
     connection.close().await?;
     report.whole = report.problems.is_empty();
     Ok(report)
+}
+
+/// Incarnations and losses, which journals of earlier versions do not have.
+async fn history(
+    connection: &mut SqliteConnection,
+    counters: &Counters,
+    report: &mut VerifyReport,
+) -> Result<(), sqlx::Error> {
+    report.incarnation = u32::try_from(counters.incarnation).unwrap_or(u32::MAX);
+    report.captures_assigned = unsigned(counters.next_capture - 1);
+    if schema_version(connection).await < HISTORY_SINCE {
+        return Ok(());
+    }
+    match Incarnations::read(connection, counters).await? {
+        Some(incarnations) => report.incarnations = incarnations.shown(),
+        None => report.problem("the incarnations do not hold"),
+    }
+    let losses = loss::all(connection).await?;
+    report.losses = losses.into_iter().map(|(_, loss)| loss).collect();
+    keys_and_replies(connection, report).await
+}
+
+/// Keys and replies have no chain, only checksums of their own.
+async fn keys_and_replies(
+    connection: &mut SqliteConnection,
+    report: &mut VerifyReport,
+) -> Result<(), sqlx::Error> {
+    const KEYS: &str = "SELECT key, content, sequence, version, checksum FROM known \
+        WHERE checksum IS NOT NULL";
+    const REPLIES: &str = "SELECT capture, partner, file_name, content_type, content, checksum, id \
+        FROM reply WHERE checksum IS NOT NULL";
+    let mut rows = sqlx::query(KEYS).fetch(&mut *connection);
+    while let Some(row) = rows.try_next().await? {
+        let key: String = row.try_get(0)?;
+        let content: Vec<u8> = row.try_get(1)?;
+        let digest = known_digest(&key, &content, row.try_get(2)?, row.try_get(3)?);
+        if digest != row.try_get::<i64, _>(4)? {
+            report.problem(format_args!("key {key} does not match its checksum"));
+        }
+    }
+    drop(rows);
+    let mut rows = sqlx::query(REPLIES).fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        let named: [String; 4] =
+            [row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?];
+        let content: Vec<u8> = row.try_get(4)?;
+        let [capture, partner, file_name, content_type] = &named;
+        if reply_digest([capture, partner, file_name, content_type], &content)
+            != row.try_get::<i64, _>(5)?
+        {
+            let id: i64 = row.try_get(6)?;
+            report.problem(format_args!("reply {id} does not match its checksum"));
+        }
+    }
+    Ok(())
 }
 
 /// Pages, indexes, types.
@@ -332,8 +429,9 @@ const RECORDS_OF_CAPTURES: &str = "SELECT id FROM capture WHERE \
         AND record.capture = capture.number) \
     <> max(0, records - max(0, ?1 - first_sequence + 1)) LIMIT ?2";
 
+/// A record may outlive its capture when a damaged journal is recovered: it then names capture 0.
 const CAPTURES_OF_RECORDS: &str = "SELECT CAST(sequence AS TEXT) FROM record WHERE sequence > ?1 \
-    AND NOT EXISTS (SELECT 1 FROM capture WHERE number = record.capture \
+    AND capture <> 0 AND NOT EXISTS (SELECT 1 FROM capture WHERE number = record.capture \
         AND sequence BETWEEN first_sequence AND first_sequence + records - 1) \
     AND NOT EXISTS (SELECT 1 FROM quarantine \
         WHERE quarantine.capture = record.capture AND replayed = sequence) LIMIT ?2";
@@ -343,7 +441,7 @@ const ENTRIES_OF_CAPTURES: &str = "SELECT id FROM capture WHERE quarantined <> \
     AND ?1 = ?1 LIMIT ?2";
 
 const CAPTURES_OF_ENTRIES: &str = "SELECT entry FROM quarantine \
-    WHERE NOT EXISTS (SELECT 1 FROM capture WHERE number = quarantine.capture) \
+    WHERE capture <> 0 AND NOT EXISTS (SELECT 1 FROM capture WHERE number = quarantine.capture) \
     AND ?1 = ?1 LIMIT ?2";
 
 const KEYS_OF_RECORDS: &str = "SELECT CAST(sequence AS TEXT) FROM record WHERE received_us >= ?1 \

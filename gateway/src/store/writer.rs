@@ -19,12 +19,13 @@ use super::group::{Group, known_keys};
 use super::handle::Shared;
 use super::job::{Answer, Chore, Job, Queued};
 use super::lock::Lock;
+use super::mark::{Mark, Marker};
 use super::open::{Opened, begin, connect};
 use super::prune::{self, Limits, Pruned};
 use super::row::{signed, unsigned};
 use super::{
     CustomerEntry, NewCapture, Outcome, Product, Receipt, Replay, StoreError, directory, files,
-    quarantine,
+    loss, quarantine,
 };
 use crate::clock::Clock;
 use crate::config::Retention;
@@ -68,6 +69,7 @@ pub(super) struct Writer {
     pruned_at: Option<Instant>,
     measured_at: Instant,
     groups: u32,
+    marker: Marker,
     /// Given up last, after the connection.
     lock: Lock,
 }
@@ -80,7 +82,10 @@ impl Writer {
         clock: Arc<dyn Clock>,
         pulse: Arc<Pulse>,
     ) -> Self {
+        let (_, base) = opened.incarnations.current();
+        let mark = Mark::of(&opened.counters, base, clock.now().as_microsecond());
         Self {
+            marker: Marker::start(opened.marks, mark),
             path: opened.path,
             connection: Some(opened.connection),
             counters: opened.counters,
@@ -157,6 +162,7 @@ impl Writer {
             Err(error) => {
                 tracing::error!(error = %error, "captures were refused: the commit failed twice");
                 self.shared.healthy.store(false, Ordering::Relaxed);
+                self.shared.note_damage(&error);
                 let source = Arc::new(error);
                 for answer in answers {
                     let (operation, source) = ("commit", Arc::clone(&source));
@@ -229,6 +235,7 @@ impl Writer {
     fn committed(&mut self, after: Counters, news: usize) {
         self.counters = after;
         self.cursor_at = Instant::now();
+        self.marker.set(self.mark());
         let shared = &self.shared;
         shared.healthy.store(true, Ordering::Relaxed);
         shared.pruned.store(unsigned(after.pruned_sequence), Ordering::Release);
@@ -238,6 +245,11 @@ impl Writer {
             // Also when the number is the same: a notice may wait.
             shared.newest.send_replace(unsigned(after.newest()));
         }
+    }
+
+    fn mark(&self) -> Mark {
+        let (_, base) = self.shared.envelope.incarnations.current();
+        Mark::of(&self.counters, base, self.clock.now().as_microsecond())
     }
 
     async fn connected(&mut self) -> Result<&mut SqliteConnection, sqlx::Error> {
@@ -276,7 +288,10 @@ impl Writer {
             Chore::Noticed(entry, answer) => {
                 let _ = answer.send(
                     self.single("note a notice", async |connection| {
-                        quarantine::noticed(connection, &entry).await
+                        match loss::number_of_notice(&entry) {
+                            Some(number) => loss::told(connection, number).await,
+                            None => quarantine::noticed(connection, &entry).await,
+                        }
                     })
                     .await,
                 );
@@ -432,6 +447,7 @@ impl Writer {
         if let Err(error) = self.maintain().await {
             Metric::StoreErrors.add(1, &[("kind", "upkeep")]);
             tracing::error!(error = %error, "upkeep of the journal failed, trying again");
+            self.shared.note_damage(&error);
             self.pruned_at = Some(Instant::now());
             self.connection = None;
         }
@@ -468,6 +484,7 @@ impl Writer {
             self.pulse.beat();
             after.write(self.connected().await?).await?;
             self.counters = after;
+            self.marker.set(self.mark());
         }
         Ok(())
     }
@@ -509,6 +526,9 @@ impl Writer {
             let _ = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await;
             let _ = connection.close().await;
         }
+        let closed = !self.shared.damaged.load(Ordering::Relaxed);
+        let last = Mark { closed, ..self.mark() };
+        self.marker.close(last).await;
         drop(self.lock);
         if let Some(answer) = self.closing {
             let _ = answer.send(Ok(()));

@@ -89,6 +89,12 @@ pub struct OutboxFigures {
     /// Age of the oldest record that the broker has and the CRM has not confirmed.
     #[serde(default)]
     pub receipt_lag_seconds: Option<f64>,
+    /// The incarnation of new records, as the CRM sees it.
+    #[serde(default)]
+    pub incarnation: u32,
+    /// The newest record's number within the incarnation, as the CRM sees it.
+    #[serde(default)]
+    pub sequence: u64,
 }
 
 /// The disk.
@@ -172,6 +178,14 @@ impl Status {
                 write!(out, ", {open} wait for it, the oldest for {seconds:.0} s")?;
             }
             writeln!(out)?;
+        }
+        if outbox.incarnation > 1 {
+            // In the first incarnation these are the numbers above.
+            let OutboxFigures { incarnation, sequence, .. } = outbox;
+            writeln!(
+                out,
+                "            the CRM's name of the newest: incarnation {incarnation}, record {sequence}"
+            )?;
         }
         writeln!(out, "quarantine  {}", self.quarantine)?;
         writeln!(out, "disk        {} of {}", size(self.disk.used), size(self.disk.budget))
@@ -293,6 +307,8 @@ pub(crate) mod tests {
                 acknowledged: 18_229,
                 confirmed: Some(18_200),
                 receipt_lag_seconds: Some(12.2),
+                incarnation: 1,
+                sequence: 18231,
             },
             quarantine: 1,
             disk: DiskFigures { used: 312 << 20, budget: 2 << 30 },

@@ -9,6 +9,7 @@
 
 mod commands;
 mod exchange;
+mod keeping;
 mod lanes;
 mod linking;
 mod quarantine;

@@ -8,7 +8,7 @@ use std::path::Path;
 use super::Check;
 use crate::config::Config;
 use crate::control::{self, ControlError, Request, Response};
-use crate::telemetry::status::Status;
+use crate::telemetry::status::{OutboxFigures, Status};
 
 /// Delivery that is later than this is worth a look: records should leave within seconds.
 const OLDEST_SECONDS_WARN: f64 = 600.0;
@@ -44,10 +44,28 @@ impl Daemon {
 
 fn of_status(status: &Status) -> Vec<Check> {
     let running = format!("version {} since {}", status.version, status.started_at);
-    [Check::ok("daemon.running", running), broker(status), backlog(status), quarantine(status)]
+    let running = Check::ok("daemon.running", running);
+    [running, broker(status), backlog(status), quarantine(status), journal(status)]
         .into_iter()
         .chain(receipts(status))
         .collect()
+}
+
+fn journal(status: &Status) -> Check {
+    const ID: &str = "daemon.journal";
+    let losses: Vec<_> =
+        status.readiness.warnings.iter().filter(|warning| warning.code == "loss").collect();
+    let OutboxFigures { incarnation, sequence, .. } = status.outbox;
+    let Some(last) = losses.last() else {
+        return Check::ok(
+            ID,
+            format!(
+                "nothing was lost in the last days; record {sequence} of incarnation {incarnation}"
+            ),
+        );
+    };
+    let found: Vec<_> = losses.iter().map(|loss| loss.message.as_str()).collect();
+    Check::warn(ID, found.join("\n"), last.fix.clone())
 }
 
 fn broker(status: &Status) -> Check {

@@ -5,6 +5,8 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use tillgate_record::Event;
+
 use super::*;
 use crate::forward::Outbox;
 
@@ -122,12 +124,7 @@ async fn after_a_close_nothing_is_taken() {
 }
 
 #[tokio::test]
-async fn files_that_are_no_sound_journal_are_refused_with_advice() {
-    let garbage = folder();
-    fs::write(garbage.path().join("journal.db"), [0x5a; 9000]).unwrap();
-    let error = try_open(garbage.path()).await.unwrap_err();
-    assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
-
+async fn what_is_not_for_us_to_open_is_refused_with_advice() {
     let newer = folder();
     open(newer.path()).await.close().await;
     meddle(
@@ -158,10 +155,15 @@ async fn a_number_that_was_given_out_is_never_given_out_again() {
         let store = open(folder.path()).await;
         commit(&store, vec![record("a", "1"), record("b", "1"), record("c", "1")]).await;
         store.close().await;
-        let mut connection = connect(&journal_path(folder.path())).await.unwrap();
-        sqlx::query(damage).execute(&mut connection).await.unwrap();
-        drop(connection);
-        let opened = try_open(folder.path()).await;
-        assert!(matches!(opened, Err(OpenError::Damaged { .. })), "{damage}: {opened:?}");
+        meddle(folder.path(), &[damage]).await;
+        let store = open(folder.path()).await;
+        assert_eq!(store.losses().len(), 1, "{damage}");
+        let before = *store.newest().borrow();
+        commit(&store, vec![record("d", "1")]).await;
+        let event = store.after(before, 1).await.unwrap().remove(0);
+        let event: Event<'_> = serde_json::from_slice(&event.payload).unwrap();
+        assert!(event.incarnation > 1, "{damage}: {} of {}", event.sequence, event.incarnation);
+        store.close().await;
+        assert_whole(folder.path()).await;
     }
 }

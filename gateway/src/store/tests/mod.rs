@@ -1,12 +1,15 @@
 //! The store against real files.
 
+mod backup;
 mod commit;
 mod crash;
+mod damage;
 mod limits;
 mod model;
 mod outbox;
 mod quarantine;
 mod tamper;
+mod versions;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -7,7 +7,7 @@ use crate::store::tests::{accepted, assert_whole, capture, folder, options, reco
 
 /// The writer of a folder, without its task.
 async fn writer(folder: &std::path::Path) -> Writer {
-    let mut opened = open::open(folder).await.unwrap();
+    let mut opened = open::open(folder, 0).await.unwrap();
     let shared = Shared::of(&mut opened, &options(folder)).await.unwrap();
     let clock = Arc::new(SystemClock);
     Writer::new(opened, Arc::new(shared), Retention::default(), clock, Arc::default())
