@@ -41,6 +41,7 @@ impl Rig {
             store: "0042".to_owned(),
             gateway: "gw-1".to_owned(),
             budget: ByteSize::gibibytes(1),
+            ballast: Some(ByteSize(0)),
             retention: Retention::default(),
         };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);

@@ -2,8 +2,10 @@
 //! goes to the readers.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use serde_json::value::RawValue;
 use sqlx::Sqlite;
@@ -13,10 +15,12 @@ use tillgate_record::{Quality, Severity};
 use tokio::sync::watch;
 use ulid::Ulid;
 
-use super::disk::Disk;
+use super::aging::Aging;
+use super::disk::{Disk, ORDINARY_CAPTURE_BYTES};
 use super::files::PendingReply;
 use super::job::{Chore, Job, Queue};
 use super::open::{self, OpenError, Opened};
+use super::ballast::ballast_path;
 use super::outbox::Envelope;
 use super::quarantine::{self, Entry, ShownEntry};
 use super::read::{self, Figures, RecentRecord, StoredCapture};
@@ -37,8 +41,9 @@ const IMPORT_BATCH: usize = 500;
 const SHOWN_RAW: u64 = 1 << 20;
 /// A key is data from outside; a longer one is no key.
 const KEY_BYTES: usize = 1024;
-/// Where less room than this is left, hardly any sale fits: the gateway counts as refusing.
-const ORDINARY_CAPTURE_BYTES: usize = 16 << 10;
+/// While the disk takes longer than this for a step of the writer, inputs are refused at once: those that wait already
+/// are many enough.
+const STALLED: Duration = Duration::from_secs(10);
 
 /// The store. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -46,6 +51,7 @@ pub struct Store {
     pub(super) shared: Arc<Shared>,
     pub(super) queue: Queue,
     readers: SqlitePool,
+    writer: Arc<Pulse>,
 }
 
 /// What the writer and the handles both see.
@@ -71,7 +77,9 @@ impl Shared {
         opened: &mut Opened,
         options: &StoreOptions,
     ) -> Result<Self, sqlx::Error> {
-        let disk = Disk::new(&opened.path, options.budget);
+        let disk = Disk::new(&opened.path, options.budget, options.ballast);
+        disk.bound_log(&mut opened.connection).await?;
+        disk.take_ballast().await;
         disk.measure(&mut opened.connection).await?;
         let filled = directory::is_filled(&mut opened.connection).await?;
         let counters = &opened.counters;
@@ -121,23 +129,27 @@ impl Store {
         clock: Arc<dyn Clock>,
         pulse: Arc<Pulse>,
     ) -> Result<Self, OpenError> {
-        let mut opened = open::open(&options.data_dir).await?;
-        let shared = Shared::of(&mut opened, &options).await;
-        let shared = Arc::new(
-            shared.map_err(|source| OpenError::Database { path: opened.path.clone(), source })?,
-        );
+        let mut opened = open_with_room(&options.data_dir).await?;
+        let path = opened.path.clone();
+        let failed = |source| OpenError::Database { path, source };
+        let read = async {
+            let shared = Shared::of(&mut opened, &options).await?;
+            let aging = Aging::read(&mut opened.connection, options.retention.clone()).await?;
+            Ok((Arc::new(shared), aging))
+        };
+        let (shared, aging) = read.await.map_err(failed)?;
         let (queue, jobs) = Queue::new();
         let readers = opened.readers.clone();
-        let writer = Writer::new(opened, Arc::clone(&shared), options.retention, clock, pulse);
+        let writer = Writer::new(opened, Arc::clone(&shared), aging, clock, Arc::clone(&pulse));
         tokio::spawn(writer.run(jobs));
-        Ok(Self { shared, queue, readers })
+        Ok(Self { shared, queue, readers, writer: pulse })
     }
 
     /// Commits a capture with all that it became. The answer comes after the sync.
     pub async fn commit(&self, mut capture: NewCapture) -> Result<Receipt, StoreError> {
         capture.items = capture.items.into_iter().map(checked).collect::<Result<_, _>>()?;
         let bytes = capture.bytes();
-        self.accepting_bytes(bytes)?;
+        self.accepting_bytes(unsigned(signed(bytes)))?;
         self.queue.ask(bytes, |answer| Job::Capture(Box::new(capture), answer)).await
     }
 
@@ -146,14 +158,18 @@ impl Store {
         self.accepting_bytes(ORDINARY_CAPTURE_BYTES)
     }
 
-    fn accepting_bytes(&self, bytes: usize) -> Result<(), StoreError> {
+    fn accepting_bytes(&self, bytes: u64) -> Result<(), StoreError> {
         if self.shared.stopping.load(Ordering::Relaxed) {
             return Err(StoreError::Stopping);
         }
-        self.shared.disk.room_for(unsigned(signed(bytes)).max(1))
+        let step = self.writer.step_time();
+        if step >= STALLED {
+            return Err(StoreError::Stalled { seconds: step.as_secs() });
+        }
+        self.shared.disk.room_for(bytes.max(1), self.queue.waiting_bytes())
     }
 
-    /// Whether the last commit held. For `/readyz`.
+    /// Whether the last commit held, or one was tried in vain since. For `/readyz`.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
         self.shared.healthy.load(Ordering::Relaxed)
@@ -321,6 +337,8 @@ impl Store {
             captures,
             disk_used: shared.disk.used(),
             disk_budget: shared.disk.budget(),
+            disk_free: shared.disk.free(),
+            has_ballast: shared.disk.has_ballast(),
             wal_bytes: shared.disk.wal_bytes(),
             directory_version: self.directory_version(),
             catalog_version: self.catalog_version(),
@@ -352,6 +370,22 @@ impl Store {
     ) -> Result<PoolConnection<Sqlite>, StoreError> {
         self.readers.acquire().await.map_err(StoreError::failed(operation))
     }
+}
+
+/// Opens the journal. A disk that is so full that not even this works gets the room of the ballast that an earlier run
+/// left; whether another daemon runs is known by then.
+async fn open_with_room(data_dir: &Path) -> Result<Opened, OpenError> {
+    match open::open(data_dir).await {
+        Err(error) if error.is_for_want_of_room() && remove_ballast(data_dir) => {
+            tracing::warn!(%error, "the disk is full: the ballast was removed to open the journal");
+            open::open(data_dir).await
+        }
+        opened => opened,
+    }
+}
+
+fn remove_ballast(data_dir: &Path) -> bool {
+    std::fs::remove_file(ballast_path(data_dir)).is_ok()
 }
 
 impl NewCapture {

@@ -6,10 +6,13 @@
 //! The way of a capture: [`Store::commit`] → `job` (queue) → `writer` (group commit) → `group` (rows and numbers,
 //! pure) → `insert`. Everything that leaves goes through `outbox`; `verify` proves the file whole.
 
+mod aging;
+mod ballast;
 mod counters;
 mod digest;
 mod directory;
 mod disk;
+mod doubt;
 mod files;
 mod group;
 mod handle;
@@ -39,6 +42,7 @@ use crate::customer::CustomerKey;
 use crate::normalize::Reply;
 use crate::source::{FileStamp, Media};
 
+pub use ballast::ballast_path;
 pub use directory::KeyHit;
 pub use files::PendingReply;
 pub use handle::Store;
@@ -182,6 +186,12 @@ pub enum StoreError {
     /// The writer has too much to do.
     #[error("the store is overloaded: try again in a moment")]
     Overloaded,
+    /// The disk does not answer.
+    #[error("the disk has not finished a write for {seconds} s: look at it (`dmesg`)")]
+    Stalled {
+        /// For so long.
+        seconds: u64,
+    },
     /// The daemon is stopping.
     #[error("the gateway is stopping")]
     Stopping,

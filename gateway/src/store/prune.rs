@@ -1,10 +1,12 @@
 //! Pruning, in small steps between the commits. What the broker has not acknowledged, and the raw input of an open
-//! quarantine entry, are never touched. Rows go from the oldest on, so that the chain of the rest still proves.
+//! quarantine entry, are never touched. Rows go from the oldest on, so that the chain of the rest still proves; a row
+//! whose date cannot be true goes with those before it.
 
 use jiff::Timestamp;
 use sqlx::{Row, SqliteConnection};
 
 use super::counters::Counters;
+use super::row::unsigned;
 use crate::config::Retention;
 
 /// Most rows of a kind that one step removes: some milliseconds of the writer's time.
@@ -19,6 +21,8 @@ const DAY_US: i64 = 24 * 60 * 60 * 1_000_000;
 pub struct Pruned {
     /// Raw inputs of captures.
     pub raws: u64,
+    /// Their bytes.
+    pub raw_bytes: u64,
     /// Records.
     pub records: u64,
     /// Captures, with their closed quarantine entries.
@@ -43,21 +47,40 @@ pub(super) struct Limits {
     raw_us: i64,
     record_us: i64,
     key_us: i64,
+    /// A row from after this moment has no date that can be true.
+    future_us: i64,
     /// Raw inputs of records that were delivered go before their time, too.
     tight: bool,
+    /// So many bytes of raw inputs are too many: of what was delivered, too.
+    excess: u64,
 }
 
 impl Limits {
-    /// The limits of the moment. When the budget is tight, what was delivered makes room before its time; keys stay,
-    /// since a repeat must be recognised whatever the disk holds.
-    pub(super) fn new(now: Timestamp, retention: &Retention, tight: bool) -> Self {
-        let before = |days: u16| now.as_microsecond() - i64::from(days) * DAY_US;
+    /// The limits of the moment: ages count from `moment_us`, see `aging`. When the budget is tight, what was delivered
+    /// makes room before its time; keys stay, since a repeat must be recognised whatever the disk holds.
+    pub(super) fn new(
+        (moment_us, now): (i64, Timestamp),
+        retention: &Retention,
+        tight: bool,
+    ) -> Self {
+        let before = |days: u16| moment_us - i64::from(days) * DAY_US;
         Self {
             raw_us: before(retention.capture_days),
             record_us: if tight { i64::MAX } else { before(retention.record_days) },
             key_us: before(retention.key_days),
+            future_us: now.as_microsecond().saturating_add(DAY_US),
             tight,
+            excess: 0,
         }
+    }
+
+    /// The same, where raw inputs take too much room.
+    pub(super) fn with_excess(self, excess: u64) -> Self {
+        Self { excess, ..self }
+    }
+
+    fn is_young(self, received_us: i64, limit_us: i64) -> bool {
+        (limit_us..=self.future_us).contains(&received_us)
     }
 }
 
@@ -68,8 +91,10 @@ pub(super) async fn step(
     limits: Limits,
     sweep_from: &mut String,
 ) -> Result<Pruned, sqlx::Error> {
+    let (raws, raw_bytes) = raws(connection, counters, limits).await?;
     let pruned = Pruned {
-        raws: raws(connection, counters, limits).await?,
+        raws,
+        raw_bytes,
         records: records(connection, counters, limits).await?,
         captures: captures(connection, counters, limits).await?,
         keys: keys(connection, counters, limits, sweep_from).await?,
@@ -81,20 +106,34 @@ pub(super) async fn step(
     Ok(pruned)
 }
 
-/// Looks at the oldest raw inputs only, so that a step stays short however many are kept.
+/// Looks at the oldest raw inputs only, so that a step stays short however many are kept. How many went, and bytes.
 async fn raws(
     connection: &mut SqliteConnection,
     counters: &Counters,
     limits: Limits,
-) -> Result<u64, sqlx::Error> {
-    const SQL: &str = "UPDATE capture SET raw = NULL WHERE number IN (SELECT number FROM ( \
-        SELECT number, received_us FROM capture INDEXED BY capture_with_raw \
-        WHERE raw IS NOT NULL AND NOT EXISTS (SELECT 1 FROM quarantine \
-            WHERE quarantine.capture = capture.number AND state = 'open') \
-        ORDER BY number LIMIT ?) WHERE received_us < ? OR number < ?)";
-    let delivered_below = if limits.tight { first_waiting(connection, counters).await? } else { 0 };
-    let query = sqlx::query(SQL).bind(STEP).bind(limits.raw_us).bind(delivered_below);
-    Ok(query.execute(connection).await?.rows_affected())
+) -> Result<(u64, u64), sqlx::Error> {
+    const OLDEST: &str = "SELECT number, received_us, length(raw) \
+        FROM capture INDEXED BY capture_with_raw WHERE raw IS NOT NULL AND NOT EXISTS \
+            (SELECT 1 FROM quarantine WHERE quarantine.capture = capture.number AND state = 'open') \
+        ORDER BY number LIMIT ?";
+    const REMOVE: &str = "UPDATE capture INDEXED BY capture_with_raw SET raw = NULL \
+        WHERE number <= ? AND raw IS NOT NULL AND NOT EXISTS \
+            (SELECT 1 FROM quarantine WHERE quarantine.capture = capture.number AND state = 'open')";
+    let early = limits.tight || limits.excess > 0;
+    let delivered_below = if early { first_waiting(connection, counters).await? } else { 0 };
+    let (mut through, mut bytes) = (None, 0);
+    for row in sqlx::query(OLDEST).bind(STEP).fetch_all(&mut *connection).await? {
+        let number: i64 = row.try_get(0)?;
+        let goes_early = number < delivered_below && (limits.tight || bytes < limits.excess);
+        if limits.is_young(row.try_get(1)?, limits.raw_us) && !goes_early {
+            break;
+        }
+        through = Some(number);
+        bytes += unsigned(row.try_get(2)?);
+    }
+    let Some(through) = through else { return Ok((0, 0)) };
+    let removed = sqlx::query(REMOVE).bind(through).execute(connection).await?.rows_affected();
+    Ok((removed, bytes))
 }
 
 /// The capture of the first record that the broker does not have. Those before it are delivered, since sequence
@@ -119,7 +158,7 @@ async fn records(
     let query = sqlx::query(OLDEST).bind(counters.acknowledged).bind(STEP);
     let mut through = None;
     for row in query.fetch_all(&mut *connection).await? {
-        if row.try_get::<i64, _>(1)? >= limits.record_us {
+        if limits.is_young(row.try_get(1)?, limits.record_us) {
             break;
         }
         through = Some(row.try_get(0)?);
@@ -136,7 +175,7 @@ async fn captures(
     counters: &mut Counters,
     limits: Limits,
 ) -> Result<u64, sqlx::Error> {
-    const OLDEST: &str = "SELECT number, received_us < ?1 AND raw IS NULL \
+    const OLDEST: &str = "SELECT number, received_us NOT BETWEEN ?1 AND ?4 AND raw IS NULL \
         AND first_sequence + records - 1 <= ?2 \
         AND NOT EXISTS (SELECT 1 FROM quarantine WHERE quarantine.capture = capture.number \
             AND (state = 'open' OR replayed > ?2)) \
@@ -145,7 +184,8 @@ async fn captures(
     const DELETE: &str = "DELETE FROM capture WHERE number <= ?";
     let query = sqlx::query(OLDEST).bind(limits.key_us.min(limits.raw_us));
     let mut through = None;
-    for row in query.bind(counters.pruned_sequence).bind(STEP).fetch_all(&mut *connection).await? {
+    let query = query.bind(counters.pruned_sequence).bind(STEP).bind(limits.future_us);
+    for row in query.fetch_all(&mut *connection).await? {
         if row.try_get::<i64, _>(1)? == 0 {
             break;
         }

@@ -25,8 +25,9 @@ use crate::pipeline::{Intake, ItemStatus, Taken};
 use crate::source::terminals::{posted, warn_of_quarantine};
 use crate::source::{Input, Media};
 
-/// A commit that takes longer than this is answered with 503: the sender sends again, and it counts once.
-const COMMIT_SECONDS: u64 = 30;
+/// A commit that takes longer than this is answered with 503: the sender sends again, and it counts once. Three syncs
+/// of a disk that takes five seconds for each; less than the half minute for which a till waits.
+const COMMIT_SECONDS: u64 = 15;
 
 type Shared<I, S> = State<Arc<Interface<I, S>>>;
 
