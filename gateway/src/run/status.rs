@@ -110,6 +110,8 @@ impl StatusBoard {
         Metric::QuarantineEntries.set(figures.quarantine_open as f64, &[]);
         Metric::DiskUsed.set(figures.disk_used as f64, &[]);
         Metric::DiskBudget.set(figures.disk_budget as f64, &[]);
+        Metric::DiskFree.set(figures.disk_free as f64, &[]);
+        Metric::BallastPresent.set(if figures.has_ballast { 1.0 } else { 0.0 }, &[]);
     }
 
     #[expect(

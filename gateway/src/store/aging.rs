@@ -72,7 +72,7 @@ impl Aging {
         self.clock.looked_at += elapsed;
         let moment_us = self.clock.go_on(now, elapsed);
         let excess = self.retention.capture_max.map(|max| self.raw_bytes.saturating_sub(max.0));
-        Limits::new((moment_us, now), &self.retention, tight).with_excess(excess.unwrap_or(0))
+        Limits::new(moment_us, &self.retention, tight).with_excess(excess.unwrap_or(0))
     }
 
     /// Where the clock is, when that has to be stored: after each hour of it.

@@ -13,8 +13,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rand::Rng;
 
-use crate::telemetry::metric::Metric;
-
 /// Written at a time.
 const CHUNK_BYTES: usize = 1 << 20;
 
@@ -35,7 +33,7 @@ impl Ballast {
         let left = fs::metadata(&path).map_or(0, |file| file.len());
         let ballast = Self { path, bytes, present: false.into(), writing: false.into() };
         if left == bytes && bytes > 0 {
-            ballast.show(true);
+            ballast.present.store(true, Ordering::Relaxed);
         } else {
             ballast.release();
         }
@@ -55,7 +53,7 @@ impl Ballast {
     /// Gives its room away. Whether there was any to give.
     pub(super) fn release(&self) -> bool {
         let removed = fs::remove_file(&self.path).is_ok();
-        self.show(false);
+        self.present.store(false, Ordering::Relaxed);
         removed
     }
 
@@ -78,7 +76,7 @@ impl Ballast {
             .and_then(|()| fs::rename(&unfinished, &self.path))
             .and_then(|()| sync_folder(&self.path));
         match written {
-            Ok(()) => self.show(true),
+            Ok(()) => self.present.store(true, Ordering::Relaxed),
             Err(error) => {
                 // What was written of it is room that others need.
                 let _ = fs::remove_file(&unfinished);
@@ -86,11 +84,6 @@ impl Ballast {
                 tracing::warn!(path = %self.path.display(), %error, "the ballast cannot be written, trying again later");
             }
         }
-    }
-
-    fn show(&self, present: bool) {
-        self.present.store(present, Ordering::Relaxed);
-        Metric::BallastPresent.set(if present { 1.0 } else { 0.0 }, &[]);
     }
 }
 

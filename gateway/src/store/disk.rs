@@ -16,7 +16,6 @@ use super::StoreError;
 use super::ballast::Ballast;
 use super::row::unsigned;
 use crate::config::ByteSize;
-use crate::telemetry::metric::Metric;
 
 /// An input of this size is ordinary: when there is no room for it, the gateway counts as refusing.
 pub(super) const ORDINARY_CAPTURE_BYTES: u64 = 16 << 10;
@@ -106,7 +105,6 @@ impl Disk {
         if self.has_room_for_ballast() {
             self.ballast.write_beside();
         }
-        self.show();
         Ok(())
     }
 
@@ -117,13 +115,6 @@ impl Disk {
         self.free.store(free, Ordering::Relaxed);
         let wal = std::fs::metadata(&self.wal).map_or(0, |file| file.len());
         self.wal_bytes.store(wal, Ordering::Relaxed);
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "gauges for people")]
-    fn show(&self) {
-        Metric::DiskUsed.set(self.used() as f64, &[]);
-        Metric::DiskBudget.set(self.budget as f64, &[]);
-        Metric::DiskFree.set(self.free() as f64, &[]);
     }
 
     /// What a group added, until the next measurement tells better.

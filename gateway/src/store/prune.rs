@@ -1,8 +1,7 @@
 //! Pruning, in small steps between the commits. What the broker has not acknowledged, and the raw input of an open
 //! quarantine entry, are never touched. Rows go from the oldest on, so that the chain of the rest still proves; a row
-//! whose date cannot be true goes with those before it.
+//! that was dated by a clock ahead of its time holds up those behind it, until the budget asks for room.
 
-use jiff::Timestamp;
 use sqlx::{Row, SqliteConnection};
 
 use super::counters::Counters;
@@ -47,8 +46,6 @@ pub(super) struct Limits {
     raw_us: i64,
     record_us: i64,
     key_us: i64,
-    /// A row from after this moment has no date that can be true.
-    future_us: i64,
     /// Raw inputs of records that were delivered go before their time, too.
     tight: bool,
     /// So many bytes of raw inputs are too many: of what was delivered, too.
@@ -58,17 +55,12 @@ pub(super) struct Limits {
 impl Limits {
     /// The limits of the moment: ages count from `moment_us`, see `aging`. When the budget is tight, what was delivered
     /// makes room before its time; keys stay, since a repeat must be recognised whatever the disk holds.
-    pub(super) fn new(
-        (moment_us, now): (i64, Timestamp),
-        retention: &Retention,
-        tight: bool,
-    ) -> Self {
+    pub(super) fn new(moment_us: i64, retention: &Retention, tight: bool) -> Self {
         let before = |days: u16| moment_us - i64::from(days) * DAY_US;
         Self {
             raw_us: before(retention.capture_days),
             record_us: if tight { i64::MAX } else { before(retention.record_days) },
             key_us: before(retention.key_days),
-            future_us: now.as_microsecond().saturating_add(DAY_US),
             tight,
             excess: 0,
         }
@@ -77,10 +69,6 @@ impl Limits {
     /// The same, where raw inputs take too much room.
     pub(super) fn with_excess(self, excess: u64) -> Self {
         Self { excess, ..self }
-    }
-
-    fn is_young(self, received_us: i64, limit_us: i64) -> bool {
-        (limit_us..=self.future_us).contains(&received_us)
     }
 }
 
@@ -125,7 +113,7 @@ async fn raws(
     for row in sqlx::query(OLDEST).bind(STEP).fetch_all(&mut *connection).await? {
         let number: i64 = row.try_get(0)?;
         let goes_early = number < delivered_below && (limits.tight || bytes < limits.excess);
-        if limits.is_young(row.try_get(1)?, limits.raw_us) && !goes_early {
+        if row.try_get::<i64, _>(1)? >= limits.raw_us && !goes_early {
             break;
         }
         through = Some(number);
@@ -158,7 +146,7 @@ async fn records(
     let query = sqlx::query(OLDEST).bind(counters.acknowledged).bind(STEP);
     let mut through = None;
     for row in query.fetch_all(&mut *connection).await? {
-        if limits.is_young(row.try_get(1)?, limits.record_us) {
+        if row.try_get::<i64, _>(1)? >= limits.record_us {
             break;
         }
         through = Some(row.try_get(0)?);
@@ -175,7 +163,7 @@ async fn captures(
     counters: &mut Counters,
     limits: Limits,
 ) -> Result<u64, sqlx::Error> {
-    const OLDEST: &str = "SELECT number, received_us NOT BETWEEN ?1 AND ?4 AND raw IS NULL \
+    const OLDEST: &str = "SELECT number, received_us < ?1 AND raw IS NULL \
         AND first_sequence + records - 1 <= ?2 \
         AND NOT EXISTS (SELECT 1 FROM quarantine WHERE quarantine.capture = capture.number \
             AND (state = 'open' OR replayed > ?2)) \
@@ -184,8 +172,7 @@ async fn captures(
     const DELETE: &str = "DELETE FROM capture WHERE number <= ?";
     let query = sqlx::query(OLDEST).bind(limits.key_us.min(limits.raw_us));
     let mut through = None;
-    let query = query.bind(counters.pruned_sequence).bind(STEP).bind(limits.future_us);
-    for row in query.fetch_all(&mut *connection).await? {
+    for row in query.bind(counters.pruned_sequence).bind(STEP).fetch_all(&mut *connection).await? {
         if row.try_get::<i64, _>(1)? == 0 {
             break;
         }
