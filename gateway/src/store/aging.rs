@@ -127,7 +127,11 @@ mod tests {
         let mut clock = RetentionClock::new(BEGIN_US);
         let days = |moment_us: i64| (moment_us - BEGIN_US) / DAY_US;
         assert_eq!(days(clock.go_on(at(300), HOUR)), 1);
-        assert_eq!(days(clock.go_on(at(300), 400 * HOUR)), 300, "as far as the machine's, not more");
+        assert_eq!(
+            days(clock.go_on(at(300), 400 * HOUR)),
+            300,
+            "as far as the machine's, not more"
+        );
         assert_eq!(days(clock.go_on(at(3650), HOUR)), 301, "a wrong date makes nothing old");
         assert_eq!(days(clock.go_on(at(300), HOUR)), 300, "set right, the error is gone");
         assert_eq!(days(clock.go_on(Timestamp::UNIX_EPOCH, HOUR)), 0, "nothing is older than that");

@@ -111,7 +111,8 @@ impl Disk {
     /// The part of measuring that needs no journal: it works when the journal does not.
     pub(super) fn look(&self) {
         // Some file systems cannot tell: then the budget alone counts.
-        let free = statvfs(&self.folder).map_or(u64::MAX, |disk| bytes(disk.f_bavail, disk.f_frsize));
+        let free =
+            statvfs(&self.folder).map_or(u64::MAX, |disk| bytes(disk.f_bavail, disk.f_frsize));
         self.free.store(free, Ordering::Relaxed);
         let wal = std::fs::metadata(&self.wal).map_or(0, |file| file.len());
         self.wal_bytes.store(wal, Ordering::Relaxed);
@@ -145,27 +146,35 @@ impl Disk {
 
     /// The refusal of a disk that others fill, or that is smaller than the budget.
     pub(super) fn full_error(&self) -> StoreError {
-        StoreError::DiskFull { free: self.free(), floor: self.kept_free() }
+        StoreError::DiskFull { free: self.free(), floor: self.growth_floor() }
     }
 
-    /// What must stay free: twice the log, less what the log has already, and the ballast where it is missing.
-    fn kept_free(&self) -> u64 {
-        (2 * self.log_bytes).saturating_sub(self.wal_bytes()) + self.ballast.missing_bytes()
-    }
-
-    /// Room for rows: in the file's free pages, and where the file may grow. None while there is none for the log;
-    /// that the file has taken a little of it does not count, since growing is over then.
+    /// Room for rows: in the file's free pages, and where the file may grow. None while there is none for the log.
     fn room(&self) -> Option<u64> {
-        let (free, kept) = (self.free(), self.kept_free());
-        let least = (kept - self.ballast.missing_bytes()) / 2 + self.ballast.missing_bytes();
-        let added = 2 * self.added.load(Ordering::Relaxed);
-        let room = free.saturating_sub(kept).saturating_add(self.reusable.load(Ordering::Relaxed));
-        (free >= least).then(|| room.saturating_sub(added))
+        let (free, added) = (self.free(), 2 * self.added.load(Ordering::Relaxed));
+        let growth = free.saturating_sub(self.growth_floor());
+        let room = growth.saturating_add(self.reusable.load(Ordering::Relaxed));
+        (free >= self.floor()).then(|| room.saturating_sub(added))
+    }
+
+    /// So much must be free for the log, and for the ballast where it is missing: below it nothing is taken.
+    fn floor(&self) -> u64 {
+        self.log_growth() / 2 + self.ballast.missing_bytes()
+    }
+
+    /// The file itself grows only above this, so that small things, such as a partner's acknowledgement, do not lead
+    /// below the floor.
+    fn growth_floor(&self) -> u64 {
+        self.log_growth() + self.log_bytes + self.ballast.missing_bytes()
+    }
+
+    /// What the log may still take: it grows to twice its size while somebody reads.
+    fn log_growth(&self) -> u64 {
+        (2 * self.log_bytes).saturating_sub(self.wal_bytes())
     }
 
     fn has_room_for_ballast(&self) -> bool {
-        let missing = self.ballast.missing_bytes();
-        missing > 0 && self.free() >= self.kept_free().saturating_add(self.log_bytes)
+        !self.has_ballast() && self.free() >= self.floor()
     }
 
     /// Makes room for what must be written when nothing can be any more: deletes, the cursor, a checkpoint.
@@ -190,8 +199,7 @@ impl Disk {
     /// Whether what was delivered should make room before its time: four fifths of the budget are used, or the disk
     /// has little left. Pages that become free stay in our file, and take new rows.
     pub(super) fn is_tight(&self) -> bool {
-        self.used() > self.budget / 5 * 4
-            || self.room().unwrap_or_default() < 4 * self.log_bytes
+        self.used() > self.budget / 5 * 4 || self.room().unwrap_or_default() < 4 * self.log_bytes
     }
 
     /// Bytes in use.
@@ -279,11 +287,11 @@ mod tests {
         disk.ballast.write();
         let free = |bytes: u64| disk.free.store(bytes, Ordering::Relaxed);
         let takes = || disk.room_for(1000, 0).is_ok();
-        free(MIB + 2000);
+        free(3 * MIB / 2 + 2000);
         assert!(takes() && disk.is_tight());
-        free(MIB + 1999);
+        free(3 * MIB / 2 + 1999);
         assert!(!takes());
-        free(MIB + 2000);
+        free(3 * MIB / 2 + 2000);
         assert!(!takes(), "refusing goes on until there is a margin");
         disk.reusable.store(2 * MIB, Ordering::Relaxed);
         free(MIB / 2);
@@ -297,7 +305,7 @@ mod tests {
         free(2 * MIB);
         assert!(!takes(), "what the ballast gave is not for inputs");
         assert!(!disk.has_room_for_ballast());
-        free(4 * MIB);
+        free(2 * MIB + MIB / 4);
         assert!(takes() && disk.has_room_for_ballast());
     }
 }

@@ -16,11 +16,11 @@ use tokio::sync::watch;
 use ulid::Ulid;
 
 use super::aging::Aging;
+use super::ballast::ballast_path;
 use super::disk::{Disk, ORDINARY_CAPTURE_BYTES};
 use super::files::PendingReply;
 use super::job::{Chore, Job, Queue};
 use super::open::{self, OpenError, Opened};
-use super::ballast::ballast_path;
 use super::outbox::Envelope;
 use super::quarantine::{self, Entry, ShownEntry};
 use super::read::{self, Figures, RecentRecord, StoredCapture};

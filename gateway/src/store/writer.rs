@@ -378,8 +378,7 @@ impl Writer {
     }
 
     async fn control_number(&mut self, partner: &str) -> Result<u32, StoreError> {
-        let reserved =
-            async { files::next_control_number(self.connected().await?, partner).await };
+        let reserved = async { files::next_control_number(self.connected().await?, partner).await };
         let number = match reserved.await {
             Ok(number) => number,
             Err(error) => return Err(self.failed("reserve a control number", error).await),

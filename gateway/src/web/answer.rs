@@ -63,6 +63,7 @@ impl Refusal {
             StoreError::BudgetSpent { .. } | StoreError::DiskFull { .. } => {
                 StatusCode::INSUFFICIENT_STORAGE
             }
+            StoreError::Unusable { .. } => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::SERVICE_UNAVAILABLE,
         };
         Self::new(status, code, failure.to_string()).retry_after(seconds).after_body()

@@ -68,7 +68,8 @@ async fn post_sales<I: Intake, S: StatusSource>(
     let form = posted::body_form(&headers, &limits).map_err(|message| {
         Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", message)
     })?;
-    let limit = Limit { bytes_max: form.bytes_max, seconds: limits.request_seconds };
+    let (bytes_max, key) = form.limit;
+    let limit = Limit { bytes_max, key, seconds: limits.request_seconds };
     let (bytes, _memory) = body::read(body, limit, &interface.bodies).await?;
     refuse_blank(&bytes, "sale")?;
     interface.services.board.source_connected(&source, true, "posts over HTTP");
@@ -94,7 +95,8 @@ async fn post_edi<I: Intake, S: StatusSource>(
 ) -> Result<Response, Refusal> {
     let (source, _, body) = interface.admit(Role::Partner, request)?;
     let limits = interface.admission.config().limits.clone();
-    let limit = Limit { bytes_max: limits.edi_file.as_usize(), seconds: limits.request_seconds };
+    let bytes_max = limits.edi_file.as_usize();
+    let limit = Limit { bytes_max, key: "edi_file", seconds: limits.request_seconds };
     let (bytes, _memory) = body::read(body, limit, &interface.bodies).await?;
     refuse_blank(&bytes, "interchange")?;
     interface.services.board.source_connected(&source, true, "sends over HTTP");

@@ -10,7 +10,8 @@ use tillgate_tests::witness::Witness;
 use super::{Till, WAIT_SECONDS, assert_arrived, post_edi, reasons};
 
 /// ENOSPC, EIO, EROFS (remounted read-only), EINTR.
-const ERRORS: [(&str, i32); 4] = [("full", 28), ("broken", 5), ("read-only", 30), ("interrupted", 4)];
+const ERRORS: [(&str, i32); 4] =
+    [("full", 28), ("broken", 5), ("read-only", 30), ("interrupted", 4)];
 /// Calls from the first of an input on.
 const CALLS: u32 = 8;
 

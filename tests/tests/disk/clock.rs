@@ -59,7 +59,9 @@ fn a_wrong_date_at_a_start_makes_nothing_old() {
         let mut till = Till::new(&site, 0);
         for jump in [10 * YEAR, -50 * YEAR, 0] {
             assert_eq!(till.sell(5).status, 201, "{jump} s");
-            until(WAIT_SECONDS, "all is delivered", || witness.event_count() >= till.accepted.len());
+            until(WAIT_SECONDS, "all is delivered", || {
+                witness.event_count() >= till.accepted.len()
+            });
             gateway.terminate();
             faults.set(&format!("clock_s={jump}"));
             gateway.resume();
@@ -71,6 +73,10 @@ fn a_wrong_date_at_a_start_makes_nothing_old() {
         gateway.terminate();
         let said = site.run(&["verify", "--json"]);
         let report: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
-        assert_eq!(report["records"].as_u64(), Some(till.next - 1), "no record was removed: {report}");
+        assert_eq!(
+            report["records"].as_u64(),
+            Some(till.next - 1),
+            "no record was removed: {report}"
+        );
     });
 }

@@ -22,7 +22,7 @@ const SALES_MAX: u64 = 100_000;
 /// Posts until nothing is taken any more; the code of the refusal.
 fn sell_until_refused(till: &mut Till) -> String {
     while till.next < SALES_MAX {
-        let many = till.sell(100);
+        let many = till.sell(200);
         if many.status == 201 {
             continue;
         }
@@ -83,7 +83,9 @@ fn refuses_and_recovers() {
     assert_eq!(sell_until_refused(&mut till), "disk-full");
     everybody_is_refused(&site, &mut other);
     scanner.send(format!("{}\r", sales::gtin13(1)));
-    until(WAIT_SECONDS, "the scanner's reading waits", || detail(&site, SCANNER).contains("readings wait"));
+    until(WAIT_SECONDS, "the scanner's reading waits", || {
+        detail(&site, SCANNER).contains("readings wait")
+    });
     until(WAIT_SECONDS, "the partner's folder waits", || detail(&site, PARTNER).contains("full"));
     assert_eq!(site.partner().names("in"), ["order-1.edi"], "a file that is refused stays");
 

@@ -176,6 +176,12 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
                 }
                 match self.handle(&folder, arrival.clone(), &mut waiting).await {
                     Err(Trouble::Stuck(error)) => self.rest(arrival, &error, &mut stuck),
+                    // It never will be taken: those behind it must not wait for it.
+                    Err(Trouble::Store(never @ StoreError::Unusable { .. })) => {
+                        let (partner, file) = (&self.settings.partner, &arrival.stamp.name);
+                        tracing::error!(partner, file, %never, "an EDI file stays in the folder");
+                        let _ = stuck.insert(arrival.name, (arrival.stamp, Instant::now()));
+                    }
                     other => other?,
                 }
             }

@@ -85,11 +85,11 @@ pub fn refusal_of(failure: &StoreError) -> (&'static str, u32) {
         StoreError::Overloaded => ("overloaded", 1),
         StoreError::Stalled { .. } => ("disk-stalled", 10),
         StoreError::Stopping => ("stopping", 10),
+        StoreError::Unusable { .. } => ("internal-error", 600),
         StoreError::Failed { .. }
         | StoreError::NotFound { .. }
         | StoreError::EntryClosed { .. }
-        | StoreError::Damaged { .. }
-        | StoreError::Unusable { .. } => ("store-failed", 10),
+        | StoreError::Damaged { .. } => ("store-failed", 10),
     }
 }
 

@@ -134,7 +134,11 @@ async fn a_clock_that_jumps_makes_nothing_old() {
     }
     let store = later(store, folder.path(), &clock, 31).await;
     let pruned = prune_all(&store).await;
-    assert_eq!((pruned.raws, pruned.records), (1, 1), "a date that is not reached yet keeps what is behind it");
+    assert_eq!(
+        (pruned.raws, pruned.records),
+        (1, 1),
+        "a date that is not reached yet keeps what is behind it"
+    );
     store.close().await;
     assert_whole(folder.path()).await;
 }
