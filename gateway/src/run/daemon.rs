@@ -32,7 +32,7 @@ const LISTENER_WAIT: Duration = Duration::from_millis(1000);
 /// Figures, watchdog, metrics.
 const BACKGROUND_WAIT: Duration = Duration::from_millis(200);
 /// All of it, a little less than the five seconds of the contract.
-const STOP_WITHIN: Duration = Duration::from_millis(4500);
+const STOP_WITHIN: Duration = Duration::from_millis(4300);
 /// Of these the journal gets so much, however long the others took.
 const STORE_WAIT: Duration = Duration::from_millis(800);
 

@@ -1,5 +1,8 @@
 //! A clock that jumps by hours and back, and one that is wrong by years.
 
+use std::thread::sleep;
+use std::time::Duration;
+
 use tillgate_tests::broker::Broker;
 use tillgate_tests::deadline::{until, within};
 use tillgate_tests::edi::order_interchange;
@@ -33,7 +36,7 @@ fn jumps_while_running_change_nothing_but_dates() {
             orders += 1;
             let name = format!("order-{orders}.edi");
             let order = order_interchange(orders, &format!("PO-{orders}"));
-            site.partner().drop_in_place(&name, order.as_bytes());
+            site.partner().deliver(&name, order.as_bytes());
             site.partner().wait_for("done", orders as usize, WAIT_SECONDS);
             // Back-off and watchdog go by a clock that never jumps.
             broker.restart();
@@ -43,6 +46,30 @@ fn jumps_while_running_change_nothing_but_dates() {
             });
         }
         assert_arrived(&site, &witness, &till.accepted);
+        gateway.terminate();
+    });
+}
+
+/// Neither the wait for a file to settle nor the wait for the rest of a broken upload ends because of a jump.
+#[test]
+fn an_upload_under_way_is_not_old_after_a_jump() {
+    within(120, || {
+        let broker = Broker::plain();
+        let witness = Witness::of(&broker);
+        let mut site = Site::with(&broker);
+        site.config.set("edi", "settle_seconds", 2);
+        let faults = Faults::below(&site.data_dir(), site.folder());
+        let mut gateway = site.start_with(&faults);
+        let order = order_interchange(1, "PO-1");
+        let (begin, _) = order.split_at(order.len() / 2);
+        site.partner().drop_in_place("order.edi", begin.as_bytes());
+        sleep(Duration::from_secs(1));
+        faults.set(&format!("clock_s={YEAR}"));
+        sleep(Duration::from_secs(4));
+        assert_eq!(site.partner().names("in"), ["order.edi"], "the rest may come");
+        site.partner().deliver("order.edi", order.as_bytes());
+        assert_eq!(site.partner().wait_for("done", 1, WAIT_SECONDS), ["order.edi"]);
+        witness.wait_for_events(1, WAIT_SECONDS);
         gateway.terminate();
     });
 }

@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 pub use self::folder::FolderError;
 use self::folder::{Arrival, Content, Folder, Left, Outbox};
 pub use self::journal::ExchangeJournal;
-use self::watch::Watch;
+use self::watch::{Watch, unchanged_since};
 use crate::clock::Clock;
 use crate::config::{Config, Partner};
 use crate::pipeline::{Intake, ItemStatus, Taken};
@@ -275,14 +275,12 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
     /// A broken upload may go on: it waits as long as it changes, and `stale` from its last change.
     fn must_wait(&self, arrival: &Arrival, waiting: &mut Resting) -> bool {
         let now = Instant::now();
-        let entry =
-            waiting.entry(arrival.name.clone()).or_insert_with(|| (arrival.stamp.clone(), now));
+        let present = || (arrival.stamp.clone(), unchanged_since(arrival, self.clock.now(), now));
+        let entry = waiting.entry(arrival.name.clone()).or_insert_with(present);
         if entry.0 != arrival.stamp {
-            *entry = (arrival.stamp.clone(), now);
+            *entry = present();
         }
-        let since_change = arrival.age(self.clock.now()).unwrap_or_default();
-        let waited = now.duration_since(entry.1).max(since_change);
-        waited < self.settings.stale
+        now.duration_since(entry.1) < self.settings.stale
     }
 
     async fn read(

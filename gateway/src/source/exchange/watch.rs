@@ -16,6 +16,12 @@ use tokio::time::Instant;
 use super::folder::{Arrival, Folder, MOST_ARRIVALS};
 use crate::source::FileStamp;
 
+/// Since when a file that is seen for the first time has not changed. The clock is asked this once: that it jumps while
+/// an upload is under way must not end the wait. Where it says nothing sensible, our own waiting decides.
+pub(super) fn unchanged_since(arrival: &Arrival, now: Timestamp, instant: Instant) -> Instant {
+    instant.checked_sub(arrival.age(now).unwrap_or_default()).unwrap_or(instant)
+}
+
 /// Files that were seen, with when their present state was first seen.
 #[derive(Debug)]
 pub(super) struct Watch {
@@ -54,17 +60,13 @@ impl Watch {
     }
 
     fn is_whole(&mut self, arrival: &Arrival, now: Timestamp, instant: Instant) -> bool {
-        let seen = self
-            .seen
-            .entry(arrival.name.clone())
-            .or_insert_with(|| (arrival.stamp.clone(), instant));
+        let present = || (arrival.stamp.clone(), unchanged_since(arrival, now, instant));
+        let seen = self.seen.entry(arrival.name.clone()).or_insert_with(present);
         if seen.0 != arrival.stamp {
-            *seen = (arrival.stamp.clone(), instant);
+            *seen = present();
         }
         let unchanged = instant.duration_since(seen.1);
-        // A clock that was set back gives no age; then our own waiting decides.
-        let age = arrival.age(now).unwrap_or_default();
-        self.moved.contains(&arrival.name) || unchanged.max(age) >= self.settle
+        self.moved.contains(&arrival.name) || unchanged >= self.settle
     }
 
     fn read_notices(&mut self) {
