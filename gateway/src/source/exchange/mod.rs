@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 pub use self::folder::FolderError;
 use self::folder::{Arrival, Content, Folder, Left, Outbox};
 pub use self::journal::ExchangeJournal;
-use self::watch::{Watch, unchanged_since};
+use self::watch::Watch;
 use crate::clock::Clock;
 use crate::config::{Config, Partner};
 use crate::pipeline::{Intake, ItemStatus, Taken};
@@ -174,7 +174,8 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
                 if stuck.get(&arrival.name).is_some_and(is_stuck) {
                     continue;
                 }
-                match self.handle(&folder, arrival.clone(), &mut waiting).await {
+                let since = watch.unchanged_since(&arrival.name);
+                match self.handle(&folder, arrival.clone(), since, &mut waiting).await {
                     Err(Trouble::Stuck(error)) => self.rest(arrival, &error, &mut stuck),
                     // It never will be taken: those behind it must not wait for it.
                     Err(Trouble::Store(never @ StoreError::Unusable { .. })) => {
@@ -206,6 +207,7 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
         &self,
         folder: &Arc<Folder>,
         arrival: Arrival,
+        since: Instant,
         waiting: &mut Resting,
     ) -> Result<(), Trouble> {
         let state = self.journal.file_state(&arrival.stamp).await?;
@@ -222,7 +224,7 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
         }
         let known_stump =
             waiting.get(&arrival.name).is_some_and(|(stamp, _)| *stamp == arrival.stamp);
-        if known_stump && self.must_wait(&arrival, waiting) {
+        if known_stump && self.must_wait(&arrival, since, waiting) {
             return Ok(());
         }
         let Some(bytes) = self.read(folder, &arrival).await? else {
@@ -234,7 +236,7 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
             let is_whole = !is_unfinished(&bytes);
             (bytes, is_whole)
         };
-        if !is_whole && self.must_wait(&arrival, waiting) {
+        if !is_whole && self.must_wait(&arrival, since, waiting) {
             return Ok(());
         }
         // A file that was finished before and is back was put back by someone: its stamp is spent.
@@ -273,14 +275,9 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
     }
 
     /// A broken upload may go on: it waits as long as it changes, and `stale` from its last change.
-    fn must_wait(&self, arrival: &Arrival, waiting: &mut Resting) -> bool {
-        let now = Instant::now();
-        let present = || (arrival.stamp.clone(), unchanged_since(arrival, self.clock.now(), now));
-        let entry = waiting.entry(arrival.name.clone()).or_insert_with(present);
-        if entry.0 != arrival.stamp {
-            *entry = present();
-        }
-        now.duration_since(entry.1) < self.settings.stale
+    fn must_wait(&self, arrival: &Arrival, since: Instant, waiting: &mut Resting) -> bool {
+        waiting.insert(arrival.name.clone(), (arrival.stamp.clone(), since));
+        since.elapsed() < self.settings.stale
     }
 
     async fn read(

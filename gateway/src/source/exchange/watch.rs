@@ -18,7 +18,7 @@ use crate::source::FileStamp;
 
 /// Since when a file that is seen for the first time has not changed. The clock is asked this once: that it jumps while
 /// an upload is under way must not end the wait. Where it says nothing sensible, our own waiting decides.
-pub(super) fn unchanged_since(arrival: &Arrival, now: Timestamp, instant: Instant) -> Instant {
+fn unchanged_since(arrival: &Arrival, now: Timestamp, instant: Instant) -> Instant {
     instant.checked_sub(arrival.age(now).unwrap_or_default()).unwrap_or(instant)
 }
 
@@ -52,6 +52,11 @@ impl Watch {
         self.moved.retain(|name| names.contains(name.as_os_str()));
         let instant = Instant::now();
         arrivals.into_iter().filter(|arrival| self.is_whole(arrival, now, instant)).collect()
+    }
+
+    /// Since when a file has not changed.
+    pub(super) fn unchanged_since(&self, name: &OsStr) -> Instant {
+        self.seen.get(name).map_or_else(Instant::now, |(_, since)| *since)
     }
 
     /// Whether a file is still there.
