@@ -61,7 +61,8 @@ impl Intake for Pipeline {
         let config = Arc::clone(&self.config.borrow());
         let control_number = self.control_number(&input).await?;
 
-        let capture = Capture::without_card_data(input, self.clock.now());
+        let now = self.clock.now();
+        let capture = caught(move || Capture::without_card_data(input, now))?;
         let context = capture.context(&config, control_number);
         let interpretation = interpret(&capture, &context);
         let linked = linking::link(interpretation, &self.store, &self.keys).await?;
@@ -105,6 +106,17 @@ impl Pipeline {
             Media::SaleJson | Media::SaleNdjson | Media::Reading => Ok(None),
         }
     }
+}
+
+/// Until card data is cut out, nothing of an input may be kept, not even in quarantine. A panic there is a bug of ours:
+/// the sender is told to keep the input, and everybody else goes on.
+fn caught<T>(attempt: impl FnOnce() -> T) -> Result<T, StoreError> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(attempt)).map_err(|_| {
+        tracing::error!("an input was refused, since cutting card data out of it failed: please report it");
+        let reason = "tillgate failed before it could cut card data out of this input, which is a bug of ours: nothing of \
+                      it was kept; keep it, and please report this";
+        StoreError::Unusable { reason: reason.to_owned() }
+    })
 }
 
 /// Parses and normalizes. A panic in a parser is a bug of ours and costs this input only: it goes to quarantine, where

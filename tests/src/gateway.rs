@@ -1,6 +1,7 @@
 //! The gateway as an operator has it: a process of the real binary.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::http::Connection;
@@ -36,6 +37,7 @@ pub struct Gateway {
     config: PathBuf,
     address: String,
     log: PathBuf,
+    environment: Vec<(&'static str, PathBuf)>,
     /// From the start of the process to its first 200 on `/livez`.
     pub ready_after: Duration,
 }
@@ -48,8 +50,25 @@ impl Gateway {
     /// When it ends or does not answer.
     #[must_use]
     pub fn start(config: &Path, address: &str, log: &Path) -> Self {
+        Self::start_with(config, address, log, Vec::new())
+    }
+
+    /// The same with more in its environment, in all its lives.
+    ///
+    /// # Panics
+    ///
+    /// When it ends or does not answer.
+    #[must_use]
+    pub fn start_with(
+        config: &Path,
+        address: &str,
+        log: &Path,
+        environment: Vec<(&'static str, PathBuf)>,
+    ) -> Self {
         let started = Instant::now();
-        let mut process = Self::launch(config, log);
+        let mut daemon = daemon(config);
+        daemon.envs(environment.iter().map(|(name, value)| (*name, value)));
+        let mut process = Process::start(daemon, log);
         loop {
             if let Some(status) = process.ended() {
                 panic!("the gateway ended at its start with {status}; it said:\n{}", process.log());
@@ -69,6 +88,7 @@ impl Gateway {
             config: config.to_owned(),
             address: address.to_owned(),
             log: log.to_owned(),
+            environment,
             ready_after: started.elapsed(),
         }
     }
@@ -76,9 +96,7 @@ impl Gateway {
     /// Starts the daemon and waits for nothing.
     #[must_use]
     pub fn launch(config: &Path, log: &Path) -> Process {
-        let mut daemon = command(program());
-        daemon.arg("run").arg("--config").arg(config);
-        Process::start(daemon, log)
+        Process::start(daemon(config), log)
     }
 
     /// As by a power cut.
@@ -98,7 +116,8 @@ impl Gateway {
 
     /// Starts again after a kill or stop.
     pub fn resume(&mut self) {
-        *self = Self::start(&self.config, &self.address, &self.log);
+        let environment = std::mem::take(&mut self.environment);
+        *self = Self::start_with(&self.config, &self.address, &self.log, environment);
     }
 
     /// An orderly stop and a start.
@@ -139,6 +158,12 @@ impl Gateway {
             .and_then(|number| number.parse().ok())
             .expect("a number of KiB")
     }
+}
+
+fn daemon(config: &Path) -> Command {
+    let mut daemon = command(program());
+    daemon.arg("run").arg("--config").arg(config);
+    daemon
 }
 
 fn answers(address: &str) -> bool {

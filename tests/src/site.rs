@@ -11,6 +11,7 @@ use toml::Value;
 use crate::broker::Broker;
 use crate::config::{self, Config};
 use crate::deadline::until;
+use crate::faults::Faults;
 use crate::gateway::{self, Gateway};
 use crate::http::{Answer, Connection};
 use crate::lane::Line;
@@ -195,6 +196,13 @@ impl Site {
     #[must_use]
     pub fn start(&self) -> Gateway {
         Gateway::start(&self.write_config(), &self.http_address(), &self.gateway_log())
+    }
+
+    /// The same on a disk that will fail.
+    #[must_use]
+    pub fn start_with(&self, faults: &Faults) -> Gateway {
+        let (config, address, log) = (self.write_config(), self.http_address(), self.gateway_log());
+        Gateway::start_with(&config, &address, &log, faults.environment())
     }
 
     /// What all daemons of this store wrote to stderr.

@@ -217,3 +217,95 @@ fn assert_nowhere(words: &[&str]) {
     }
     assert_no(&faults);
 }
+
+/// Everything that can hold work or run beside other work, with what bounds it. A new one needs a bound, and a line.
+const QUEUES: &[(&str, &str, usize, &str)] = &[
+    ("drivers/src/serial/open.rs", "spawn_blocking(", 2, "one at a time of a device, awaited"),
+    ("gateway/src/control/server.rs", "Semaphore::new(", 1, "CONNECTIONS_MAX"),
+    ("gateway/src/control/server.rs", "TaskTracker::new(", 1, "CONNECTIONS_MAX"),
+    ("gateway/src/forward/supervisor.rs", "tokio::spawn(", 1, "one session at a time"),
+    ("gateway/src/forward/supply.rs", "VecDeque<", 1, "one read of the outbox"),
+    ("gateway/src/forward/transport/v3.rs", "AsyncClient::builder(", 1, "its channel: the window"),
+    ("gateway/src/forward/transport/v5.rs", "AsyncClient::builder(", 1, "its channel: the window"),
+    ("gateway/src/forward/window.rs", "VecDeque<", 1, "window_records, and bytes"),
+    ("gateway/src/run/admin.rs", "watch::channel(", 1, "one value"),
+    ("gateway/src/run/daemon.rs", "tokio::spawn(", 1, "one forwarder"),
+    ("gateway/src/run/daemon.rs", "watch::channel(", 1, "one value"),
+    ("gateway/src/run/sources.rs", "tokio::spawn(", 3, "two a source of the configuration"),
+    (
+        "gateway/src/source/exchange/mod.rs",
+        "spawn_blocking(",
+        3,
+        "one at a time of a partner, awaited",
+    ),
+    (
+        "gateway/src/source/lanes/mod.rs",
+        "mpsc::channel(",
+        2,
+        "EVENTS_WAITING_MAX, READINGS_WAITING_MAX",
+    ),
+    ("gateway/src/store/ballast.rs", "spawn_blocking(", 1, "one at a time, by `writing`"),
+    ("gateway/src/store/disk.rs", "spawn_blocking(", 1, "at the start, awaited"),
+    ("gateway/src/store/handle.rs", "tokio::spawn(", 1, "one writer"),
+    ("gateway/src/store/handle.rs", "watch::Sender::new(", 1, "one value"),
+    ("gateway/src/store/job.rs", "Semaphore::new(", 1, "QUEUE_KIB"),
+    ("gateway/src/store/job.rs", "mpsc::channel(", 1, "QUEUE_JOBS"),
+    ("gateway/src/store/job.rs", "oneshot::channel(", 1, "one value"),
+    ("gateway/src/web/events.rs", "Semaphore::new(", 1, "PAGES_MAX"),
+    ("gateway/src/web/listener.rs", "Semaphore::new(", 1, "[limits] connections"),
+    ("gateway/src/web/listener.rs", "TaskTracker::new(", 1, "[limits] connections"),
+    ("gateway/src/web/mod.rs", "Semaphore::new(", 1, "MEMORY_KIBIBYTES"),
+];
+
+/// What makes a queue, or runs something beside.
+const QUEUE_WORDS: &[&str] = &[
+    "mpsc::channel(",
+    "oneshot::channel(",
+    "broadcast::channel(",
+    "watch::channel(",
+    "watch::Sender::new(",
+    "Semaphore::new(",
+    "VecDeque<",
+    "LinkedList<",
+    "JoinSet::new(",
+    "FuturesUnordered::new(",
+    "TaskTracker::new(",
+    "tokio::spawn(",
+    "spawn_blocking(",
+    "thread::spawn(",
+    "AsyncClient::builder(",
+];
+
+#[test]
+fn every_queue_has_a_bound_and_stands_in_the_list() {
+    let daemon = |path: &str| {
+        let served = ["gateway/src", "drivers/src"].iter().any(|folder| path.starts_with(folder));
+        served && !path.starts_with("gateway/src/demo")
+    };
+    let mut found = BTreeMap::new();
+    let sources = sources();
+    for source in sources.iter().filter(|source| daemon(&source.path) && !is_test(source)) {
+        let lines = source.text.lines().take_while(|line| *line != "#[cfg(test)]");
+        for line in lines.map(|line| line.split("//").next().unwrap_or_default()) {
+            assert!(
+                !line.contains("unbounded"),
+                "{} has a queue without bound: {line}",
+                source.path
+            );
+            for word in QUEUE_WORDS.iter().filter(|word| line.contains(**word)) {
+                *found.entry((source.path.as_str(), *word)).or_insert(0_usize) += 1;
+            }
+        }
+    }
+    let listed: BTreeMap<_, _> =
+        QUEUES.iter().map(|(path, word, count, _)| ((*path, *word), *count)).collect();
+    let new = found.iter().filter(|(queue, count)| listed.get(*queue) != Some(*count));
+    let gone = listed.iter().filter(|(queue, _)| !found.contains_key(*queue));
+    let faults: Vec<_> = new
+        .map(|((path, word), count)| {
+            format!("{path}: {count} times {word}, which the list does not know")
+        })
+        .chain(gone.map(|((path, word), _)| format!("{path}: no {word} any more")))
+        .collect();
+    assert_no(&faults);
+}

@@ -249,13 +249,18 @@ pub struct TerminalStream {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Disk {
-    /// Most that the journal may use. At the limit new inputs are refused (HTTP 507) until records were delivered.
+    /// Most that the journal may use. At the limit new inputs are refused (HTTP 507) until no more than nine tenths
+    /// of it are used; what was delivered makes room for that.
     pub budget: ByteSize,
+    /// A file beside the journal that is removed when others fill the disk, so that deliveries go on and make room.
+    /// Without it a 64th of the budget, 2 to 32 MiB; "0 B" for none.
+    #[schemars(example = &"32 MiB")]
+    pub ballast: Option<ByteSize>,
 }
 
 impl Default for Disk {
     fn default() -> Self {
-        Self { budget: ByteSize::gibibytes(2) }
+        Self { budget: ByteSize::gibibytes(2), ballast: None }
     }
 }
 
@@ -265,6 +270,10 @@ impl Default for Disk {
 pub struct Retention {
     /// Raw inputs are kept so long, for replay and proof.
     pub capture_days: u16,
+    /// Raw inputs of what was delivered take so much at most, compressed as they are; the oldest go first. Without it
+    /// they take what `capture_days` and the disk budget allow.
+    #[schemars(example = &"512 MiB")]
+    pub capture_max: Option<ByteSize>,
     /// Delivered records are kept so long, for reconciliation with the CRM.
     pub record_days: u16,
     /// Keys of records are kept so long: a repeat that comes later would count twice.
@@ -273,7 +282,7 @@ pub struct Retention {
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { capture_days: 30, record_days: 30, key_days: 400 }
+        Self { capture_days: 30, capture_max: None, record_days: 30, key_days: 400 }
     }
 }
 

@@ -32,6 +32,13 @@ struct Rig {
     pipeline: Pipeline,
 }
 
+#[test]
+fn a_panic_before_card_data_is_cut_out_keeps_nothing() {
+    let refused = caught(|| -> u32 { panic!("on purpose") });
+    assert!(matches!(refused, Err(StoreError::Unusable { .. })), "{refused:?}");
+    assert_eq!(caught(|| 7).unwrap(), 7);
+}
+
 impl Rig {
     async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -41,6 +48,7 @@ impl Rig {
             store: "0042".to_owned(),
             gateway: "gw-1".to_owned(),
             budget: ByteSize::gibibytes(1),
+            ballast: Some(ByteSize(0)),
             retention: Retention::default(),
             confirm: Confirm::Puback,
         };

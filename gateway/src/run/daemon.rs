@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -29,7 +30,11 @@ const FORWARDER_WAIT: Duration = Duration::from_millis(3500);
 const LISTENER_WAIT: Duration = Duration::from_millis(1000);
 
 /// Figures, watchdog, metrics.
-const BACKGROUND_WAIT: Duration = Duration::from_millis(300);
+const BACKGROUND_WAIT: Duration = Duration::from_millis(200);
+/// All of it, a little less than the five seconds of the contract.
+const STOP_WITHIN: Duration = Duration::from_millis(4300);
+/// Of these the journal gets so much, however long the others took.
+const STORE_WAIT: Duration = Duration::from_millis(800);
 
 /// How a daemon differs from the ordinary.
 #[derive(Debug, Clone, Copy, Default)]
@@ -215,7 +220,7 @@ impl Daemon {
         match forward::Settings::load(config) {
             Ok(settings) => {
                 self.store.confirm_by(config.mqtt.confirm);
-                self.forwarder.stop().await;
+                self.forwarder.stop(FORWARDER_WAIT).await;
                 let pulse = Arc::clone(&self.forwarder.pulse);
                 self.forwarder =
                     Forwarder::start(settings, &self.store, &self.board, &self.clock, pulse);
@@ -238,6 +243,7 @@ impl Daemon {
     /// Takes no new inputs, finishes what is in hand, lets the broker acknowledge, closes the journal: within five
     /// seconds by contract.
     pub async fn stop(mut self) {
+        let end = Instant::now() + STOP_WITHIN;
         let listeners_done = tokio::time::timeout(LISTENER_WAIT, self.listeners.end());
         let ((), listeners) = tokio::join!(self.sources.stop_all(), listeners_done);
         if listeners.is_err() {
@@ -245,10 +251,15 @@ impl Daemon {
                 "requests were still open; their senders repeat what they have no answer for"
             );
         }
-        self.forwarder.stop().await;
+        let left = end.saturating_duration_since(Instant::now() + STORE_WAIT + BACKGROUND_WAIT);
+        self.forwarder.stop(left.min(FORWARDER_WAIT)).await;
         // They only read and show.
         let _shown = tokio::time::timeout(BACKGROUND_WAIT, self.background.end()).await;
-        self.store.close().await;
+        if tokio::time::timeout_at(end, self.store.close()).await.is_err() {
+            tracing::warn!(
+                "the disk did not take the last writes in time; what was accepted is in the journal, and some records are sent again"
+            );
+        }
     }
 }
 
@@ -272,9 +283,9 @@ impl Forwarder {
         Self { stop, task, pulse }
     }
 
-    async fn stop(&mut self) {
+    async fn stop(&mut self, wait: Duration) {
         self.stop.cancel();
-        if tokio::time::timeout(FORWARDER_WAIT, &mut self.task).await.is_err() {
+        if tokio::time::timeout(wait, &mut self.task).await.is_err() {
             tracing::warn!(
                 "the broker did not acknowledge in time; the rest is sent after the next start"
             );

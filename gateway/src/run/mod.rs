@@ -36,7 +36,11 @@ pub async fn run(path: &Path, loaded: Loaded) -> anyhow::Result<()> {
     service::ready("taking inputs");
     while let Wish::Reload = signals.next().await {
         service::reloading();
-        reload(path, &mut daemon, &logs).await;
+        tokio::select! {
+            () = reload(path, &mut daemon, &logs) => {}
+            // What the reload was about to stop is stopped with all the rest, within one time.
+            () = signals.stop() => break,
+        }
         service::ready("taking inputs");
     }
     service::stopping("finishing what is in hand");
@@ -101,9 +105,19 @@ impl Signals {
 
     async fn next(&mut self) -> Wish {
         tokio::select! {
-            _ = self.terminate.recv() => Wish::Stop,
-            _ = self.interrupt.recv() => Wish::Stop,
+            () = Self::either(&mut self.terminate, &mut self.interrupt) => Wish::Stop,
             _ = self.hang_up.recv() => Wish::Reload,
+        }
+    }
+
+    async fn stop(&mut self) {
+        Self::either(&mut self.terminate, &mut self.interrupt).await;
+    }
+
+    async fn either(terminate: &mut Signal, interrupt: &mut Signal) {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
         }
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tillgate_parsers::card::TokenKey;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::clock::Clock;
 use crate::config::{Config, Device, Terminal};
@@ -18,6 +19,9 @@ use crate::telemetry::board::{Board, SourceKind};
 
 /// A source that was told to stop gets so long to finish the input in its hands.
 const STOP_WAIT: Duration = Duration::from_secs(2);
+
+/// A source that failed starts again after so long.
+const RESTART_WAIT: Duration = Duration::from_secs(1);
 
 /// What every source is given.
 pub(super) struct Surroundings {
@@ -112,23 +116,24 @@ impl Sources {
             SourceSettings::Device(device) => {
                 board.add_source(&device.id, SourceKind::Device, Some(&device.lane), "starting");
                 let token_key = Arc::clone(token_key);
-                Some(tokio::spawn(lanes::run(
-                    device,
-                    lanes::Services { intake: pipeline, board, clock, token_key },
-                    stop,
-                )))
+                let services = lanes::Services { intake: pipeline, board, clock, token_key };
+                Some(tokio::spawn(kept_running(device.id.clone(), stop, move |stop| {
+                    lanes::run(device.clone(), services.clone(), stop)
+                })))
             }
             SourceSettings::Partner(partner) => {
                 board.add_source(&partner.partner, SourceKind::Partner, None, "starting");
                 let journal = Arc::new(store.clone());
-                let exchange = exchange::Exchange {
-                    settings: *partner,
-                    intake: pipeline,
-                    journal,
-                    board,
-                    clock,
-                };
-                Some(tokio::spawn(exchange.run(stop)))
+                Some(tokio::spawn(kept_running(partner.partner.clone(), stop, move |stop| {
+                    let exchange = exchange::Exchange {
+                        settings: (*partner).clone(),
+                        intake: Arc::clone(&pipeline),
+                        journal: Arc::clone(&journal),
+                        board: Arc::clone(&board),
+                        clock: Arc::clone(&clock),
+                    };
+                    exchange.run(stop)
+                })))
             }
             SourceSettings::Terminal(terminal) => {
                 board.add_source(
@@ -139,6 +144,32 @@ impl Sources {
                 );
                 None
             }
+        }
+    }
+}
+
+/// Runs a source, and starts it again when it panics: that is a bug of ours, and must not silence a lane until
+/// somebody restarts the gateway.
+async fn kept_running<F>(
+    source: String,
+    stop: CancellationToken,
+    start: impl Fn(CancellationToken) -> F,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
+    loop {
+        // Aborted with this task: a source must not outlive its stop.
+        let running = AbortOnDropHandle::new(tokio::spawn(start(stop.clone())));
+        let Err(failed) = running.await else { return };
+        if !failed.is_panic() {
+            return;
+        }
+        tracing::error!(
+            source,
+            "a source failed and starts again, which is a bug of ours: please report it"
+        );
+        if stop.run_until_cancelled(tokio::time::sleep(RESTART_WAIT)).await.is_none() {
+            return;
         }
     }
 }
@@ -157,4 +188,32 @@ fn wanted(config: &Config) -> BTreeMap<String, SourceSettings> {
         .iter()
         .map(|terminal| (terminal.id.clone(), SourceSettings::Terminal(terminal.clone())));
     devices.chain(partners).chain(terminals).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_source_that_panics_starts_again() {
+        let starts = Arc::new(AtomicU32::new(0));
+        let stop = CancellationToken::new();
+        let counted = Arc::clone(&starts);
+        let source = move |stop: CancellationToken| {
+            let nth = counted.fetch_add(1, Ordering::Relaxed);
+            async move {
+                assert!(nth > 0, "on purpose");
+                stop.cancelled().await;
+            }
+        };
+        let running = tokio::spawn(kept_running("scanner-3".to_owned(), stop.clone(), source));
+        while starts.load(Ordering::Relaxed) < 2 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        stop.cancel();
+        running.await.unwrap();
+        assert_eq!(starts.load(Ordering::Relaxed), 2, "a source that ends stays ended");
+    }
 }

@@ -116,6 +116,8 @@ impl StatusBoard {
         Metric::QuarantineEntries.set(figures.quarantine_open as f64, &[]);
         Metric::DiskUsed.set(figures.disk_used as f64, &[]);
         Metric::DiskBudget.set(figures.disk_budget as f64, &[]);
+        Metric::DiskFree.set(figures.disk_free as f64, &[]);
+        Metric::BallastPresent.set(if figures.has_ballast { 1.0 } else { 0.0 }, &[]);
     }
 
     fn oldest_seconds(&self, figures: &Figures) -> Option<f64> {
@@ -167,8 +169,16 @@ impl StatusBoard {
             },
             fix: "`tillgate quarantine list` shows them, `tillgate quarantine show ID` says what is wrong".to_owned(),
         });
+        let ballast = (!gathered.figures.has_ballast && gathered.problem.is_none()).then(|| Condition {
+            code: "ballast".to_owned(),
+            message: "the disk was full, or is too full for the ballast: when others fill it now, deliveries stop, too"
+                .to_owned(),
+            fix: "make room on the disk of [gateway] data_dir, or lower [disk] ballast; the file is written again at once"
+                .to_owned(),
+        });
         unreachable
             .into_iter()
+            .chain(ballast)
             .chain(backlog)
             .chain(receipts)
             .chain(broker.warnings)
@@ -210,12 +220,17 @@ impl StatusBoard {
 
     fn reasons(&self, gathered: &Gathered) -> Vec<Condition> {
         let refusing = self.store.accepting().err().map(|error| refusal(&error));
+        let failed = (!self.store.is_healthy()).then(|| Condition {
+            code: "store".to_owned(),
+            message: "the last commit failed, and the disk has not taken one since".to_owned(),
+            fix: "look at the disk (`df`, `dmesg`); senders repeat what was refused".to_owned(),
+        });
         let unreadable = gathered.problem.as_ref().map(|problem| Condition {
             code: "store".to_owned(),
             message: problem.clone(),
             fix: "look at the disk (`df`, `dmesg`); `tillgate verify` says whether the journal is whole".to_owned(),
         });
-        refusing.into_iter().chain(unreadable).collect()
+        refusing.into_iter().chain(failed).chain(unreadable).collect()
     }
 
     fn readiness(&self, gathered: &Gathered) -> Readiness {
@@ -254,7 +269,12 @@ impl StatusSource for StatusBoard {
                 sequence: figures.sequence,
             },
             quarantine: figures.quarantine_open,
-            disk: DiskFigures { used: figures.disk_used, budget: figures.disk_budget },
+            disk: DiskFigures {
+                used: figures.disk_used,
+                budget: figures.disk_budget,
+                free: figures.disk_free,
+                ballast: figures.has_ballast,
+            },
             recent: gathered.recent,
         }
     }
@@ -288,6 +308,14 @@ fn refusal(error: &StoreError) -> Condition {
         StoreError::BudgetSpent { .. } => (
             "disk-budget",
             "bring the broker back, or raise [disk] budget; senders repeat what was refused",
+        ),
+        StoreError::DiskFull { .. } => (
+            "disk-full",
+            "make room on the disk of [gateway] data_dir; inputs are taken again at once, senders repeat what was refused",
+        ),
+        StoreError::Stalled { .. } => (
+            "disk-stalled",
+            "the disk or what it is attached to does not answer: see `dmesg`; senders repeat what was refused",
         ),
         StoreError::Overloaded => ("overloaded", "wait a moment; senders repeat what was refused"),
         StoreError::Stopping => ("stopping", "the gateway is shutting down"),

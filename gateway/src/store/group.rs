@@ -42,6 +42,8 @@ pub(super) struct Group {
     files: Vec<(FileStamp, String, i64)>,
     replies: Vec<(Reply, CaptureOf)>,
     known: KnownKeys,
+    /// Keys count as seen then at the earliest.
+    seen_us: i64,
 }
 
 /// What a reply says of its capture.
@@ -75,7 +77,13 @@ impl Group {
             files: Vec::new(),
             replies: Vec::new(),
             known,
+            seen_us: i64::MIN,
         }
+    }
+
+    /// The same, whose keys are not older than this, whatever the clock said when their inputs came.
+    pub(super) fn seen_at(self, seen_us: i64) -> Self {
+        Self { seen_us, ..self }
     }
 
     /// Adds a capture with all that it became.
@@ -202,7 +210,7 @@ impl Group {
     pub(super) async fn write(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
         CaptureRow::insert(connection, &self.captures).await?;
         RecordRow::insert(connection, &self.records).await?;
-        write_known(connection, &self.records).await?;
+        write_known(connection, &self.records, self.seen_us).await?;
         EntryRow::write(connection, &self.entries).await?;
         write_files(connection, &self.files).await?;
         write_replies(connection, &self.replies).await?;
@@ -341,6 +349,7 @@ pub(super) fn known_digest(key: &str, content: &[u8], sequence: i64, version: i6
 pub(super) async fn write_known(
     connection: &mut SqliteConnection,
     records: &[RecordRow],
+    seen_us: i64,
 ) -> Result<(), sqlx::Error> {
     KNOWN_WRITES
         .run(connection, records, |query, row| {
@@ -349,7 +358,7 @@ pub(super) async fn write_known(
                 .bind(row.content.as_slice())
                 .bind(row.sequence)
                 .bind(row.version)
-                .bind(row.received_us)
+                .bind(row.received_us.max(seen_us))
                 .bind(known_digest(&row.key, &row.content, row.sequence, row.version))
         })
         .await

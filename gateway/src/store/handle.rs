@@ -2,8 +2,10 @@
 //! goes to the readers.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use sqlx::Sqlite;
@@ -13,7 +15,9 @@ use tillgate_record::{Quality, Severity};
 use tokio::sync::watch;
 use ulid::Ulid;
 
-use super::disk::Disk;
+use super::aging::Aging;
+use super::ballast::ballast_path;
+use super::disk::{Disk, ORDINARY_CAPTURE_BYTES};
 use super::files::PendingReply;
 use super::fresh::Fresh;
 use super::job::{Chore, Job, Queue};
@@ -39,8 +43,9 @@ const IMPORT_BATCH: usize = 500;
 const SHOWN_RAW: u64 = 1 << 20;
 /// A key is data from outside; a longer one is no key.
 const KEY_BYTES: usize = 1024;
-/// Where less room than this is left, hardly any sale fits: the gateway counts as refusing.
-const ORDINARY_CAPTURE_BYTES: usize = 16 << 10;
+/// While the disk takes longer than this for a step of the writer, inputs are refused at once: those that wait already
+/// are many enough.
+const STALLED: Duration = Duration::from_secs(10);
 
 /// The store. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -48,6 +53,7 @@ pub struct Store {
     pub(super) shared: Arc<Shared>,
     pub(super) queue: Queue,
     readers: SqlitePool,
+    writer: Arc<Pulse>,
 }
 
 /// What the writer and the handles both see.
@@ -82,7 +88,9 @@ impl Shared {
         opened: &mut Opened,
         options: &StoreOptions,
     ) -> Result<Self, sqlx::Error> {
-        let disk = Disk::new(&opened.path, options.budget);
+        let disk = Disk::new(&opened.path, options.budget, options.ballast);
+        disk.bound_log(&mut opened.connection).await?;
+        disk.take_ballast().await;
         disk.measure(&mut opened.connection).await?;
         let filled = directory::is_filled(&mut opened.connection).await?;
         let counters = &opened.counters;
@@ -149,23 +157,27 @@ impl Store {
         clock: Arc<dyn Clock>,
         pulse: Arc<Pulse>,
     ) -> Result<Self, OpenError> {
-        let mut opened = open::open(&options.data_dir, clock.now().as_microsecond()).await?;
-        let shared = Shared::of(&mut opened, &options).await;
-        let shared = Arc::new(
-            shared.map_err(|source| OpenError::Database { path: opened.path.clone(), source })?,
-        );
+        let mut opened = open_with_room(&options.data_dir, clock.now().as_microsecond()).await?;
+        let path = opened.path.clone();
+        let failed = |source| OpenError::Database { path, source };
+        let read = async {
+            let shared = Shared::of(&mut opened, &options).await?;
+            let aging = Aging::read(&mut opened.connection, options.retention.clone()).await?;
+            Ok((Arc::new(shared), aging))
+        };
+        let (shared, aging) = read.await.map_err(failed)?;
         let (queue, jobs) = Queue::new();
         let readers = opened.readers.clone();
-        let writer = Writer::new(opened, Arc::clone(&shared), options.retention, clock, pulse);
+        let writer = Writer::new(opened, Arc::clone(&shared), aging, clock, Arc::clone(&pulse));
         tokio::spawn(writer.run(jobs));
-        Ok(Self { shared, queue, readers })
+        Ok(Self { shared, queue, readers, writer: pulse })
     }
 
     /// Commits a capture with all that it became. The answer comes after the sync.
     pub async fn commit(&self, mut capture: NewCapture) -> Result<Receipt, StoreError> {
         capture.items = capture.items.into_iter().map(checked).collect();
         let bytes = capture.bytes();
-        self.accepting_bytes(bytes)?;
+        self.accepting_bytes(unsigned(signed(bytes)))?;
         self.queue.ask(bytes, |answer| Job::Capture(Box::new(capture), answer)).await
     }
 
@@ -174,11 +186,15 @@ impl Store {
         self.accepting_bytes(ORDINARY_CAPTURE_BYTES)
     }
 
-    fn accepting_bytes(&self, bytes: usize) -> Result<(), StoreError> {
+    fn accepting_bytes(&self, bytes: u64) -> Result<(), StoreError> {
         if self.shared.stopping.load(Ordering::Relaxed) {
             return Err(StoreError::Stopping);
         }
-        self.shared.disk.room_for(unsigned(signed(bytes)).max(1))
+        let step = self.writer.step_time();
+        if step >= STALLED {
+            return Err(StoreError::Stalled { seconds: step.as_secs() });
+        }
+        self.shared.disk.room_for(bytes.max(1), self.queue.waiting_bytes())
     }
 
     /// From now on records stay until this: a reload may change it.
@@ -186,7 +202,7 @@ impl Store {
         self.shared.awaits_receipts.store(confirm == Confirm::Receipt, Ordering::Release);
     }
 
-    /// Whether the last commit held. For `/readyz`.
+    /// Whether the last commit held, or one was tried in vain since. For `/readyz`.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
         self.shared.healthy.load(Ordering::Relaxed)
@@ -365,6 +381,8 @@ impl Store {
             captures,
             disk_used: shared.disk.used(),
             disk_budget: shared.disk.budget(),
+            disk_free: shared.disk.free(),
+            has_ballast: shared.disk.has_ballast(),
             wal_bytes: shared.disk.wal_bytes(),
             directory_version: self.directory_version(),
             catalog_version: self.catalog_version(),
@@ -402,6 +420,22 @@ impl Store {
     ) -> Result<PoolConnection<Sqlite>, StoreError> {
         self.readers.acquire().await.map_err(StoreError::failed(operation))
     }
+}
+
+/// Opens the journal. A disk that is so full that not even this works gets the room of the ballast that an earlier run
+/// left; whether another daemon runs is known by then.
+async fn open_with_room(data_dir: &Path, now_us: i64) -> Result<Opened, OpenError> {
+    match open::open(data_dir, now_us).await {
+        Err(error) if error.is_for_want_of_room() && remove_ballast(data_dir) => {
+            tracing::warn!(%error, "the disk is full: the ballast was removed to open the journal");
+            open::open(data_dir, now_us).await
+        }
+        opened => opened,
+    }
+}
+
+fn remove_ballast(data_dir: &Path) -> bool {
+    std::fs::remove_file(ballast_path(data_dir)).is_ok()
 }
 
 impl NewCapture {

@@ -87,6 +87,11 @@ impl Queue {
         self.ask(0, |answer| Job::Chore(chore(answer))).await
     }
 
+    /// What waits for its commit.
+    pub(super) fn waiting_bytes(&self) -> u64 {
+        (QUEUE_KIB as usize).saturating_sub(self.room.available_permits()) as u64 * 1024
+    }
+
     async fn send(&self, bytes: usize, job: Job) -> Result<(), StoreError> {
         let kib = u32::try_from(bytes / 1024 + 1).unwrap_or(QUEUE_KIB).min(QUEUE_KIB);
         let room = Arc::clone(&self.room)

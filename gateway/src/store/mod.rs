@@ -9,10 +9,13 @@
 mod backup;
 mod carry;
 mod check;
+mod aging;
+mod ballast;
 mod counters;
 mod digest;
 mod directory;
 mod disk;
+mod doubt;
 mod files;
 mod fresh;
 mod group;
@@ -55,6 +58,7 @@ use crate::normalize::Reply;
 use crate::source::{FileStamp, Media};
 
 pub use backup::{BackupError, BackupReport, RestoreReport, backup, restore};
+pub use ballast::ballast_path;
 pub use directory::KeyHit;
 pub use files::PendingReply;
 pub use handle::Store;
@@ -200,6 +204,12 @@ pub enum StoreError {
     /// The writer has too much to do.
     #[error("the store is overloaded: try again in a moment")]
     Overloaded,
+    /// The disk does not answer.
+    #[error("the disk has not finished a write for {seconds} s: look at it (`dmesg`)")]
+    Stalled {
+        /// For so long.
+        seconds: u64,
+    },
     /// The daemon is stopping.
     #[error("the gateway is stopping")]
     Stopping,

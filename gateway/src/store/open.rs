@@ -16,6 +16,7 @@ use sqlx::{ConnectOptions, Connection, Sqlite, SqliteConnection, Transaction};
 
 use super::counters::Counters;
 use super::incarnation::Incarnations;
+use super::doubt::may_lack_room;
 use super::lock::{Lock, LockError};
 use super::loss::{self, Loss};
 use super::mark::{Mark, MarkFile};
@@ -89,6 +90,19 @@ pub enum OpenError {
         #[source]
         source: sqlx::Error,
     },
+}
+
+impl OpenError {
+    /// Whether more room on the disk may help.
+    pub(super) fn is_for_want_of_room(&self) -> bool {
+        match self {
+            Self::Folder { source, .. } => {
+                matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+            }
+            Self::Database { source, .. } => may_lack_room(source),
+            Self::Locked { .. } | Self::Newer { .. } | Self::Damaged { .. } => false,
+        }
+    }
 }
 
 fn holder(pid: Option<u32>) -> String {

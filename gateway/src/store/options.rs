@@ -17,6 +17,8 @@ pub struct StoreOptions {
     pub gateway: String,
     /// Most that the journal may use.
     pub budget: ByteSize,
+    /// Size of the ballast beside it; by the budget where none is set.
+    pub ballast: Option<ByteSize>,
     /// What is kept how long.
     pub retention: Retention,
     /// Until when records are kept whatever their age.
@@ -31,6 +33,7 @@ impl From<&Config> for StoreOptions {
             store: config.gateway.store.clone(),
             gateway: config.gateway.id.clone(),
             budget: config.disk.budget,
+            ballast: config.disk.ballast,
             retention: config.retention.clone(),
             confirm: config.mqtt.confirm,
         }

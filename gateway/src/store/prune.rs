@@ -1,11 +1,12 @@
 //! Pruning, in small steps between the commits. What is not delivered (not acknowledged by the broker, or, where the
 //! CRM sends receipts, not confirmed by it), and the raw input of an open quarantine entry, are never touched. Rows go
-//! from the oldest on, so that the chain of the rest still proves.
+//! from the oldest on, so that the chain of the rest still proves; a row that was dated by a clock ahead of its time
+//! holds up those behind it, until the budget asks for room.
 
-use jiff::Timestamp;
 use sqlx::{Row, SqliteConnection};
 
 use super::counters::Counters;
+use super::row::unsigned;
 use crate::config::Retention;
 
 /// Most rows of a kind that one step removes: some milliseconds of the writer's time.
@@ -20,6 +21,8 @@ const DAY_US: i64 = 24 * 60 * 60 * 1_000_000;
 pub struct Pruned {
     /// Raw inputs of captures.
     pub raws: u64,
+    /// Their bytes.
+    pub raw_bytes: u64,
     /// Records.
     pub records: u64,
     /// Captures, with their closed quarantine entries.
@@ -48,19 +51,22 @@ pub(super) struct Limits {
     tight: bool,
     /// Whether a record is delivered when the CRM confirmed it, and not before.
     awaits_receipts: bool,
+    /// So many bytes of raw inputs are too many: of what was delivered, too.
+    excess: u64,
 }
 
 impl Limits {
-    /// The limits of the moment. When the budget is tight, what was delivered makes room before its time; keys stay,
-    /// since a repeat must be recognised whatever the disk holds.
-    pub(super) fn new(now: Timestamp, retention: &Retention, tight: bool) -> Self {
-        let before = |days: u16| now.as_microsecond() - i64::from(days) * DAY_US;
+    /// The limits of the moment: ages count from `moment_us`, see `aging`. When the budget is tight, what was delivered
+    /// makes room before its time; keys stay, since a repeat must be recognised whatever the disk holds.
+    pub(super) fn new(moment_us: i64, retention: &Retention, tight: bool) -> Self {
+        let before = |days: u16| moment_us - i64::from(days) * DAY_US;
         Self {
             raw_us: before(retention.capture_days),
             record_us: if tight { i64::MAX } else { before(retention.record_days) },
             key_us: before(retention.key_days),
             tight,
             awaits_receipts: false,
+            excess: 0,
         }
     }
 
@@ -77,6 +83,11 @@ impl Limits {
             counters.acknowledged
         }
     }
+
+    /// The same, where raw inputs take too much room.
+    pub(super) fn with_excess(self, excess: u64) -> Self {
+        Self { excess, ..self }
+    }
 }
 
 /// Takes one step. The caller begins and commits, and keeps the counters only when the commit held.
@@ -86,8 +97,10 @@ pub(super) async fn step(
     limits: Limits,
     sweep_from: &mut String,
 ) -> Result<Pruned, sqlx::Error> {
+    let (raws, raw_bytes) = raws(connection, counters, limits).await?;
     let pruned = Pruned {
-        raws: raws(connection, counters, limits).await?,
+        raws,
+        raw_bytes,
         records: records(connection, counters, limits).await?,
         captures: captures(connection, counters, limits).await?,
         keys: keys(connection, counters, limits, sweep_from).await?,
@@ -99,21 +112,34 @@ pub(super) async fn step(
     Ok(pruned)
 }
 
-/// Looks at the oldest raw inputs only, so that a step stays short however many are kept.
+/// Looks at the oldest raw inputs only, so that a step stays short however many are kept. How many went, and bytes.
 async fn raws(
     connection: &mut SqliteConnection,
     counters: &Counters,
     limits: Limits,
-) -> Result<u64, sqlx::Error> {
-    const SQL: &str = "UPDATE capture SET raw = NULL WHERE number IN (SELECT number FROM ( \
-        SELECT number, received_us FROM capture INDEXED BY capture_with_raw \
-        WHERE raw IS NOT NULL AND NOT EXISTS (SELECT 1 FROM quarantine \
-            WHERE quarantine.capture = capture.number AND state = 'open') \
-        ORDER BY number LIMIT ?) WHERE received_us < ? OR number < ?)";
-    let delivered_below =
-        if limits.tight { first_waiting(connection, counters, limits).await? } else { 0 };
-    let query = sqlx::query(SQL).bind(STEP).bind(limits.raw_us).bind(delivered_below);
-    Ok(query.execute(connection).await?.rows_affected())
+) -> Result<(u64, u64), sqlx::Error> {
+    const OLDEST: &str = "SELECT number, received_us, length(raw) \
+        FROM capture INDEXED BY capture_with_raw WHERE raw IS NOT NULL AND NOT EXISTS \
+            (SELECT 1 FROM quarantine WHERE quarantine.capture = capture.number AND state = 'open') \
+        ORDER BY number LIMIT ?";
+    const REMOVE: &str = "UPDATE capture INDEXED BY capture_with_raw SET raw = NULL \
+        WHERE number <= ? AND raw IS NOT NULL AND NOT EXISTS \
+            (SELECT 1 FROM quarantine WHERE quarantine.capture = capture.number AND state = 'open')";
+    let early = limits.tight || limits.excess > 0;
+    let delivered_below = if early { first_waiting(connection, counters, limits).await? } else { 0 };
+    let (mut through, mut bytes) = (None, 0);
+    for row in sqlx::query(OLDEST).bind(STEP).fetch_all(&mut *connection).await? {
+        let number: i64 = row.try_get(0)?;
+        let goes_early = number < delivered_below && (limits.tight || bytes < limits.excess);
+        if row.try_get::<i64, _>(1)? >= limits.raw_us && !goes_early {
+            break;
+        }
+        through = Some(number);
+        bytes += unsigned(row.try_get(2)?);
+    }
+    let Some(through) = through else { return Ok((0, 0)) };
+    let removed = sqlx::query(REMOVE).bind(through).execute(connection).await?.rows_affected();
+    Ok((removed, bytes))
 }
 
 /// The capture of the first record that is not delivered. Those before it are delivered, since sequence

@@ -39,6 +39,10 @@ pub struct Figures {
     pub disk_used: u64,
     /// Bytes allowed.
     pub disk_budget: u64,
+    /// Bytes that are free on the file system.
+    pub disk_free: u64,
+    /// Whether the ballast is there, or none is wanted.
+    pub has_ballast: bool,
     /// Size of the write-ahead log.
     pub wal_bytes: u64,
     /// Version of the customers' directory.

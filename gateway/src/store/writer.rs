@@ -14,21 +14,22 @@ use sqlx::{Connection, SqliteConnection};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use super::aging::{self, Aging};
 use super::counters::Counters;
+use super::doubt::{fold_log, is_full, may_lack_room};
 use super::group::{Group, known_keys};
 use super::handle::Shared;
 use super::job::{Answer, Chore, Job, Queued};
 use super::lock::Lock;
 use super::mark::{Mark, Marker};
 use super::open::{Opened, begin, connect};
-use super::prune::{self, Limits, Pruned};
+use super::prune::{self, Pruned};
 use super::row::{signed, unsigned};
 use super::{
     CustomerEntry, NewCapture, Outcome, Product, Receipt, Replay, StoreError, directory, files,
     loss, quarantine,
 };
 use crate::clock::Clock;
-use crate::config::Retention;
 use crate::telemetry::metric::Metric;
 use crate::telemetry::pulse::Pulse;
 
@@ -44,8 +45,10 @@ const CURSOR_EVERY: Duration = Duration::from_millis(200);
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
 /// So often is the disk use measured, at least.
 const MEASURE_EVERY: Duration = Duration::from_secs(5);
-/// So often is it measured while captures come in.
+/// So often is it measured while captures come in, and more often where they are large.
 const MEASURE_GROUPS: u32 = 16;
+/// After a failure upkeep rests: a disk that fails is not asked more often.
+const UPKEEP_REST: Duration = Duration::from_secs(1);
 /// ISA13 has nine digits (X12.5, I12).
 const LAST_CONTROL_NUMBER: i64 = 999_999_999;
 
@@ -57,9 +60,11 @@ pub(super) struct Writer {
     path: PathBuf,
     /// None after a failed commit, until it could be opened again.
     connection: Option<SqliteConnection>,
+    /// What an error left in the log may never have reached the disk.
+    doubtful: bool,
     counters: Counters,
     shared: Arc<Shared>,
-    retention: Retention,
+    aging: Aging,
     clock: Arc<dyn Clock>,
     pulse: Arc<Pulse>,
     readers: SqlitePool,
@@ -68,6 +73,7 @@ pub(super) struct Writer {
     cursor_at: Instant,
     pruned_at: Option<Instant>,
     measured_at: Instant,
+    upkeep_from: Instant,
     groups: u32,
     marker: Marker,
     /// Given up last, after the connection.
@@ -78,7 +84,7 @@ impl Writer {
     pub(super) fn new(
         opened: Opened,
         shared: Arc<Shared>,
-        retention: Retention,
+        aging: Aging,
         clock: Arc<dyn Clock>,
         pulse: Arc<Pulse>,
     ) -> Self {
@@ -88,9 +94,10 @@ impl Writer {
             marker: Marker::start(opened.marks, mark),
             path: opened.path,
             connection: Some(opened.connection),
+            doubtful: false,
             counters: opened.counters,
             shared,
-            retention,
+            aging,
             clock,
             pulse,
             readers: opened.readers,
@@ -99,6 +106,7 @@ impl Writer {
             cursor_at: Instant::now(),
             pruned_at: None,
             measured_at: Instant::now(),
+            upkeep_from: Instant::now(),
             groups: 0,
             lock: opened.lock,
         }
@@ -160,15 +168,25 @@ impl Writer {
                 }
             }
             Err(error) => {
-                tracing::error!(error = %error, "captures were refused: the commit failed twice");
+                tracing::error!(error = %error, "captures were refused: the commit failed");
                 self.shared.healthy.store(false, Ordering::Relaxed);
                 self.shared.note_damage(&error);
-                let source = Arc::new(error);
-                for answer in answers {
-                    let (operation, source) = ("commit", Arc::clone(&source));
-                    let _ = answer.send(Err(StoreError::Failed { operation, source }));
-                }
+                self.refuse(answers, error);
             }
+        }
+    }
+
+    /// All of a group get the same answer.
+    fn refuse(&self, answers: Vec<Answer<Receipt>>, error: sqlx::Error) {
+        let full = is_full(&error);
+        let source = Arc::new(error);
+        for answer in answers {
+            let (operation, source) = ("commit", Arc::clone(&source));
+            let _ = answer.send(Err(if full {
+                self.shared.disk.full_error()
+            } else {
+                StoreError::Failed { operation, source }
+            }));
         }
     }
 
@@ -176,15 +194,17 @@ impl Writer {
         let started = Instant::now();
         let known = match known_keys(self.connected().await?, &captures).await {
             Ok(known) => known,
-            Err(_) => {
-                self.reconnect().await?;
+            Err(error) => {
+                self.distrust(&error).await;
                 known_keys(self.connected().await?, &captures).await?
             }
         };
         let (_, before) = self.connected_with_counters().await?;
-        let mut group = Group::new(before, known);
+        let mut group = Group::new(before, known).seen_at(self.aging.seen_us());
+        let raw_bytes = captures.iter().map(|capture| capture.raw_zstd.len()).sum();
         captures.into_iter().for_each(|capture| group.add(capture));
         self.write_group(&group).await?;
+        self.aging.took(raw_bytes);
         #[expect(clippy::cast_precision_loss, reason = "a group has some thousand records")]
         Metric::CommitBatch.record(group.records.len() as f64, &[]);
         Metric::Commit.record(started.elapsed().as_secs_f64(), &[]);
@@ -197,13 +217,16 @@ impl Writer {
     }
 
     /// Commits a group. When that fails nobody knows what is on the disk: the file is opened again, and the counters
-    /// in it tell whether the commit held after all, or can be tried once more.
+    /// in it tell whether the commit held after all, or can be tried once more. A full disk is no doubt: it refused.
     async fn write_group(&mut self, group: &Group) -> Result<(), sqlx::Error> {
         let Err(first) = write(self.connected().await?, group).await else { return Ok(()) };
-        Metric::StoreErrors.add(1, &[("kind", "commit")]);
-        tracing::warn!(error = %first, "a commit failed, trying once more");
         let before = self.counters;
-        self.reconnect().await?;
+        self.distrust(&first).await;
+        if is_full(&first) {
+            return Err(first);
+        }
+        tracing::warn!(error = %first, "a commit failed, trying once more");
+        self.connected().await?;
         if self.counters == group.after {
             return Ok(());
         }
@@ -211,12 +234,32 @@ impl Writer {
             return Err(first);
         }
         let second = write(self.connected().await?, group).await;
-        if second.is_err() {
-            Metric::StoreErrors.add(1, &[("kind", "commit")]);
+        if let Err(error) = &second {
             // What the failed commit left behind is looked at before anything else is written.
-            self.reconnect().await?;
+            self.distrust(error).await;
+            self.connected().await?;
         }
         second
+    }
+
+    /// After an error nothing more is written through this connection: the file is opened and looked at again.
+    async fn distrust(&mut self, error: &sqlx::Error) {
+        let full = is_full(error);
+        Metric::StoreErrors.add(1, &[("kind", if full { "full" } else { "failed" })]);
+        self.doubtful |= !full;
+        if may_lack_room(error) {
+            self.shared.disk.give_up_ballast();
+        }
+        self.shared.disk.look();
+        if let Some(broken) = self.connection.take() {
+            let _ = broken.close().await;
+        }
+    }
+
+    /// Of a chore: the error, after which the file is opened again.
+    async fn failed(&mut self, operation: &'static str, error: sqlx::Error) -> StoreError {
+        self.distrust(&error).await;
+        StoreError::failed(operation)(error)
     }
 
     /// The connection, and the counters with the forwarder's cursor of this moment. Together, since the counters in
@@ -260,10 +303,12 @@ impl Writer {
     }
 
     async fn reconnect(&mut self) -> Result<(), sqlx::Error> {
-        if let Some(broken) = self.connection.take() {
-            let _ = broken.close().await;
-        }
         let mut fresh = connect(&self.path).await?;
+        self.shared.disk.bound_log(&mut fresh).await?;
+        if self.doubtful {
+            fold_log(&mut fresh).await?;
+            self.doubtful = false;
+        }
         let (counters, whole) = Counters::read(&mut fresh).await?;
         if !whole {
             return Err(sqlx::Error::Protocol("the counters are damaged".to_owned()));
@@ -325,7 +370,11 @@ impl Writer {
                 let _ = answer.send(self.products(&products).await);
             }
             Chore::Prune(answer) => {
-                let _ = answer.send(self.prune().await.map_err(StoreError::failed("prune")));
+                let pruned = match self.prune().await {
+                    Ok(pruned) => Ok(pruned),
+                    Err(error) => Err(self.failed("prune", error).await),
+                };
+                let _ = answer.send(pruned);
             }
             Chore::Close(answer) => {
                 self.shared.stopping.store(true, Ordering::Relaxed);
@@ -340,14 +389,19 @@ impl Writer {
         operation: &'static str,
         statement: impl AsyncFnOnce(&mut SqliteConnection) -> Result<(), sqlx::Error>,
     ) -> Result<(), StoreError> {
-        let connection = self.connected().await.map_err(StoreError::failed(operation))?;
-        statement(connection).await.map_err(StoreError::failed(operation))
+        let done = async { statement(self.connected().await?).await };
+        match done.await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.failed(operation, error).await),
+        }
     }
 
     async fn control_number(&mut self, partner: &str) -> Result<u32, StoreError> {
-        let failed = || StoreError::failed("reserve a control number");
-        let connection = self.connected().await.map_err(failed())?;
-        let number = files::next_control_number(connection, partner).await.map_err(failed())?;
+        let reserved = async { files::next_control_number(self.connected().await?, partner).await };
+        let number = match reserved.await {
+            Ok(number) => number,
+            Err(error) => return Err(self.failed("reserve a control number", error).await),
+        };
         match u32::try_from(number) {
             Ok(usable) if number <= LAST_CONTROL_NUMBER => Ok(usable),
             _ => Err(StoreError::Unusable {
@@ -387,17 +441,18 @@ impl Writer {
                 self.committed(after, news);
                 Ok(after)
             }
-            Err(error) => {
-                self.connection = None;
-                Err(StoreError::failed(operation)(error))
-            }
+            Err(error) => Err(self.failed(operation, error).await),
         }
     }
 
     async fn discard(&mut self, entry: &str, by: &str, now_us: i64) -> Result<(), StoreError> {
         let failed = StoreError::failed("discard an entry");
         let connection = self.connected().await.map_err(failed)?;
-        quarantine::discard(connection, entry, by, now_us).await
+        let discarded = quarantine::discard(connection, entry, by, now_us).await;
+        if let Err(StoreError::Failed { source, .. }) = &discarded {
+            self.distrust(source).await;
+        }
+        discarded
     }
 
     async fn replay(&mut self, replay: Replay, now_us: i64) -> Result<Outcome, StoreError> {
@@ -408,12 +463,17 @@ impl Writer {
         let (after, outcome) = match done {
             Ok(done) => done,
             Err(error) => {
-                transaction.rollback().await.map_err(failed())?;
+                let rolled_back = transaction.rollback().await;
+                if let StoreError::Failed { source, .. } = &error {
+                    self.distrust(source).await;
+                }
+                rolled_back.map_err(failed())?;
                 return Err(error);
             }
         };
         if let Err(error) = transaction.commit().await {
-            self.reconnect().await.map_err(failed())?;
+            self.distrust(&error).await;
+            self.connected().await.map_err(failed())?;
             if self.counters != after || self.counters == before {
                 return Err(failed()(error));
             }
@@ -444,12 +504,15 @@ impl Writer {
 
     /// What is done between groups. A failure here is no sender's business: it is logged and tried again later.
     async fn upkeep(&mut self) {
+        if Instant::now() < self.upkeep_from {
+            return;
+        }
         if let Err(error) = self.maintain().await {
-            Metric::StoreErrors.add(1, &[("kind", "upkeep")]);
             tracing::error!(error = %error, "upkeep of the journal failed, trying again");
             self.shared.note_damage(&error);
+            self.distrust(&error).await;
             self.pruned_at = Some(Instant::now());
-            self.connection = None;
+            self.upkeep_from = Instant::now() + UPKEEP_REST;
         }
     }
 
@@ -457,7 +520,10 @@ impl Writer {
         if self.cursor_at.elapsed() >= CURSOR_EVERY {
             self.write_cursor().await?;
         }
-        if self.groups >= MEASURE_GROUPS || self.measured_at.elapsed() >= MEASURE_EVERY {
+        if self.groups >= MEASURE_GROUPS
+            || self.shared.disk.is_outdated()
+            || self.measured_at.elapsed() >= MEASURE_EVERY
+        {
             self.measure().await?;
         }
         if self.is_prune_due() {
@@ -476,15 +542,15 @@ impl Writer {
         self.pruned_at.is_none_or(|at| at.elapsed() >= every)
     }
 
-    /// Stores the forwarder's cursor, if it moved.
+    /// Stores the forwarder's cursor, if it moved. After a commit that failed it is stored anyhow: that proves that the
+    /// disk takes commits again.
     async fn write_cursor(&mut self) -> Result<(), sqlx::Error> {
         self.cursor_at = Instant::now();
         let (_, after) = self.connected_with_counters().await?;
-        if after != self.counters {
+        if after != self.counters || !self.shared.healthy.load(Ordering::Relaxed) {
             self.pulse.beat();
             after.write(self.connected().await?).await?;
-            self.counters = after;
-            self.marker.set(self.mark());
+            self.committed(after, 0);
         }
         Ok(())
     }
@@ -500,13 +566,15 @@ impl Writer {
     async fn prune(&mut self) -> Result<Pruned, sqlx::Error> {
         let tight = self.shared.disk.is_tight();
         let awaits = self.shared.awaits_receipts();
-        let limits =
-            Limits::new(self.clock.now(), &self.retention, tight).awaiting_receipts(awaits);
+        let limits = self.aging.limits(self.clock.now(), tight).awaiting_receipts(awaits);
+        let clock_due = self.aging.clock_due();
         let mut sweep_from = self.sweep_from.clone();
         let (connection, mut after) = self.connected_with_counters().await?;
         let mut transaction = begin(connection).await?;
         let pruned = prune::step(&mut transaction, &mut after, limits, &mut sweep_from).await?;
+        aging::store_clock(&mut transaction, clock_due).await?;
         transaction.commit().await?;
+        self.aging.stepped(&pruned, clock_due);
         self.sweep_from = sweep_from;
         if pruned != Pruned::default() {
             self.committed(after, 0);

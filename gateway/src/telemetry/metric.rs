@@ -76,6 +76,8 @@ metrics_table! {
     HttpRequests Counter "http_requests_total" "Requests by route and status.";
     DiskUsed Gauge "disk_used_bytes" "Bytes that the store uses.";
     DiskBudget Gauge "disk_budget_bytes" "Bytes that the store may use.";
+    DiskFree Gauge "disk_free_bytes" "Bytes that are free on the file system of the store.";
+    BallastPresent Gauge "ballast_present" "1 while the ballast is there: room that is given up when the disk is full.";
     BuildInfo Gauge "build_info" "1, with the version as label.";
 }
 

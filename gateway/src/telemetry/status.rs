@@ -104,6 +104,12 @@ pub struct DiskFigures {
     pub used: u64,
     /// Bytes that it may use.
     pub budget: u64,
+    /// Bytes that are free on its file system.
+    #[serde(default)]
+    pub free: u64,
+    /// Whether the ballast is there, or none is wanted.
+    #[serde(default)]
+    pub ballast: bool,
 }
 
 /// A record as the page shows it.
@@ -188,7 +194,8 @@ impl Status {
             )?;
         }
         writeln!(out, "quarantine  {}", self.quarantine)?;
-        writeln!(out, "disk        {} of {}", size(self.disk.used), size(self.disk.budget))
+        let DiskFigures { used, budget, free, .. } = self.disk;
+        writeln!(out, "disk        {} of {} · {} free", size(used), size(budget), size(free))
     }
 
     fn write_sources(&self, out: &mut impl fmt::Write) -> fmt::Result {
@@ -311,7 +318,7 @@ pub(crate) mod tests {
                 sequence: 18231,
             },
             quarantine: 1,
-            disk: DiskFigures { used: 312 << 20, budget: 2 << 30 },
+            disk: DiskFigures { used: 312 << 20, budget: 2 << 30, free: 9 << 30, ballast: true },
             recent: vec![RecentRecord {
                 sequence: 18_231,
                 at: now,
@@ -350,7 +357,7 @@ pub(crate) mod tests {
             "! device-missing: scanner-3 is not there",
             "outbox      2 waiting, the oldest for 1 s · 18229 of 18231 delivered",
             "receipts    18200 confirmed by the CRM, 29 wait for it, the oldest for 12 s",
-            "disk        312 MiB of 2.0 GiB",
+            "disk        312 MiB of 2.0 GiB · 9.0 GiB free",
             "18231     tillgate.sale.v1      03                24.00 CNY       王**",
         ] {
             assert!(text.contains(part), "{part:?} is not in\n{text}");

@@ -60,7 +60,10 @@ impl Refusal {
     pub(super) fn of_store(failure: &StoreError) -> Self {
         let (code, seconds) = refusal_of(failure);
         let status = match failure {
-            StoreError::BudgetSpent { .. } => StatusCode::INSUFFICIENT_STORAGE,
+            StoreError::BudgetSpent { .. } | StoreError::DiskFull { .. } => {
+                StatusCode::INSUFFICIENT_STORAGE
+            }
+            StoreError::Unusable { .. } => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::SERVICE_UNAVAILABLE,
         };
         Self::new(status, code, failure.to_string()).retry_after(seconds).after_body()

@@ -19,6 +19,8 @@ pub(super) const MEMORY_KIBIBYTES: usize = 256 * 1024;
 pub(super) struct Limit {
     /// Its size.
     pub(super) bytes_max: usize,
+    /// The key in `[limits]` that sets its size.
+    pub(super) key: &'static str,
     /// From the end of its head to its last byte.
     pub(super) seconds: u32,
 }
@@ -80,6 +82,9 @@ fn too_large(limit: Limit) -> Refusal {
     Refusal::new(
         StatusCode::PAYLOAD_TOO_LARGE,
         "body-size",
-        format!("the body is larger than {} bytes: split it, or raise [limits]", limit.bytes_max),
+        format!(
+            "the body is larger than {} bytes: split it, or raise [limits] {}",
+            limit.bytes_max, limit.key
+        ),
     )
 }

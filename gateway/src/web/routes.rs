@@ -25,8 +25,9 @@ use crate::pipeline::{Intake, ItemStatus, Taken};
 use crate::source::terminals::{posted, warn_of_quarantine};
 use crate::source::{Input, Media};
 
-/// A commit that takes longer than this is answered with 503: the sender sends again, and it counts once.
-const COMMIT_SECONDS: u64 = 30;
+/// A commit that takes longer than this is answered with 503: the sender sends again, and it counts once. Three syncs
+/// of a disk that takes five seconds for each; less than the half minute for which a till waits.
+const COMMIT_SECONDS: u64 = 15;
 
 type Shared<I, S> = State<Arc<Interface<I, S>>>;
 
@@ -67,7 +68,8 @@ async fn post_sales<I: Intake, S: StatusSource>(
     let form = posted::body_form(&headers, &limits).map_err(|message| {
         Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", message)
     })?;
-    let limit = Limit { bytes_max: form.bytes_max, seconds: limits.request_seconds };
+    let (bytes_max, key) = form.limit;
+    let limit = Limit { bytes_max, key, seconds: limits.request_seconds };
     let (bytes, _memory) = body::read(body, limit, &interface.bodies).await?;
     refuse_blank(&bytes, "sale")?;
     interface.services.board.source_connected(&source, true, "posts over HTTP");
@@ -93,7 +95,8 @@ async fn post_edi<I: Intake, S: StatusSource>(
 ) -> Result<Response, Refusal> {
     let (source, _, body) = interface.admit(Role::Partner, request)?;
     let limits = interface.admission.config().limits.clone();
-    let limit = Limit { bytes_max: limits.edi_file.as_usize(), seconds: limits.request_seconds };
+    let bytes_max = limits.edi_file.as_usize();
+    let limit = Limit { bytes_max, key: "edi_file", seconds: limits.request_seconds };
     let (bytes, _memory) = body::read(body, limit, &interface.bodies).await?;
     refuse_blank(&bytes, "interchange")?;
     interface.services.board.source_connected(&source, true, "sends over HTTP");

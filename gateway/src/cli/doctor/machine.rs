@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use super::Check;
 use crate::clock::Clock;
 use crate::config::{ByteSize, Config};
+use crate::store::{ballast_path, journal_path};
 
 /// Slower than this, a till waits noticeably for each sale.
 const SYNC_SLOW: Duration = Duration::from_millis(50);
@@ -35,6 +36,7 @@ pub(super) fn data_dir(config: &Config) -> Vec<Check> {
             Check::ok("data_dir.exists", "there"),
             mode(&metadata),
             space(dir, config.disk.budget),
+            ballast(dir, config.disk.ballast),
             sync_time(dir),
         ],
     };
@@ -65,6 +67,21 @@ fn space(dir: &Path, budget: ByteSize) -> Check {
         Check::warn("data_dir.space", found, hint)
     } else {
         Check::ok("data_dir.space", found)
+    }
+}
+
+fn ballast(dir: &Path, wanted: Option<ByteSize>) -> Check {
+    const ID: &str = "data_dir.ballast";
+    let bytes = fs::metadata(ballast_path(dir)).map_or(0, |file| file.len());
+    if bytes > 0 {
+        Check::ok(ID, format!("{} MiB are kept for a full disk", bytes >> 20))
+    } else if wanted == Some(ByteSize(0)) {
+        Check::ok(ID, "none is wanted")
+    } else if !journal_path(dir).exists() {
+        Check::ok(ID, "is made at the first start")
+    } else {
+        let hint = "make room: the running gateway writes it again at once; without it a full disk stops deliveries, too";
+        Check::warn(ID, "the ballast is not there: the disk was full, or is too full for it", hint)
     }
 }
 
@@ -157,6 +174,12 @@ mod tests {
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is left behind");
         assert_eq!(space(dir.path(), ByteSize(1)).outcome, Outcome::Ok);
         assert_eq!(space(dir.path(), ByteSize(u64::MAX)).outcome, Outcome::Warn);
+        assert_eq!(ballast(dir.path(), None).outcome, Outcome::Ok);
+        fs::write(journal_path(dir.path()), "").unwrap();
+        assert_eq!(ballast(dir.path(), None).outcome, Outcome::Warn);
+        assert_eq!(ballast(dir.path(), Some(ByteSize(0))).outcome, Outcome::Ok);
+        fs::write(ballast_path(dir.path()), "ballast").unwrap();
+        assert_eq!(ballast(dir.path(), None).outcome, Outcome::Ok);
     }
 
     #[test]

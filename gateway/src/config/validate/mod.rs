@@ -257,6 +257,9 @@ fn limits(config: &Config, flaws: &mut Flaws) {
     if config.disk.budget < BUDGET_MIN {
         flaws.error("disk.budget", format!("expected at least {BUDGET_MIN}"));
     }
+    if config.disk.ballast.is_some_and(|ballast| ballast > config.disk.budget) {
+        flaws.error("disk.ballast", "must not be larger than the budget");
+    }
     for (path, size) in
         [("limits.body", body), ("limits.sale", sale), ("limits.edi_file", edi_file)]
     {

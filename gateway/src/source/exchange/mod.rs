@@ -174,8 +174,15 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
                 if stuck.get(&arrival.name).is_some_and(is_stuck) {
                     continue;
                 }
-                match self.handle(&folder, arrival.clone(), &mut waiting).await {
+                let since = watch.unchanged_since(&arrival.name);
+                match self.handle(&folder, arrival.clone(), since, &mut waiting).await {
                     Err(Trouble::Stuck(error)) => self.rest(arrival, &error, &mut stuck),
+                    // It never will be taken: those behind it must not wait for it.
+                    Err(Trouble::Store(never @ StoreError::Unusable { .. })) => {
+                        let (partner, file) = (&self.settings.partner, &arrival.stamp.name);
+                        tracing::error!(partner, file, %never, "an EDI file stays in the folder");
+                        let _ = stuck.insert(arrival.name, (arrival.stamp, Instant::now()));
+                    }
                     other => other?,
                 }
             }
@@ -200,6 +207,7 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
         &self,
         folder: &Arc<Folder>,
         arrival: Arrival,
+        since: Instant,
         waiting: &mut Resting,
     ) -> Result<(), Trouble> {
         let state = self.journal.file_state(&arrival.stamp).await?;
@@ -216,7 +224,7 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
         }
         let known_stump =
             waiting.get(&arrival.name).is_some_and(|(stamp, _)| *stamp == arrival.stamp);
-        if known_stump && self.must_wait(&arrival, waiting) {
+        if known_stump && self.must_wait(&arrival, since, waiting) {
             return Ok(());
         }
         let Some(bytes) = self.read(folder, &arrival).await? else {
@@ -228,7 +236,7 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
             let is_whole = !is_unfinished(&bytes);
             (bytes, is_whole)
         };
-        if !is_whole && self.must_wait(&arrival, waiting) {
+        if !is_whole && self.must_wait(&arrival, since, waiting) {
             return Ok(());
         }
         // A file that was finished before and is back was put back by someone: its stamp is spent.
@@ -267,16 +275,9 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
     }
 
     /// A broken upload may go on: it waits as long as it changes, and `stale` from its last change.
-    fn must_wait(&self, arrival: &Arrival, waiting: &mut Resting) -> bool {
-        let now = Instant::now();
-        let entry =
-            waiting.entry(arrival.name.clone()).or_insert_with(|| (arrival.stamp.clone(), now));
-        if entry.0 != arrival.stamp {
-            *entry = (arrival.stamp.clone(), now);
-        }
-        let since_change = arrival.age(self.clock.now()).unwrap_or_default();
-        let waited = now.duration_since(entry.1).max(since_change);
-        waited < self.settings.stale
+    fn must_wait(&self, arrival: &Arrival, since: Instant, waiting: &mut Resting) -> bool {
+        waiting.insert(arrival.name.clone(), (arrival.stamp.clone(), since));
+        since.elapsed() < self.settings.stale
     }
 
     async fn read(

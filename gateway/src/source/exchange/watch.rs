@@ -16,6 +16,12 @@ use tokio::time::Instant;
 use super::folder::{Arrival, Folder, MOST_ARRIVALS};
 use crate::source::FileStamp;
 
+/// Since when a file that is seen for the first time has not changed. The clock is asked this once: that it jumps while
+/// an upload is under way must not end the wait. Where it says nothing sensible, our own waiting decides.
+fn unchanged_since(arrival: &Arrival, now: Timestamp, instant: Instant) -> Instant {
+    instant.checked_sub(arrival.age(now).unwrap_or_default()).unwrap_or(instant)
+}
+
 /// Files that were seen, with when their present state was first seen.
 #[derive(Debug)]
 pub(super) struct Watch {
@@ -48,23 +54,24 @@ impl Watch {
         arrivals.into_iter().filter(|arrival| self.is_whole(arrival, now, instant)).collect()
     }
 
+    /// Since when a file has not changed.
+    pub(super) fn unchanged_since(&self, name: &OsStr) -> Instant {
+        self.seen.get(name).map_or_else(Instant::now, |(_, since)| *since)
+    }
+
     /// Whether a file is still there.
     pub(super) fn knows(&self, name: &OsStr) -> bool {
         self.seen.contains_key(name)
     }
 
     fn is_whole(&mut self, arrival: &Arrival, now: Timestamp, instant: Instant) -> bool {
-        let seen = self
-            .seen
-            .entry(arrival.name.clone())
-            .or_insert_with(|| (arrival.stamp.clone(), instant));
+        let present = || (arrival.stamp.clone(), unchanged_since(arrival, now, instant));
+        let seen = self.seen.entry(arrival.name.clone()).or_insert_with(present);
         if seen.0 != arrival.stamp {
-            *seen = (arrival.stamp.clone(), instant);
+            *seen = present();
         }
         let unchanged = instant.duration_since(seen.1);
-        // A clock that was set back gives no age; then our own waiting decides.
-        let age = arrival.age(now).unwrap_or_default();
-        self.moved.contains(&arrival.name) || unchanged.max(age) >= self.settle
+        self.moved.contains(&arrival.name) || unchanged >= self.settle
     }
 
     fn read_notices(&mut self) {

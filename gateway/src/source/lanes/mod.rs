@@ -237,6 +237,11 @@ impl<I: Intake> Lane<I> {
                     return true;
                 }
                 Err(StoreError::Stopping) => return false,
+                // It never will: those behind it must not wait for it.
+                Err(never @ StoreError::Unusable { .. }) => {
+                    self.drop_reading(&never.to_string());
+                    return true;
+                }
                 Err(refusal) => self.refused(&refusal),
             }
             tokio::select! {

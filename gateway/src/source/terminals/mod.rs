@@ -80,14 +80,16 @@ fn refusal(rule: &str, message: String) -> Quality {
 #[must_use]
 pub fn refusal_of(failure: &StoreError) -> (&'static str, u32) {
     match failure {
-        StoreError::BudgetSpent { .. } | StoreError::DiskFull { .. } => ("disk-budget", 30),
+        StoreError::BudgetSpent { .. } => ("disk-budget", 30),
+        StoreError::DiskFull { .. } => ("disk-full", 30),
         StoreError::Overloaded => ("overloaded", 1),
+        StoreError::Stalled { .. } => ("disk-stalled", 10),
         StoreError::Stopping => ("stopping", 10),
+        StoreError::Unusable { .. } => ("internal-error", 600),
         StoreError::Failed { .. }
         | StoreError::NotFound { .. }
         | StoreError::EntryClosed { .. }
-        | StoreError::Damaged { .. }
-        | StoreError::Unusable { .. } => ("store-failed", 10),
+        | StoreError::Damaged { .. } => ("store-failed", 10),
     }
 }
 

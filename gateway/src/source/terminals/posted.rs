@@ -13,8 +13,8 @@ use crate::source::Media;
 pub struct BodyForm {
     /// One sale or many.
     pub media: Media,
-    /// Longest body.
-    pub bytes_max: usize,
+    /// Longest body, and the key in `[limits]` that sets it.
+    pub limit: (usize, &'static str),
 }
 
 /// The form that the headers declare, or what to do instead.
@@ -28,10 +28,10 @@ pub fn body_form(headers: &HeaderMap, limits: &Limits) -> Result<BodyForm, &'sta
     let essence = content_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
     match essence.as_str() {
         "application/json" => {
-            Ok(BodyForm { media: Media::SaleJson, bytes_max: limits.sale.as_usize() })
+            Ok(BodyForm { media: Media::SaleJson, limit: (limits.sale.as_usize(), "sale") })
         }
         "application/x-ndjson" => {
-            Ok(BodyForm { media: Media::SaleNdjson, bytes_max: limits.body.as_usize() })
+            Ok(BodyForm { media: Media::SaleNdjson, limit: (limits.body.as_usize(), "body") })
         }
         "application/xml" | "text/xml" => {
             Err("POSLog is not taken by this version: send sales as application/json")

@@ -36,7 +36,7 @@ const TOKEN_LINE_MAX: usize = 1024;
 /// A till may be idle for a break; a connection whose terminal was switched off must end some time.
 const IDLE_SECONDS: u64 = 30 * 60;
 /// A commit that takes longer than this is answered with "unknown": the terminal sends again, and it counts once.
-const COMMIT_SECONDS: u64 = 30;
+const COMMIT_SECONDS: u64 = 15;
 
 /// What serves the stream.
 pub struct Stream<I> {

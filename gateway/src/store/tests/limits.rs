@@ -10,6 +10,14 @@ async fn open_with(folder: &Path, clock: &Arc<HandClock>, budget: ByteSize) -> S
     Store::open(options, clock, Arc::new(Pulse::default())).await.unwrap()
 }
 
+/// So many days later, which the gateway has seen pass.
+async fn later(store: Store, folder: &Path, clock: &Arc<HandClock>, days: i64) -> Store {
+    store.close().await;
+    clock.days(days);
+    trust_the_clock(folder).await;
+    open_with(folder, clock, ByteSize::gibibytes(1)).await
+}
+
 /// Steps until nothing is left to prune.
 async fn prune_all(store: &Store) -> Pruned {
     let mut sum = Pruned::default();
@@ -38,7 +46,7 @@ async fn what_is_old_and_delivered_goes_and_nothing_else() {
     assert_eq!(prune_all(&store).await, Pruned::default(), "nothing is old yet");
 
     store.acknowledge(6);
-    clock.days(31);
+    let store = later(store, folder.path(), &clock, 31).await;
     let pruned = prune_all(&store).await;
     assert_eq!((pruned.raws, pruned.records, pruned.captures, pruned.keys), (10, 6, 0, 0));
     let waiting = store.after(6, 100).await.unwrap();
@@ -50,7 +58,7 @@ async fn what_is_old_and_delivered_goes_and_nothing_else() {
     assert_eq!(again, [Outcome::Duplicate { sequence: 1 }], "keys are known longer than records");
 
     store.acknowledge(10);
-    clock.days(400);
+    let store = later(store, folder.path(), &clock, 400).await;
     let pruned = prune_all(&store).await;
     assert_eq!((pruned.records, pruned.captures, pruned.keys), (4, 10, 10));
     assert_whole(folder.path()).await;
@@ -126,6 +134,80 @@ async fn what_the_crm_has_not_confirmed_stays_whatever_the_disk_holds() {
     }
     assert_eq!(store.pruned(), taken - 2);
     assert_eq!(store.after(taken - 2, 500).await.unwrap().len(), 2);
+    store.close().await;
+    assert_whole(folder.path()).await;
+}
+
+/// Delivered or not, nothing goes because of one wrong date; and what came under the wrong date keeps its key.
+#[tokio::test]
+async fn a_clock_that_jumps_makes_nothing_old() {
+    let (folder, clock) = (folder(), HandClock::new());
+    let store = open_with(folder.path(), &clock, ByteSize::gibibytes(1)).await;
+    let store = later(store, folder.path(), &clock, 0).await;
+    assert_eq!(prune_all(&store).await, Pruned::default());
+    commit(&store, vec![record("before", "1")]).await;
+    clock.days(3650);
+    let mut ahead = capture(vec![record("ahead", "1")]);
+    ahead.received_at = clock.now();
+    store.commit(ahead).await.unwrap();
+    store.acknowledge(2);
+    assert_eq!(prune_all(&store).await, Pruned::default(), "ten years ahead");
+    clock.days(-3650);
+    assert_eq!(prune_all(&store).await, Pruned::default(), "and back");
+    clock.days(-20_000);
+    let mut behind = capture(vec![record("behind", "1")]);
+    behind.received_at = clock.now();
+    store.commit(behind).await.unwrap();
+    store.acknowledge(3);
+    clock.days(20_000);
+    assert_eq!(prune_all(&store).await, Pruned::default(), "55 years behind");
+    for (key, sequence) in [("before", 1), ("ahead", 2), ("behind", 3)] {
+        let again = commit(&store, vec![record(key, "1")]).await;
+        assert_eq!(again, [Outcome::Duplicate { sequence }], "{key}");
+    }
+    let store = later(store, folder.path(), &clock, 31).await;
+    let pruned = prune_all(&store).await;
+    assert_eq!(
+        (pruned.raws, pruned.records),
+        (1, 1),
+        "a date that is not reached yet keeps what is behind it"
+    );
+    store.close().await;
+    assert_whole(folder.path()).await;
+}
+
+#[tokio::test]
+async fn raw_inputs_take_what_they_may_and_the_oldest_delivered_go() {
+    let (folder, clock) = (folder(), HandClock::new());
+    let bounded = async || {
+        let retention = Retention { capture_max: Some(ByteSize(50_500)), ..Retention::default() };
+        let options = StoreOptions { retention, ..options(folder.path()) };
+        let clock: Arc<dyn Clock> = Arc::<HandClock>::clone(&clock);
+        Store::open(options, clock, Arc::new(Pulse::default())).await.unwrap()
+    };
+    let store = bounded().await;
+    let large = |number: u32| {
+        let mut large = capture(vec![record(&format!("k{number}"), "1")]);
+        let raw: Vec<u8> = (0..10_000).map(|_| rand::random()).collect();
+        large.sha256 = Sha256::digest(&raw).into();
+        large.raw_zstd = zstd::encode_all(raw.as_slice(), 1).unwrap();
+        large.raw_bytes = raw.len() as u64;
+        large
+    };
+    for number in 0..20 {
+        store.commit(large(number)).await.unwrap();
+    }
+    assert_eq!(prune_all(&store).await, Pruned::default(), "nothing is delivered yet");
+    store.acknowledge(10);
+    assert_eq!(prune_all(&store).await.raws, 10, "all that is delivered");
+    store.acknowledge(20);
+    assert_eq!(prune_all(&store).await.raws, 5, "as many as are too many");
+    store.close().await;
+    let store = bounded().await;
+    assert_eq!(prune_all(&store).await, Pruned::default(), "counted again at the start");
+    store.commit(large(20)).await.unwrap();
+    store.acknowledge(21);
+    assert_eq!(prune_all(&store).await.raws, 1);
     store.close().await;
     assert_whole(folder.path()).await;
 }

@@ -63,6 +63,7 @@ pub(super) fn options(folder: &Path) -> StoreOptions {
         store: "0042".to_owned(),
         gateway: "gw-1".to_owned(),
         budget: ByteSize::gibibytes(1),
+        ballast: Some(ByteSize(0)),
         retention: Retention::default(),
         confirm: Confirm::Puback,
     }
@@ -149,6 +150,11 @@ async fn meddle(folder: &Path, statements: &[&'static str]) {
         let _ = sqlx::query(*statement).execute(&mut connection).await.unwrap();
     }
     sqlx::Connection::close(connection).await.unwrap();
+}
+
+/// As if the machine's clock had been right for long: a journal follows a clock that jumped only slowly.
+async fn trust_the_clock(folder: &Path) {
+    meddle(folder, &["UPDATE retention_clock SET moment_us = 9000000000000000"]).await;
 }
 
 async fn report(folder: &Path) -> VerifyReport {

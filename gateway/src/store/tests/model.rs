@@ -52,7 +52,7 @@ impl Model {
 
 /// Everything is old at once, so that pruning has to look at what is delivered.
 async fn open(folder: &Path) -> Store {
-    let retention = Retention { capture_days: 0, record_days: 0, key_days: 400 };
+    let retention = Retention { capture_days: 0, record_days: 0, ..Retention::default() };
     let options = StoreOptions { retention, ..options(folder) };
     Store::open(options, HandClock::new(), Arc::new(Pulse::default())).await.unwrap()
 }
@@ -69,6 +69,8 @@ async fn crash(store: Store, folder: &mut TempDir) -> Store {
 
 async fn play(steps: Vec<Step>) {
     let mut folder = folder();
+    open(folder.path()).await.close().await;
+    trust_the_clock(folder.path()).await;
     let mut store = open(folder.path()).await;
     let mut model = Model::default();
     for step in steps {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::clock::SystemClock;
+use crate::config::Retention;
 use crate::store::open;
 use crate::store::tests::{accepted, assert_whole, capture, folder, options, record};
 
@@ -9,8 +10,8 @@ use crate::store::tests::{accepted, assert_whole, capture, folder, options, reco
 async fn writer(folder: &std::path::Path) -> Writer {
     let mut opened = open::open(folder, 0).await.unwrap();
     let shared = Shared::of(&mut opened, &options(folder)).await.unwrap();
-    let clock = Arc::new(SystemClock);
-    Writer::new(opened, Arc::new(shared), Retention::default(), clock, Arc::default())
+    let aging = Aging::read(&mut opened.connection, Retention::default()).await.unwrap();
+    Writer::new(opened, Arc::new(shared), aging, Arc::new(SystemClock), Arc::default())
 }
 
 /// A record is committed, and the writer does not know: the commit said that it failed, and the file could not be
