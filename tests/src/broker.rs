@@ -136,6 +136,17 @@ impl Broker {
         self.resume();
     }
 
+    /// A stop that loses everything, sessions too, as of a broker whose disk was exchanged; and a start.
+    ///
+    /// # Panics
+    ///
+    /// When it does not listen within ten seconds.
+    pub fn forget(&mut self) {
+        self.stop();
+        let _ = fs::remove_file(self.folder.path().join("mosquitto.db"));
+        self.resume();
+    }
+
     fn configuration_file(&self) -> PathBuf {
         self.folder.path().join("mosquitto.conf")
     }

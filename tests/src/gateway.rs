@@ -1,6 +1,8 @@
 //! The gateway as an operator has it: a process of the real binary.
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::http::Connection;
@@ -28,6 +30,20 @@ pub fn program() -> PathBuf {
         panic!("the gateway is not built: run `cargo build`, or set TILLGATE_BIN to a binary")
     })
 }
+
+/// Whether the gateway was built with fail points: it then knows the name of their variable.
+///
+/// # Panics
+///
+/// When there is no gateway.
+#[must_use]
+pub fn has_fail_points() -> bool {
+    let binary = std::fs::read(program()).expect("the gateway's binary");
+    memchr::memmem::find(&binary, b"TILLGATE_FAIL_POINT").is_some()
+}
+
+/// A daemon that is to fail at a point gets there in the ordinary course of its work.
+const FAILED_WITHIN: Duration = Duration::from_secs(60);
 
 /// A running daemon.
 #[derive(Debug)]
@@ -76,9 +92,35 @@ impl Gateway {
     /// Starts the daemon and waits for nothing.
     #[must_use]
     pub fn launch(config: &Path, log: &Path) -> Process {
-        let mut daemon = command(program());
-        daemon.arg("run").arg("--config").arg(config);
-        Process::start(daemon, log)
+        Process::start(daemon(config), log)
+    }
+
+    /// Starts again, and waits until the daemon has killed itself at a fail point, the nth time that it got there.
+    ///
+    /// # Panics
+    ///
+    /// When it does not get there in time.
+    pub fn resume_until(&mut self, fail_point: &str, nth: u32) {
+        let mut armed = daemon(&self.config);
+        armed.env("TILLGATE_FAIL_POINT", format!("{fail_point}:{nth}"));
+        self.process = Process::start(armed, &self.log);
+        let started = Instant::now();
+        // Some points lie behind an orderly stop: no daemon gets there otherwise.
+        let mut is_to_stop = fail_point.starts_with("stop-") || fail_point == "log-folded-in";
+        loop {
+            if let Some(status) = self.process.ended() {
+                let end = status.signal();
+                assert_eq!(end, Some(9), "{fail_point}: {status}; it said:\n{}", self.log());
+                return;
+            }
+            if is_to_stop && answers(&self.address) {
+                self.process.signal(rustix::process::Signal::TERM);
+                is_to_stop = false;
+            }
+            let waited = started.elapsed();
+            assert!(waited < FAILED_WITHIN, "{fail_point} was not reached {nth} times in {waited:?}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// As by a power cut.
@@ -141,7 +183,15 @@ impl Gateway {
     }
 }
 
-fn answers(address: &str) -> bool {
+fn daemon(config: &Path) -> Command {
+    let mut daemon = command(program());
+    daemon.arg("run").arg("--config").arg(config);
+    daemon
+}
+
+/// Whether a daemon answers there.
+#[must_use]
+pub fn answers(address: &str) -> bool {
     Connection::open(address)
         .and_then(|mut connection| connection.request("GET", "/livez", &[], b""))
         .is_ok_and(|answer| answer.status == 200)

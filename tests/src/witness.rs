@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::broker::Broker;
 use crate::deadline::{eventually, until};
-use crate::process::{Process, command};
+use crate::process::{Process, command, run_tool};
 
 /// A message as it arrived.
 #[derive(Debug, Clone)]
@@ -167,6 +167,23 @@ impl Witness {
             );
         }
         first
+    }
+
+    /// Waits until everything that the broker has taken so far has arrived here.
+    ///
+    /// # Panics
+    ///
+    /// When it does not arrive in time.
+    #[track_caller]
+    pub fn catch_up(&self, broker: &Broker, marker: &str) {
+        let topic = format!("tillgate/marker/{marker}");
+        let port = broker.port().to_string();
+        run_tool(
+            "mosquitto_pub",
+            &["-V", "5", "-q", "1", "-t", &topic, "-m", "here", "-h", "127.0.0.1", "-p", &port],
+        );
+        // A session has its messages in order: what was queued before the marker arrives before it.
+        until(30, "the witness has caught up", || !self.messages_on(&topic).is_empty());
     }
 
     /// What `mosquitto_sub` said.

@@ -15,6 +15,7 @@ use sqlx::{ConnectOptions, Connection, Row, Sqlite, SqliteConnection, Transactio
 use super::counters::Counters;
 use super::lock::{Lock, LockError};
 use super::options::journal_path;
+use crate::fail_point;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
@@ -118,6 +119,7 @@ pub(super) async fn open(data_dir: &Path) -> Result<Opened, OpenError> {
     let mut connection = connect(&path).await.map_err(|error| database(&path, error))?;
     migrate(&mut connection, &path).await?;
     let counters = trusted_counters(&mut connection, &path).await?;
+    fail_point::reached("journal-opened");
     let readers = SqlitePoolOptions::new()
         .max_connections(READERS)
         .acquire_timeout(Duration::from_secs(10))

@@ -28,6 +28,7 @@ use super::{
 };
 use crate::clock::Clock;
 use crate::config::Retention;
+use crate::fail_point;
 use crate::telemetry::metric::Metric;
 use crate::telemetry::pulse::Pulse;
 
@@ -329,6 +330,7 @@ impl Writer {
         let failed = || StoreError::failed("reserve a control number");
         let connection = self.connected().await.map_err(failed())?;
         let number = files::next_control_number(connection, partner).await.map_err(failed())?;
+        fail_point::reached("control-number-reserved");
         match u32::try_from(number) {
             Ok(usable) if number <= LAST_CONTROL_NUMBER => Ok(usable),
             _ => Err(StoreError::Unusable {
@@ -462,6 +464,7 @@ impl Writer {
             self.pulse.beat();
             after.write(self.connected().await?).await?;
             self.counters = after;
+            fail_point::reached("cursor-stored");
         }
         Ok(())
     }
@@ -481,9 +484,13 @@ impl Writer {
         let (connection, mut after) = self.connected_with_counters().await?;
         let mut transaction = begin(connection).await?;
         let pruned = prune::step(&mut transaction, &mut after, limits, &mut sweep_from).await?;
+        if pruned != Pruned::default() {
+            fail_point::reached("pruning-written");
+        }
         transaction.commit().await?;
         self.sweep_from = sweep_from;
         if pruned != Pruned::default() {
+            fail_point::reached("pruned");
             self.committed(after, 0);
             self.measure().await?;
         }
@@ -496,9 +503,11 @@ impl Writer {
         if let Err(error) = self.write_cursor().await {
             tracing::error!(error = %error, "the cursor was not stored: some records are sent again");
         }
+        fail_point::reached("stop-cursor-stored");
         if let Some(mut connection) = self.connection.take() {
             // Whatever fails here, the log holds everything.
             let _ = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await;
+            fail_point::reached("log-folded-in");
             let _ = connection.close().await;
         }
         drop(self.lock);
@@ -511,7 +520,10 @@ impl Writer {
 async fn write(connection: &mut SqliteConnection, group: &Group) -> Result<(), sqlx::Error> {
     let mut transaction = begin(connection).await?;
     group.write(&mut transaction).await?;
-    transaction.commit().await
+    fail_point::reached("group-written");
+    transaction.commit().await?;
+    fail_point::reached("committed");
+    Ok(())
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ use super::trouble::Trouble;
 use super::window::{Item, Window};
 use super::{Outbox, Outgoing, message};
 use crate::clock::Clock;
+use crate::fail_point;
 use crate::telemetry::board::Board;
 use crate::telemetry::metric::Metric;
 use crate::telemetry::pulse::Pulse;
@@ -304,6 +305,7 @@ impl<O: Outbox> Session<O> {
             self.vitals.progress.beat();
         }
         self.transport.publish(message)?;
+        fail_point::reached("published");
         self.window.push(item, bytes);
         Ok(())
     }

@@ -15,6 +15,7 @@ use rustix::io::Errno;
 use tillgate_parsers::redact;
 use zeroize::Zeroizing;
 
+use crate::fail_point;
 use crate::source::FileStamp;
 
 /// Files that are looked at in one round; more wait for the next.
@@ -244,6 +245,7 @@ impl Folder {
                 Content::Redacted(content) => self.replace_by(arrival, content, target)?,
                 Content::Copied => {
                     let Some(copy) = self.copy_to(arrival, target)? else { return Ok(()) };
+                    fail_point::reached("file-copied");
                     self.remove(arrival)?;
                     copy
                 }
@@ -267,6 +269,7 @@ impl Folder {
         for new in target_names(arrival) {
             match rename_to_new(&self.inbox, &arrival.name, target, &new) {
                 Ok(()) => {
+                    fail_point::reached("file-left-in");
                     self.keep_if_same(arrival, target, &new)?;
                     return Ok(new);
                 }
@@ -337,6 +340,7 @@ impl Folder {
             Err(Errno::NOENT) => return Ok(()),
             Err(error) => return Err(error.into()),
         }
+        fail_point::reached("file-condemned");
         if self.keep_if_same(arrival, &self.inbox, condemned)? {
             rustix::fs::unlinkat(&self.inbox, condemned, AtFlags::empty())?;
         }
@@ -381,7 +385,9 @@ impl Folder {
         let mut file = new_temporary(directory)?;
         file.write_all(content)?;
         file.sync_all()?;
+        fail_point::reached("file-synced");
         rename_to_new(directory, OsStr::new(TEMPORARY), directory, name)?;
+        fail_point::reached("file-renamed");
         Ok(rustix::fs::fsync(directory)?)
     }
 }

@@ -28,6 +28,7 @@ pub use self::journal::ExchangeJournal;
 use self::watch::Watch;
 use crate::clock::Clock;
 use crate::config::{Config, Partner};
+use crate::fail_point;
 use crate::pipeline::{Intake, ItemStatus, Taken};
 use crate::source::{FileStamp, FileState, Input, Media};
 use crate::store::StoreError;
@@ -343,7 +344,9 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
                     folder.write_reply(&reply.file_name, &reply.content)
                 })
                 .await??;
+                fail_point::reached("reply-in-out");
                 self.journal.reply_written(id).await?;
+                fail_point::reached("reply-noted");
             }
         }
     }
@@ -356,7 +359,10 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
     ) -> Result<(), Trouble> {
         let stamp = arrival.stamp.clone();
         self.put_away(folder, arrival, left).await?;
-        Ok(self.journal.file_finished(&stamp).await?)
+        fail_point::reached("file-moved");
+        self.journal.file_finished(&stamp).await?;
+        fail_point::reached("file-finished");
+        Ok(())
     }
 
     async fn put_away(
