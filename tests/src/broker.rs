@@ -102,6 +102,17 @@ impl Broker {
         fs::read_to_string(self.log_file()).unwrap_or_default()
     }
 
+    /// Proves that it runs: a test of the gateway means nothing without.
+    ///
+    /// # Panics
+    ///
+    /// When it has ended by itself.
+    #[track_caller]
+    pub fn assert_running(&mut self) {
+        let ended = self.process.as_mut().map(Process::ended);
+        assert_eq!(ended, Some(None), "mosquitto ended by itself; it said:\n{}", self.log());
+    }
+
     /// An orderly stop: sessions and queued messages are saved, unless the broker is forgetful.
     pub fn stop(&mut self) {
         if let Some(mut process) = self.process.take() {

@@ -2,8 +2,10 @@
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
 
 use crate::http::Connection;
 use crate::process::{Process, command};
@@ -44,6 +46,8 @@ pub fn has_fail_points() -> bool {
 
 /// A daemon that is to fail at a point gets there in the ordinary course of its work.
 const FAILED_WITHIN: Duration = Duration::from_secs(60);
+/// So long it works before it is stopped.
+const WORK_BEFORE_STOP: Duration = Duration::from_millis(300);
 
 /// A running daemon.
 #[derive(Debug)]
@@ -101,26 +105,54 @@ impl Gateway {
     ///
     /// When it does not get there in time.
     pub fn resume_until(&mut self, fail_point: &str, nth: u32) {
-        let mut armed = daemon(&self.config);
-        armed.env("TILLGATE_FAIL_POINT", format!("{fail_point}:{nth}"));
-        self.process = Process::start(armed, &self.log);
-        let started = Instant::now();
-        // Some points lie behind an orderly stop: no daemon gets there otherwise.
-        let mut is_to_stop = fail_point.starts_with("stop-") || fail_point == "log-folded-in";
+        self.process = self.armed(fail_point, nth);
+        self.wait_for_failure(fail_point, |gateway, ended| {
+            assert!(ended.is_none(), "{fail_point}: {ended:?}; it said:\n{}", gateway.log());
+        });
+    }
+
+    /// The same with a point that lies in an orderly stop: stops and starts until the daemon has got there.
+    ///
+    /// # Panics
+    ///
+    /// When it does not get there in time.
+    pub fn stop_until(&mut self, fail_point: &str) {
+        self.process = self.armed(fail_point, 1);
+        let mut stop_at = None;
+        self.wait_for_failure(fail_point, |gateway, ended| match stop_at {
+            _ if ended.is_some() => {
+                // It stopped without having had to do that.
+                gateway.process = gateway.armed(fail_point, 1);
+                stop_at = None;
+            }
+            None if answers(&gateway.address) => stop_at = Some(Instant::now() + WORK_BEFORE_STOP),
+            Some(at) if at < Instant::now() => gateway.process.signal(Signal::TERM),
+            _ => {}
+        });
+    }
+
+    fn wait_for_failure(
+        &mut self,
+        fail_point: &str,
+        mut meanwhile: impl FnMut(&mut Self, Option<ExitStatus>),
+    ) {
+        let end = Instant::now() + FAILED_WITHIN;
+        let killed = Some(Signal::KILL.as_raw());
         loop {
-            if let Some(status) = self.process.ended() {
-                let end = status.signal();
-                assert_eq!(end, Some(9), "{fail_point}: {status}; it said:\n{}", self.log());
+            let ended = self.process.ended();
+            if ended.is_some_and(|status| status.signal() == killed) {
                 return;
             }
-            if is_to_stop && answers(&self.address) {
-                self.process.signal(rustix::process::Signal::TERM);
-                is_to_stop = false;
-            }
-            let waited = started.elapsed();
-            assert!(waited < FAILED_WITHIN, "{fail_point} was not reached {nth} times in {waited:?}");
+            assert!(Instant::now() < end, "{fail_point} was not reached:\n{}", self.log());
+            meanwhile(self, ended);
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    fn armed(&self, fail_point: &str, nth: u32) -> Process {
+        let mut armed = daemon(&self.config);
+        armed.env("TILLGATE_FAIL_POINT", format!("{fail_point}:{nth}"));
+        Process::start(armed, &self.log)
     }
 
     /// As by a power cut.

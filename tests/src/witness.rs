@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -13,6 +14,9 @@ use tempfile::TempDir;
 use crate::broker::Broker;
 use crate::deadline::{eventually, until};
 use crate::process::{Process, command, run_tool};
+
+/// What a broker has queued for the witness is with it by then.
+const CAUGHT_UP_WITHIN: Duration = Duration::from_secs(30);
 
 /// A message as it arrived.
 #[derive(Debug, Clone)]
@@ -183,7 +187,12 @@ impl Witness {
             &["-V", "5", "-q", "1", "-t", &topic, "-m", "here", "-h", "127.0.0.1", "-p", &port],
         );
         // A session has its messages in order: what was queued before the marker arrives before it.
-        until(30, "the witness has caught up", || !self.messages_on(&topic).is_empty());
+        let end = Instant::now() + CAUGHT_UP_WITHIN;
+        while self.messages_on(&topic).is_empty() {
+            let (said, broker_said) = (self.log(), broker.log());
+            assert!(Instant::now() < end, "the witness does not hear:\n{said}\n{broker_said}");
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// What `mosquitto_sub` said.

@@ -1,8 +1,8 @@
 //! Opening the journal: folder, lock, file, schema, and the few checks that are cheap enough for every start.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use sqlx::{ConnectOptions, Connection, Row, Sqlite, SqliteConnection, Transactio
 use super::counters::Counters;
 use super::lock::{Lock, LockError};
 use super::options::journal_path;
-use crate::fail_point;
+use crate::{durable_folder, fail_point};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
@@ -143,13 +143,7 @@ fn database(path: &Path, source: sqlx::Error) -> OpenError {
 }
 
 fn make_folder(data_dir: &Path) -> Result<(), OpenError> {
-    if !data_dir.is_dir() {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(data_dir)
-            .map_err(|error| folder("make", data_dir, error))?;
-    }
+    durable_folder::make(data_dir).map_err(|error| folder("make", data_dir, error))?;
     // The folder holds customers' data: nobody else reads it, whoever made it.
     let private = fs::Permissions::from_mode(0o700);
     fs::set_permissions(data_dir, private).map_err(|error| folder("protect", data_dir, error))

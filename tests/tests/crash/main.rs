@@ -51,6 +51,8 @@ const BUSY: [&str; 7] = [
     "puback-read",
     "acknowledgement-booked",
 ];
+/// Points of an orderly stop. The cursor goes with every commit; on its own it is stored when there are none.
+const AT_STOP: [&str; 3] = ["cursor-stored", "stop-cursor-stored", "log-folded-in"];
 
 fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|value| value.parse().ok())
@@ -131,6 +133,7 @@ impl Marathon {
         points.shuffle(&mut self.random);
         let mut points = points.iter().cycle();
         for round in 0..rounds {
+            self.broker.assert_running();
             match points.next().filter(|_| round % 2 == 1) {
                 Some(point) => self.kill_at(point),
                 None => self.kill_at_random(round),
@@ -139,10 +142,17 @@ impl Marathon {
     }
 
     fn kill_at(&mut self, point: &str) {
-        let most = if BUSY.contains(&point) { 40 } else { 2 };
-        let nth = self.random.random_range(1..=most);
         self.gateway.kill();
-        self.gateway.resume_until(point, nth);
+        if AT_STOP.contains(&point) {
+            self.gateway.stop_until(point);
+        } else {
+            let most = match point {
+                "journal-opened" => 1,
+                _ if BUSY.contains(&point) => 40,
+                _ => 2,
+            };
+            self.gateway.resume_until(point, self.random.random_range(1..=most));
+        }
         self.gateway.resume();
     }
 

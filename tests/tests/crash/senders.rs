@@ -33,10 +33,10 @@ const FILE_EVERY: Duration = Duration::from_millis(100);
 const INTERCHANGE_EVERY: Duration = Duration::from_millis(150);
 
 /// `[limits] edi_file`.
-pub(crate) const LARGEST_FILE: &str = "128 KiB";
-/// Lines of an order of 60 KiB, and of one of more than is allowed.
-const LINES_OF_A_LARGE_FILE: usize = 1500;
-const LINES_TOO_MANY: usize = 4000;
+pub(crate) const LARGEST_FILE: &str = "32 KiB";
+/// Lines of an order of some 12 KiB, and of one of more than is allowed.
+const LINES_OF_A_LARGE_FILE: usize = 300;
+const LINES_TOO_MANY: usize = 1000;
 /// Interchanges over HTTP have control numbers of their own.
 const FIRST_POSTED: u32 = 500_000;
 /// A test number of a card scheme: a file in which it stands stays only without it.

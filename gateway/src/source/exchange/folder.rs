@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,8 +15,8 @@ use rustix::io::Errno;
 use tillgate_parsers::redact;
 use zeroize::Zeroizing;
 
-use crate::fail_point;
 use crate::source::FileStamp;
+use crate::{durable_folder, fail_point};
 
 /// Files that are looked at in one round; more wait for the next.
 pub(super) const MOST_ARRIVALS: usize = 10_000;
@@ -113,8 +113,7 @@ impl Folder {
     pub(super) fn open(root: &Path) -> Result<Self, FolderError> {
         let failed = failure("open directories", root);
         let open = || -> io::Result<Self> {
-            use std::os::unix::fs::DirBuilderExt;
-            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(root)?;
+            durable_folder::make(root)?;
             let directory = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
             let root_fd = rustix::fs::open(root, directory, Mode::empty())?;
             let child = |name: &str| -> io::Result<OwnedFd> {
@@ -131,6 +130,7 @@ impl Folder {
                 done: child("done")?,
                 rejected: child("rejected")?,
             };
+            rustix::fs::fsync(&root_fd)?;
             // Nobody knows any more whether it is the file that was taken: to take one twice is better than never.
             folder.give_back(&folder.inbox, OsStr::new(CONDEMNED), OsStr::new(RETURNED))?;
             Ok(folder)
@@ -306,7 +306,7 @@ impl Folder {
     }
 
     /// Copies a file without its card data; memory holds two windows of it. None if it is not what was seen any more.
-    /// After a crash between copying and removal there are two copies.
+    /// A crash between copying and removal leaves the copy, which the next try finds again.
     fn copy_to(&self, arrival: &Arrival, target: &OwnedFd) -> io::Result<Option<OsString>> {
         let Some(mut file) = self.open_arrival(arrival)? else { return Ok(None) };
         let mut copy = new_temporary(target)?;
@@ -322,9 +322,14 @@ impl Folder {
         }
         copy.write_all(&window)?;
         copy.sync_all()?;
+        let temporary = OsStr::new(TEMPORARY);
         for new in target_names(arrival) {
-            match rename_to_new(target, OsStr::new(TEMPORARY), target, &new) {
+            match rename_to_new(target, temporary, target, &new) {
                 Ok(()) => return Ok(Some(new)),
+                Err(Errno::EXIST) if is_same_content(target, temporary, &new)? => {
+                    rustix::fs::unlinkat(target, temporary, AtFlags::empty())?;
+                    return Ok(Some(new));
+                }
                 Err(Errno::EXIST) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -437,6 +442,33 @@ fn content_at(directory: &OwnedFd, name: &OsStr, expected: usize) -> io::Result<
         Ok(_) | Err(Errno::LOOP | Errno::NXIO | Errno::ACCESS) => Ok(Some(Vec::new())),
         Err(Errno::NOENT) => Ok(None),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether two files of a directory hold the same, however large they are.
+fn is_same_content(directory: &OwnedFd, one: &OsStr, other: &OsStr) -> io::Result<bool> {
+    let open = |name: &OsStr| -> io::Result<Option<BufReader<File>>> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        match rustix::fs::openat(directory, name, flags, Mode::empty()) {
+            Ok(file) if is_regular(&rustix::fs::fstat(&file)?) => {
+                Ok(Some(BufReader::with_capacity(WINDOW_BYTES, File::from(file))))
+            }
+            Ok(_) | Err(Errno::LOOP | Errno::NXIO | Errno::ACCESS | Errno::NOENT) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    };
+    let (Some(mut one), Some(mut other)) = (open(one)?, open(other)?) else { return Ok(false) };
+    loop {
+        let (left, right) = (one.fill_buf()?, other.fill_buf()?);
+        let common = left.len().min(right.len());
+        if left.get(..common) != right.get(..common) {
+            return Ok(false);
+        }
+        if common == 0 {
+            return Ok(left.is_empty() && right.is_empty());
+        }
+        one.consume(common);
+        other.consume(common);
     }
 }
 
