@@ -45,7 +45,7 @@ pub fn has_fail_points() -> bool {
 }
 
 /// A daemon that is to fail at a point gets there in the ordinary course of its work.
-const FAILED_WITHIN: Duration = Duration::from_secs(60);
+const FAILED_WITHIN: Duration = Duration::from_secs(90);
 /// So long it works before it is stopped.
 const WORK_BEFORE_STOP: Duration = Duration::from_millis(300);
 

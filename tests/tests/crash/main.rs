@@ -51,6 +51,8 @@ const BUSY: [&str; 7] = [
     "puback-read",
     "acknowledgement-booked",
 ];
+/// Points that a start passes once; pruning comes again after a minute.
+const ONCE_A_START: [&str; 3] = ["journal-opened", "pruning-written", "pruned"];
 /// Points of an orderly stop. The cursor goes with every commit; on its own it is stored when there are none.
 const AT_STOP: [&str; 3] = ["cursor-stored", "stop-cursor-stored", "log-folded-in"];
 
@@ -147,7 +149,7 @@ impl Marathon {
             self.gateway.stop_until(point);
         } else {
             let most = match point {
-                "journal-opened" => 1,
+                _ if ONCE_A_START.contains(&point) => 1,
                 _ if BUSY.contains(&point) => 40,
                 _ => 2,
             };
