@@ -80,11 +80,12 @@ impl<'a> Aftermath<'a> {
                 assert_eq!(inside.as_ref(), Some(content), "{name} left in/ and is not known");
             }
             if kept.files.get(name) == Some(&true) {
-                assert!(inside.is_none(), "{name} has left in/, says the journal");
+                let behind = read(".taken", name);
+                assert_eq!((&inside, &behind), (&None, &None), "{name} is gone, says the journal");
             }
             let places = [
                 inside,
-                read("in", ".tillgate-taken.tmp"),
+                read(".taken", name),
                 read("done", name),
                 read("rejected", name),
             ];

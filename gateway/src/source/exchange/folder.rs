@@ -1,4 +1,4 @@
-//! The four directories of a partner, as open directories: no operation goes through a path that others could bend.
+//! The directories of a partner, as open directories: no operation goes through a path that others could bend.
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
@@ -30,14 +30,11 @@ const LONGEST_NAME_BYTES: usize = 200;
 /// What a file of ours is called until it is whole. One is enough: a partner's files are written one after the other.
 const TEMPORARY: &str = ".tillgate.tmp";
 
-/// What a file in `in` is called between its last check and its removal.
-const CONDEMNED: &str = ".tillgate-taken.tmp";
+/// Where a file is between its last check and its removal, under its own name: what a crash leaves here is recognised.
+const TAKEN: &str = ".taken";
 
 /// How much of a file that is too large is held at a time.
 const WINDOW_BYTES: usize = 1 << 20;
-
-/// Under this name a file comes back that a crash left between its last check and its removal.
-const RETURNED: &str = "tillgate-returned.edi";
 
 /// Why a folder cannot be worked with.
 #[derive(Debug, thiserror::Error)]
@@ -103,6 +100,7 @@ impl Arrival {
 pub(super) struct Folder {
     root: PathBuf,
     inbox: OwnedFd,
+    taken: OwnedFd,
     out: OwnedFd,
     done: OwnedFd,
     rejected: OwnedFd,
@@ -126,13 +124,12 @@ impl Folder {
             let folder = Self {
                 root: root.to_owned(),
                 inbox: child("in")?,
+                taken: child(TAKEN)?,
                 out: child("out")?,
                 done: child("done")?,
                 rejected: child("rejected")?,
             };
             rustix::fs::fsync(&root_fd)?;
-            // Nobody knows any more whether it is the file that was taken: to take one twice is better than never.
-            folder.give_back(&folder.inbox, OsStr::new(CONDEMNED), OsStr::new(RETURNED))?;
             Ok(folder)
         };
         open().map_err(failed)
@@ -145,33 +142,27 @@ impl Folder {
 
     /// Regular files directly in `in` whose names are not those of unfinished transfers, oldest first.
     pub(super) fn arrivals(&self, partner: &str) -> Result<Vec<Arrival>, FolderError> {
-        let list = || -> io::Result<Vec<Arrival>> {
-            let mut arrivals = Vec::new();
-            for entry in Dir::read_from(&self.inbox)? {
-                let entry = entry?;
-                let name = OsStr::from_bytes(entry.file_name().to_bytes());
-                if is_temporary(name) {
-                    continue;
-                }
-                let stat = match rustix::fs::statat(&self.inbox, name, AtFlags::SYMLINK_NOFOLLOW) {
-                    Ok(stat) => stat,
-                    Err(Errno::NOENT) => continue,
-                    Err(error) => return Err(error.into()),
-                };
-                if is_regular(&stat) {
-                    let stamp = stamp(partner, name, &stat);
-                    arrivals.push(Arrival { name: name.to_owned(), stamp });
-                }
-                if arrivals.len() >= MOST_ARRIVALS {
-                    break;
-                }
-            }
-            arrivals.sort_by(|a, b| {
-                (a.stamp.modified_ns, &a.name).cmp(&(b.stamp.modified_ns, &b.name))
-            });
-            Ok(arrivals)
+        list(&self.inbox, partner).map_err(failure("list files", &self.root))
+    }
+
+    /// Files that a crash left between their last check and their removal.
+    pub(super) fn left_behind(&self, partner: &str) -> Result<Vec<Arrival>, FolderError> {
+        list(&self.taken, partner).map_err(failure("list files", &self.root))
+    }
+
+    /// What was left behind is the file that was taken: what stays of it has its place already.
+    pub(super) fn forget(&self, left: &Arrival) -> Result<(), FolderError> {
+        let forget = || -> io::Result<()> {
+            rustix::fs::unlinkat(&self.taken, &left.name, AtFlags::empty())?;
+            Ok(rustix::fs::fsync(&self.taken)?)
         };
-        list().map_err(failure("list files", &self.root))
+        forget().map_err(failure("remove a file", &self.root))
+    }
+
+    /// What was left behind is another file, which nobody has read.
+    pub(super) fn put_back(&self, left: &Arrival) -> Result<(), FolderError> {
+        self.give_back(&self.taken, &left.name, &left.name)
+            .map_err(failure("move a file", &self.root))
     }
 
     /// Reads a file, at most one byte more than `largest`. None if it is not what was seen any more.
@@ -245,6 +236,8 @@ impl Folder {
                 Content::Redacted(content) => self.replace_by(arrival, content, target)?,
                 Content::Copied => {
                     let Some(copy) = self.copy_to(arrival, target)? else { return Ok(()) };
+                    // The copy is safe before the file goes: a power cut must not keep the one and lose the other.
+                    rustix::fs::fsync(target)?;
                     fail_point::reached("file-copied");
                     self.remove(arrival)?;
                     copy
@@ -260,7 +253,8 @@ impl Folder {
                 }
             }
             rustix::fs::fsync(target)?;
-            Ok(rustix::fs::fsync(&self.inbox)?)
+            rustix::fs::fsync(&self.inbox)?;
+            Ok(rustix::fs::fsync(&self.taken)?)
         };
         put().map_err(failure("move a file", &self.root))
     }
@@ -337,17 +331,16 @@ impl Folder {
         Err(io::ErrorKind::AlreadyExists.into())
     }
 
-    /// Removes a file from `in`, unless it is another by now. It gets a name first that nobody else writes to.
+    /// Removes a file from `in`, unless it is another by now. It goes first to a place that nobody else writes to.
     fn remove(&self, arrival: &Arrival) -> io::Result<()> {
-        let condemned = OsStr::new(CONDEMNED);
-        match rename_to_new(&self.inbox, &arrival.name, &self.inbox, condemned) {
+        match rename_to_new(&self.inbox, &arrival.name, &self.taken, &arrival.name) {
             Ok(()) => {}
             Err(Errno::NOENT) => return Ok(()),
             Err(error) => return Err(error.into()),
         }
         fail_point::reached("file-condemned");
-        if self.keep_if_same(arrival, &self.inbox, condemned)? {
-            rustix::fs::unlinkat(&self.inbox, condemned, AtFlags::empty())?;
+        if self.keep_if_same(arrival, &self.taken, &arrival.name)? {
+            rustix::fs::unlinkat(&self.taken, &arrival.name, AtFlags::empty())?;
         }
         Ok(())
     }
@@ -395,6 +388,32 @@ impl Folder {
         fail_point::reached("file-renamed");
         Ok(rustix::fs::fsync(directory)?)
     }
+}
+
+/// Regular files of a directory, oldest first, some at a time.
+fn list(directory: &OwnedFd, partner: &str) -> io::Result<Vec<Arrival>> {
+    let mut arrivals = Vec::new();
+    for entry in Dir::read_from(directory)? {
+        let entry = entry?;
+        let name = OsStr::from_bytes(entry.file_name().to_bytes());
+        if is_temporary(name) {
+            continue;
+        }
+        let stat = match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => stat,
+            Err(Errno::NOENT) => continue,
+            Err(error) => return Err(error.into()),
+        };
+        if is_regular(&stat) {
+            let stamp = stamp(partner, name, &stat);
+            arrivals.push(Arrival { name: name.to_owned(), stamp });
+        }
+        if arrivals.len() >= MOST_ARRIVALS {
+            break;
+        }
+    }
+    arrivals.sort_by(|a, b| (a.stamp.modified_ns, &a.name).cmp(&(b.stamp.modified_ns, &b.name)));
+    Ok(arrivals)
 }
 
 /// A new file under our temporary name; what a crash left there goes.

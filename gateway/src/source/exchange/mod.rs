@@ -156,6 +156,7 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
     ) -> Result<(), Trouble> {
         let mut watch = Watch::new(&folder, self.settings.settle);
         self.write_replies(&folder).await?;
+        self.clear_up(&folder).await?;
         let mut ticks = tokio::time::interval(LOOK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let (mut waiting, mut stuck) = (Resting::new(), Resting::new());
@@ -184,6 +185,20 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
             stuck.retain(|name, _| watch.knows(name));
             *rest = SHORTEST_REST;
         }
+    }
+
+    /// Finishes what a crash left between the last check of a file and its removal. The copy that stays of it was put in
+    /// place before, so a file that the journal knows only has to go.
+    async fn clear_up(&self, folder: &Folder) -> Result<(), Trouble> {
+        for left in folder.left_behind(&self.settings.partner)? {
+            if self.journal.file_state(&left.stamp).await?.is_none() {
+                folder.put_back(&left)?;
+                continue;
+            }
+            folder.forget(&left)?;
+            self.journal.file_finished(&left.stamp).await?;
+        }
+        Ok(())
     }
 
     /// A file that cannot be moved must not hold up those behind it.
