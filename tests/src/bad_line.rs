@@ -128,7 +128,8 @@ impl Line {
                 left = left.saturating_sub(read as u64);
                 if is_cut {
                     self.cuts.fetch_add(1, Ordering::Relaxed);
-                    return reset(client).and(reset(server));
+                    reset(client)?;
+                    return reset(server);
                 }
             }
         }

@@ -102,6 +102,17 @@ impl Broker {
         fs::read_to_string(self.log_file()).unwrap_or_default()
     }
 
+    /// Somebody publishes a word.
+    ///
+    /// # Panics
+    ///
+    /// When the broker does not take it.
+    pub fn publish(&self, topic: &str) {
+        let port = self.port.to_string();
+        let whom = ["-h", "127.0.0.1", "-p", &port, "-V", "5", "-q", "1"];
+        run_tool("mosquitto_pub", &[&whom[..], &["-t", topic, "-m", "here"]].concat());
+    }
+
     /// Proves that it runs: a test of the gateway means nothing without.
     ///
     /// # Panics

@@ -93,7 +93,11 @@ pub fn promises(calls: &[Call], partner: &Path) -> Vec<Promise> {
                 } else {
                     None
                 };
-                promises.extend(subject.map(|subject| Promise { at: call.begin, asked: 0, subject }));
+                promises.extend(subject.map(|subject| Promise {
+                    at: call.begin,
+                    asked: 0,
+                    subject,
+                }));
             }
             _ => {}
         }

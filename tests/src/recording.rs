@@ -4,13 +4,13 @@
 //! of the journal to be folded into the file and to start over while sales come in, and the second life prunes.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread;
 
 use crate::broker::Broker;
 use crate::config;
 use crate::deadline::until;
-use crate::edi;
+use crate::edi::{self, Envelope};
 use crate::http::Connection;
 use crate::lane::Line;
 use crate::partner::Partner;
@@ -29,7 +29,7 @@ pub struct Load {
     pub streamed: u64,
     /// Scans, and half as many swipes.
     pub scans: u32,
-    /// Interchanges into the folder, and half as many over HTTP.
+    /// Interchanges into the folder, beside one that is too large, and half as many over HTTP.
     pub files: u32,
 }
 
@@ -52,6 +52,9 @@ pub struct Recording {
 /// A test number of a card scheme, as it must not stay in a file.
 const CARD: &str = "4111111111111111";
 const BATCH: u64 = 20;
+/// `[limits] edi_file`, and the lines of an order that is larger.
+const LARGEST_FILE: &str = "16 KiB";
+const LINES_TOO_MANY: usize = 1000;
 
 /// Records both lives.
 ///
@@ -68,7 +71,9 @@ pub fn record(load: Load) -> Recording {
     // The partner's own folder is there before the gateway is: what is in it is the partner's.
     fs::create_dir_all(partner.join("in")).expect("the partner's folder");
     site.config.set_in("partner", "folder", config::path(&partner));
-    let mut life = Life { site, partner: Partner::new(&partner), scanner, reader, delivered: vec![] };
+    site.config.set("limits", "edi_file", LARGEST_FILE);
+    let mut life =
+        Life { site, partner: Partner::new(&partner), scanner, reader, delivered: vec![] };
     let witness = crate::witness::Witness::of(&broker);
     let mut calls = life.live(load, 0);
     life.site.config.set("retention", "record_days", 0).set("retention", "capture_days", 0);
@@ -169,17 +174,26 @@ impl Life {
         })
     }
 
-    /// Every fourth file has a card number in it, so that only a copy without it may stay.
+    /// Every fourth file has a card number in it, so that only a copy without it may stay; the last one is too large.
     fn deliver(&mut self, first: u32, count: u32) {
         for control in first + 1..=first + count {
             let mut text = edi::order_interchange(control, &format!("PO-{control}"));
             if control % 4 == 0 {
                 text = text.replace("GREEN TEA 500ML", &format!("CARD {CARD}"));
             }
-            let name = format!("order-{control}.edi");
-            self.partner.deliver(&name, text.as_bytes());
-            self.delivered.push((name, text.into_bytes()));
+            self.put(format!("order-{control}.edi"), text);
         }
+        let lines: Vec<_> = (1..=LINES_TOO_MANY).map(|line| format!("PO1*{line}*1*EA*1")).collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let control = first + count + 1;
+        let text = Envelope::numbered(control).wrap("PO", &[edi::transaction("850", 1, &lines)]);
+        // One a life: the number says how many there are by then.
+        self.put(format!("huge-{}.edi", 1 + first / 1000), text);
+    }
+
+    fn put(&mut self, name: String, text: String) {
+        self.partner.deliver(&name, text.as_bytes());
+        self.delivered.push((name, text.into_bytes()));
     }
 
     fn wait_until_settled(&self) {
@@ -189,10 +203,4 @@ impl Life {
             outbox["acknowledged"] == outbox["assigned"]
         });
     }
-}
-
-/// The path of a partner's file in one of its folders.
-#[must_use]
-pub fn in_folder(partner: &Path, folder: &str, name: &str) -> PathBuf {
-    partner.join(folder).join(name)
 }

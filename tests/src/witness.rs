@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::broker::Broker;
 use crate::deadline::{eventually, until};
-use crate::process::{Process, command, run_tool};
+use crate::process::{Process, command};
 
 /// What a broker has queued for the witness is with it by then.
 const CAUGHT_UP_WITHIN: Duration = Duration::from_secs(30);
@@ -181,17 +181,14 @@ impl Witness {
     #[track_caller]
     pub fn catch_up(&self, broker: &Broker, marker: &str) {
         let topic = format!("tillgate/marker/{marker}");
-        let port = broker.port().to_string();
-        run_tool(
-            "mosquitto_pub",
-            &["-V", "5", "-q", "1", "-t", &topic, "-m", "here", "-h", "127.0.0.1", "-p", &port],
-        );
-        // A session has its messages in order: what was queued before the marker arrives before it.
         let end = Instant::now() + CAUGHT_UP_WITHIN;
+        // A session has its messages in order: what was queued before a marker arrives before it. A broker that has just
+        // forgotten the session forgets the marker, too.
         while self.messages_on(&topic).is_empty() {
             let (said, broker_said) = (self.log(), broker.log());
             assert!(Instant::now() < end, "the witness does not hear:\n{said}\n{broker_said}");
-            thread::sleep(Duration::from_millis(20));
+            broker.publish(&topic);
+            thread::sleep(Duration::from_millis(100));
         }
     }
 

@@ -60,7 +60,8 @@ impl Seen {
         let requests = single + single / 20 + batched / 20 + posted;
         assert_eq!(self.captures, 2 * requests);
         assert!(self.published >= self.accepted + 2 * (files + posted));
-        assert_eq!((self.replies, self.moved), (2 * files, 2 * files));
+        assert!(self.replies >= 2 * files);
+        assert_eq!(self.moved, 2 * (files + 1));
     }
 }
 

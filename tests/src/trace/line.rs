@@ -154,7 +154,9 @@ fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
 fn unhex(text: &[u8]) -> Vec<u8> {
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let pair = |pair: &[u8]| match pair {
-        [b'\\', b'x', high, low] => digit(*high).zip(digit(*low)).map(|(high, low)| high * 16 + low),
+        [b'\\', b'x', high, low] => {
+            digit(*high).zip(digit(*low)).map(|(high, low)| high * 16 + low)
+        }
         _ => None,
     };
     let bytes: Option<Vec<u8>> = text.chunks(4).map(pair).collect();

@@ -286,9 +286,8 @@ fn post_interchanges(address: &str, token: &Token, stop: &AtomicBool) -> Sent {
         }
         let body = edi::order_interchange(control, &format!("PO-{control}"));
         let headers = [("authorization", authorization.as_str())];
-        let post = || {
-            Connection::open(address)?.request("POST", "/v1/edi", &headers, body.as_bytes())
-        };
+        let post =
+            || Connection::open(address)?.request("POST", "/v1/edi", &headers, body.as_bytes());
         while !post().is_ok_and(|answer| is_acknowledged(&answer, control)) {
             thread::sleep(RETRY_AFTER);
         }

@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use sha2::Digest;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tillgate::clock::{Clock, SystemClock};
@@ -16,7 +17,6 @@ use tillgate::source::Media;
 use tillgate::store::{
     NewCapture, NewItem, NewRecord, Outcome, Store, StoreOptions, journal_path, verify,
 };
-use sha2::Digest;
 use tillgate_record::{Channel, EventType, IdempotencyKey};
 use tillgate_tests::promises::{Promise, Subject};
 use tillgate_tests::recording::Recording;
@@ -40,6 +40,8 @@ struct Kept {
     replies: BTreeMap<String, (Vec<u8>, bool)>,
     /// Names of files, and whether they are said to have left `in`.
     files: BTreeMap<String, bool>,
+    /// How many of the partner's files are in quarantine: those that are too large.
+    quarantined: usize,
     assigned: u64,
 }
 
@@ -83,13 +85,9 @@ impl<'a> Aftermath<'a> {
                 let behind = read(".taken", name);
                 assert_eq!((&inside, &behind), (&None, &None), "{name} is gone, says the journal");
             }
-            let places = [
-                inside,
-                read(".taken", name),
-                read("done", name),
-                read("rejected", name),
-            ];
-            let is_whole = |found: &Vec<u8>| found.len() >= content.len() && same_ends(found, content);
+            let places = [inside, read(".taken", name), read("done", name), read("rejected", name)];
+            let is_whole =
+                |found: &Vec<u8>| found.len() >= content.len() && same_ends(found, content);
             assert!(places.iter().flatten().any(is_whole), "{name} is nowhere whole");
         }
         for (name, (content, is_there)) in &kept.replies {
@@ -133,9 +131,15 @@ impl Kept {
     }
 
     fn knows_file(&self, name: &str) -> bool {
-        let control = name.trim_start_matches("order-").trim_end_matches(".edi");
-        let order = format!("/PO-{control}/");
-        self.files.contains_key(name) || self.keys.iter().any(|key| key.contains(&order))
+        if self.files.contains_key(name) {
+            return true;
+        }
+        // Its paper may have been removed from the journal; what became of it is not.
+        let (kind, number) = name.trim_end_matches(".edi").split_once('-').unwrap_or_default();
+        match kind {
+            "order" => self.keys.iter().any(|key| key.contains(&format!("/PO-{number}/"))),
+            _ => number.parse().is_ok_and(|number: usize| self.quarantined >= number),
+        }
     }
 
     async fn read(data_dir: &Path, assigned: u64) -> Result<Self, sqlx::Error> {
@@ -154,6 +158,8 @@ impl Kept {
         .await?;
         let files: Vec<(String, bool)> =
             sqlx::query_as("SELECT name, finished FROM edi_file").fetch_all(&mut journal).await?;
+        let quarantined: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM quarantine").fetch_one(&mut journal).await?;
         journal.close().await?;
         let events = known.iter().flat_map(|(key, version)| {
             let key = IdempotencyKey::from_stored(key.clone());
@@ -168,6 +174,7 @@ impl Kept {
                 .map(|(name, content, there)| (name, (content, there)))
                 .collect(),
             files: files.into_iter().collect(),
+            quarantined: usize::try_from(quarantined).unwrap_or_default(),
             assigned,
         })
     }

@@ -87,7 +87,10 @@ fn cut_again_and_again(seed: u64) {
         println!("cut {number} at {now}: {fate:?} of {} pending changes", disk.pending());
         aftermath.check(now, folder.path());
     }
-    println!("{CUTS} cuts in {:.1} s, with something pending: {fates:?}", began.elapsed().as_secs_f64());
+    println!(
+        "{CUTS} cuts in {:.1} s, with something pending: {fates:?}",
+        began.elapsed().as_secs_f64()
+    );
 }
 
 /// What others had put there before the gateway came: the partner's folder, with its files.
