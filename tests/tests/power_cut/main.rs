@@ -24,6 +24,8 @@ mod aftermath;
 mod disk;
 
 use std::collections::BTreeMap;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
 use std::time::Instant;
 
 use rand::rngs::SmallRng;
@@ -33,7 +35,7 @@ use tillgate_tests::deadline::within;
 use tillgate_tests::journal_log::JournalLog;
 use tillgate_tests::promises::{Promise, promises};
 use tillgate_tests::recording::{Load, Recording, record};
-use tillgate_tests::trace::{self, Call};
+use tillgate_tests::trace::{self, Call, Deed};
 
 use aftermath::Aftermath;
 use disk::{Disk, Fate};
@@ -71,26 +73,59 @@ fn cut_again_and_again(seed: u64) {
     let promises = promises(&recording.calls, &recording.partner);
     let moments = moments(&recording.calls, &promises, &mut random);
     let aftermath = Aftermath::new(&recording, promises);
-    let mut disk = disk_before(&recording);
-    let mut calls = recording.calls.iter().peekable();
     let mut fates: BTreeMap<String, usize> = BTreeMap::new();
-    for (number, now) in moments.into_iter().enumerate() {
-        while let Some(call) = calls.next_if(|call| call.begin < now) {
-            disk.until(call.begin);
-            disk.begin(call);
-        }
-        disk.until(now);
+    each_cut(&recording, recording.calls.iter(), &moments, |number, now, disk| {
         let fate = Fate::ALL[number % Fate::ALL.len()];
         *fates.entry(format!("{fate:?}")).or_default() += usize::from(disk.pending() > 0);
         let folder = TempDir::with_prefix("tillgate-cut-").expect("a temporary folder");
         disk.rebuild(fate, &mut random, folder.path());
         println!("cut {number} at {now}: {fate:?} of {} pending changes", disk.pending());
         aftermath.check(now, folder.path());
-    }
+    });
     println!(
         "{CUTS} cuts in {:.1} s, with something pending: {fates:?}",
         began.elapsed().as_secs_f64()
     );
+    assert_that_it_can_fail(&recording, &aftermath, &moments);
+}
+
+/// Shows the disk at each moment.
+fn each_cut<'a>(
+    recording: &Recording,
+    calls: impl Iterator<Item = &'a Call>,
+    moments: &[usize],
+    mut look: impl FnMut(usize, usize, &Disk),
+) {
+    let mut disk = disk_before(recording);
+    let mut calls = calls.peekable();
+    for (number, now) in moments.iter().copied().enumerate() {
+        while let Some(call) = calls.next_if(|call| call.begin < now) {
+            disk.until(call.begin);
+            disk.begin(call);
+        }
+        disk.until(now);
+        look(number, now, &disk);
+    }
+}
+
+/// The same gateway, had it not synced the log of its journal, breaks its promises, and this test sees it.
+fn assert_that_it_can_fail(recording: &Recording, aftermath: &Aftermath<'_>, moments: &[usize]) {
+    let is_log = |path: &Path| path.ends_with("journal.db-wal");
+    let is_kept = |call: &&Call| !matches!(&call.deed, Deed::Sync(path) if is_log(path));
+    let moments: Vec<usize> = moments.iter().copied().skip(CUTS / 20).step_by(CUTS / 10).collect();
+    let mut broken = 0;
+    // What is said about promises that had to break would only frighten.
+    let usual = panic::take_hook();
+    panic::set_hook(Box::new(|_| {}));
+    each_cut(recording, recording.calls.iter().filter(is_kept), &moments, |_, now, disk| {
+        let folder = TempDir::with_prefix("tillgate-cut-").expect("a temporary folder");
+        disk.rebuild(Fate::None, &mut SmallRng::seed_from_u64(0), folder.path());
+        let check = AssertUnwindSafe(|| aftermath.check(now, folder.path()));
+        broken += usize::from(panic::catch_unwind(check).is_err());
+    });
+    panic::set_hook(usual);
+    println!("without the syncs of the log {broken} of {} cuts break a promise", moments.len());
+    assert!(broken > 0, "a gateway that does not sync would pass");
 }
 
 /// What others had put there before the gateway came: the partner's folder, with its files.
