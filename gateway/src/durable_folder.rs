@@ -1,7 +1,7 @@
 //! Folders that survive a power cut: a folder is safe when the one that names it was synced.
 //!
-//! In: a path. Out: a folder for this user alone, and every folder on the way to it that was missing. Never: a change to a
-//! folder that is there.
+//! In: a path. Out: a folder for this user alone, and every folder on the way to it that was missing. Never: a change
+//! to a folder that is there.
 
 use std::fs::{self, DirBuilder, File};
 use std::io;

@@ -2,8 +2,9 @@
 //! records, so that no order of steps is left to chance.
 //!
 //! In: the name of the step that was just done. Out: nothing, unless the environment asks for it:
-//! `TILLGATE_FAIL_POINT=committed:3` ends the process by SIGKILL when `committed` is reached for the third time, so that
-//! no destructor and no buffer is left to soften it. Never: anything in a release build, which does not know the variable.
+//! `TILLGATE_FAIL_POINT=committed:3` ends the process by SIGKILL when `committed` is reached for the third time, so
+//! that no destructor and no buffer is left to soften it. Never: anything in a release build, which does not know the
+//! variable.
 
 /// All points, in the order in which an input meets them.
 pub const NAMES: &[&str] = &[

@@ -1,7 +1,7 @@
 //! A bad line: a TCP proxy that resets its connections after a random number of bytes, wherever in a packet that is.
 //!
-//! In: connections to its own address. Out: the same bytes at the target, as far as they get. Never: a byte that was not
-//! sent, a byte out of order.
+//! In: connections to its own address. Out: the same bytes at the target, as far as they get. Never: a byte that was
+//! not sent, a byte out of order.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};

@@ -1,8 +1,8 @@
 //! When something was safe in the journal, by the writes and syncs of its log.
 //!
 //! In: a trace. Out: for an id or a text, when it was written to the log, and when the sync of its commit had ended.
-//! SQLite writes a page of the log as a header of 24 bytes and the page; in the header of the last page of a commit stands
-//! the size of the database, which is zero in all others (<https://sqlite.org/fileformat2.html#walformat>).
+//! SQLite writes a page of the log as a header of 24 bytes and the page; in the header of the last page of a commit
+//! stands the size of the database, which is zero in all others (<https://sqlite.org/fileformat2.html#walformat>).
 
 use std::collections::HashMap;
 

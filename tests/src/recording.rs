@@ -1,7 +1,8 @@
-//! A small load from every source on a gateway that is watched: two lives of it, each from its start to an orderly stop.
+//! A small load from every source on a gateway that is watched: two lives of it, each from its start to an orderly
+//! stop.
 //!
-//! In: how much. Out: what the gateway asked of the kernel, and what was sent to it. The load is large enough for the log
-//! of the journal to be folded into the file and to start over while sales come in, and the second life prunes.
+//! In: how much. Out: what the gateway asked of the kernel, and what was sent to it. The load is large enough for the
+//! log of the journal to be folded into the file and to start over while sales come in, and the second life prunes.
 
 use std::fs;
 use std::path::PathBuf;
@@ -197,8 +198,8 @@ impl Life {
     }
 
     fn wait_until_settled(&self) {
-        until(60, "the partner's files are done", || self.partner.names("in").is_empty());
-        until(60, "the broker has everything", || {
+        until(120, "the partner's files are done", || self.partner.names("in").is_empty());
+        until(120, "the broker has everything", || {
             let outbox = &self.site.status()["outbox"];
             outbox["acknowledged"] == outbox["assigned"]
         });

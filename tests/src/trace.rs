@@ -1,7 +1,7 @@
 //! What a gateway asks of the kernel, as `strace` sees it: every write, sync, rename and answer, with its bytes.
 //!
-//! In: a store. Out: the calls in the order in which they began and ended. Never: a guess. A line that cannot be read, or
-//! a write whose bytes are not all there, ends the test.
+//! In: a store. Out: the calls in the order in which they began and ended. Never: a guess. A line that cannot be read,
+//! or a write whose bytes are not all there, ends the test.
 //!
 //! Only root may look: the gateway forbids it to everybody else, since card numbers pass through its memory.
 

@@ -182,8 +182,8 @@ impl Witness {
     pub fn catch_up(&self, broker: &Broker, marker: &str) {
         let topic = format!("tillgate/marker/{marker}");
         let end = Instant::now() + CAUGHT_UP_WITHIN;
-        // A session has its messages in order: what was queued before a marker arrives before it. A broker that has just
-        // forgotten the session forgets the marker, too.
+        // A session has its messages in order: what was queued before a marker arrives before it. A broker that has
+        // just forgotten the session forgets the marker, too.
         while self.messages_on(&topic).is_empty() {
             let (said, broker_said) = (self.log(), broker.log());
             assert!(Instant::now() < end, "the witness does not hear:\n{said}\n{broker_said}");

@@ -1,6 +1,6 @@
 //! The order of sync and answer, in a trace of system calls: what a terminal, a partner or the broker hears of was
-//! written to the journal's log after it had come in, and a sync that began behind the last write of its commit had ended
-//! before the first byte left. Every answer of the trace is looked at.
+//! written to the journal's log after it had come in, and a sync that began behind the last write of its commit had
+//! ended before the first byte left. Every answer of the trace is looked at.
 #![expect(clippy::panic, reason = "what the tests share fails as loudly as they do")]
 
 use tillgate_tests::deadline::within;

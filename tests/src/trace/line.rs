@@ -1,5 +1,5 @@
-//! One line of `strace -f -y -xx`. Every text in it is in hexadecimal, so that commas, quotes and angle brackets are the
-//! line's own.
+//! One line of `strace -f -y -xx`. Every text in it is in hexadecimal, so that commas, quotes and angle brackets are
+//! the line's own.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;

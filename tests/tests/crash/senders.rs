@@ -232,8 +232,8 @@ fn swipe(mut reader: Line, stop: &AtomicBool) -> Sent {
     sent
 }
 
-/// Files of every kind: plain ones, large ones, ones with a card number, ones that are too large, and ones of a name that
-/// was there before.
+/// Files of every kind: plain ones, large ones, ones with a card number, ones that are too large, and ones of a name
+/// that was there before.
 fn deliver(partner: &Partner, stop: &AtomicBool) -> Sent {
     let mut sent = Sent::default();
     for control in 1.. {

@@ -10,8 +10,8 @@ use tillgate_tests::witness::{Witness, text};
 
 use super::senders::{CARD, Sent};
 
-/// Every file of the partner is where it belongs, none was taken twice, none holds card data, and each has earned exactly
-/// one 997.
+/// Every file of the partner is where it belongs, none was taken twice, none holds card data, and each has earned
+/// exactly one 997.
 pub(crate) fn files(site: &Site, sent: &Sent) {
     let partner = site.partner();
     assert_eq!(controls_in(&partner, "done"), sent.files, "each file is done, and only once");

@@ -1,7 +1,7 @@
 //! What must hold after a power cut: the journal opens, is whole, holds what was promised, and goes on.
 //!
-//! In: folders as a disk may hold them, and the promises that had left by then. Out: nothing, or a failed test that says
-//! which promise was broken. The partner's folder is looked at too: a file is in `in`, or known.
+//! In: folders as a disk may hold them, and the promises that had left by then. Out: nothing, or a failed test that
+//! says which promise was broken. The partner's folder is looked at too: a file is in `in`, or known.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -72,8 +72,8 @@ impl<'a> Aftermath<'a> {
         folder.join(path.strip_prefix(&self.recording.root).expect("a path below the root"))
     }
 
-    /// A file that nobody knows is untouched, one that was taken is somewhere, and what the journal says of a file or an
-    /// acknowledgement is so.
+    /// A file that nobody knows is untouched, one that was taken is somewhere, and what the journal says of a file or
+    /// an acknowledgement is so.
     fn check_files(&self, kept: &Kept, partner: &Path) {
         for (name, content) in &self.recording.delivered {
             let read = |folder: &str, name: &str| fs::read(partner.join(folder).join(name)).ok();

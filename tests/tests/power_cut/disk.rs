@@ -1,8 +1,9 @@
 //! A disk that keeps what was synced and may or may not keep the rest.
 //!
-//! In: calls, in the order of time. Out: the folders as they may stand there when the power is cut. Writes of a file are
-//! safe when a sync of the file began after they had ended, names when their folder was synced likewise. Everything else
-//! is pending: kept, lost, or kept in part, each on its own. A name that changes folders needs a sync of both.
+//! In: calls, in the order of time. Out: the folders as they may stand there when the power is cut. Writes of a file
+//! are safe when a sync of the file began after they had ended, names when their folder was synced likewise.
+//! Everything else is pending: kept, lost, or kept in part, each on its own. A name that changes folders needs a sync
+//! of both.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,11 +1,11 @@
 //! Power cuts: what was not synced is lost, or kept in part, and nothing that was promised is gone.
 //!
-//! A real gateway runs under a small load from every source while `strace` records each write, sync and rename with its
-//! bytes (`recording`). For each of 200 moments the folders are built anew as a disk may hold them when the power goes
-//! just then (`disk`): all that was synced, and of the rest nothing, everything, all but one, one alone, some, or pieces
-//! of 512 or 4,096 bytes. The journal must open from that, be whole, hold all that a terminal, a partner or the broker
-//! had heard of, and go on (`aftermath`). This is the method of the ALICE paper (Pillai and others, "All File Systems
-//! Are Not Created Equal", OSDI 2014).
+//! A real gateway runs under a small load from every source while `strace` records each write, sync and rename with
+//! its bytes (`recording`). For each of 200 moments the folders are built anew as a disk may hold them when the power
+//! goes just then (`disk`): all that was synced, and of the rest nothing, everything, all but one, one alone, some, or
+//! pieces of 512 or 4,096 bytes. The journal must open from that, be whole, hold all that a terminal, a partner or the
+//! broker had heard of, and go on (`aftermath`). This is the method of the ALICE paper (Pillai and others, "All File
+//! Systems Are Not Created Equal", OSDI 2014).
 //!
 //! Why it is honest: the calls are those of the product itself, SQLite included, not of a model of it, and a disk that
 //! keeps less than this one breaks POSIX. It finds a missing or misplaced sync of a file or a folder, an answer that

@@ -187,8 +187,8 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
         }
     }
 
-    /// Finishes what a crash left between the last check of a file and its removal. The copy that stays of it was put in
-    /// place before, so a file that the journal knows only has to go.
+    /// Finishes what a crash left between the last check of a file and its removal. The copy that stays of it was put
+    /// in place before, so a file that the journal knows only has to go.
     async fn clear_up(&self, folder: &Folder) -> Result<(), Trouble> {
         for left in folder.left_behind(&self.settings.partner)? {
             if self.journal.file_state(&left.stamp).await?.is_none() {
