@@ -26,6 +26,11 @@ const RETRY_AFTER: Duration = Duration::from_millis(20);
 const BATCH: u64 = 50;
 /// Sales under way on one stream.
 const PIPELINE: u64 = 20;
+/// Between two sales, bodies and pipelines of a terminal: some hundred sales a second in all, so that a thousand rounds
+/// still fit into the memory of the witness.
+const SALE_EVERY: Duration = Duration::from_millis(20);
+const BATCH_EVERY: Duration = Duration::from_millis(400);
+const PIPELINE_EVERY: Duration = Duration::from_millis(300);
 /// Between two scans, and between two files: the rest of the load comes from the terminals.
 const SCAN_EVERY: Duration = Duration::from_millis(30);
 const SWIPE_EVERY: Duration = Duration::from_millis(200);
@@ -129,6 +134,7 @@ fn post_each(mut terminal: Terminal, stop: &AtomicBool) -> Sent {
             let status = post_until_answered(&mut terminal, "application/json", &sale.to_string());
             assert_eq!(status, 200, "a sale that was answered must be known: {sale}");
         }
+        thread::sleep(SALE_EVERY);
     }
     sent
 }
@@ -142,7 +148,7 @@ fn post_batches(mut terminal: Terminal, stop: &AtomicBool) -> Sent {
         let batch = sales::sales(terminal.id, first..first + BATCH);
         post_until_answered(&mut terminal, "application/x-ndjson", &sales::lines(&batch));
         sent.sales.extend(batch.iter().map(sales::key));
-        thread::sleep(RETRY_AFTER);
+        thread::sleep(BATCH_EVERY);
     }
     sent
 }
@@ -181,6 +187,7 @@ fn stream(mut terminal: StreamTerminal, stop: &AtomicBool) -> Sent {
                 thread::sleep(RETRY_AFTER);
             }
         }
+        thread::sleep(PIPELINE_EVERY);
     }
     sent
 }
