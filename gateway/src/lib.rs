@@ -12,6 +12,8 @@ pub mod control;
 pub mod customer;
 #[cfg(feature = "demo-broker")]
 pub mod demo;
+mod durable_folder;
+pub mod fail_point;
 pub mod forward;
 pub mod normalize;
 pub mod pipeline;

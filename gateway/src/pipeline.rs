@@ -29,6 +29,7 @@ use uuid::Uuid;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::customer::CustomerKeys;
+use crate::fail_point;
 use crate::normalize::{Context, Interpretation, Reply};
 use crate::source::{Input, Media};
 use crate::store::{Store, StoreError};
@@ -63,6 +64,7 @@ impl Intake for Pipeline {
 
         let now = self.clock.now();
         let capture = caught(move || Capture::without_card_data(input, now))?;
+        fail_point::reached("capture-taken");
         let context = capture.context(&config, control_number);
         let interpretation = interpret(&capture, &context);
         let linked = linking::link(interpretation, &self.store, &self.keys).await?;
@@ -70,6 +72,7 @@ impl Intake for Pipeline {
         let replies = new_capture.replies.clone();
         let origin = (new_capture.source.clone(), new_capture.channel);
         let receipt = self.store.commit(new_capture).await?;
+        fail_point::reached("commit-answered");
         let taken = compose::answer(receipt, items, replies);
 
         count::taken(&taken, &origin);

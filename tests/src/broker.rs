@@ -103,6 +103,28 @@ impl Broker {
         fs::read_to_string(self.log_file()).unwrap_or_default()
     }
 
+    /// Somebody publishes a word.
+    ///
+    /// # Panics
+    ///
+    /// When the broker does not take it.
+    pub fn publish(&self, topic: &str) {
+        let port = self.port.to_string();
+        let whom = ["-h", "127.0.0.1", "-p", &port, "-V", "5", "-q", "1"];
+        run_tool("mosquitto_pub", &[&whom[..], &["-t", topic, "-m", "here"]].concat());
+    }
+
+    /// Proves that it runs: a test of the gateway means nothing without.
+    ///
+    /// # Panics
+    ///
+    /// When it has ended by itself.
+    #[track_caller]
+    pub fn assert_running(&mut self) {
+        let ended = self.process.as_mut().map(Process::ended);
+        assert_eq!(ended, Some(None), "mosquitto ended by itself; it said:\n{}", self.log());
+    }
+
     /// An orderly stop: sessions and queued messages are saved, unless the broker is forgetful.
     pub fn stop(&mut self) {
         if let Some(mut process) = self.process.take() {
@@ -152,6 +174,17 @@ impl Broker {
     /// Stop and start.
     pub fn restart(&mut self) {
         self.stop();
+        self.resume();
+    }
+
+    /// A stop that loses everything, sessions too, as of a broker whose disk was exchanged; and a start.
+    ///
+    /// # Panics
+    ///
+    /// When it does not listen within ten seconds.
+    pub fn forget(&mut self) {
+        self.stop();
+        let _ = fs::remove_file(self.folder.path().join("mosquitto.db"));
         self.resume();
     }
 

@@ -41,6 +41,17 @@ impl Config {
         self
     }
 
+    /// Sets `key` in every `[[section]]`.
+    pub fn set_in(&mut self, section: &str, key: &str, value: impl Into<Value>) -> &mut Self {
+        let value = value.into();
+        for entry in self.0.get_mut(section).and_then(Value::as_array_mut).into_iter().flatten() {
+            if let Some(table) = entry.as_table_mut() {
+                table.insert(key.to_owned(), value.clone());
+            }
+        }
+        self
+    }
+
     /// Takes all of `[[section]]` out.
     pub fn remove(&mut self, section: &str) -> &mut Self {
         self.0.remove(section);

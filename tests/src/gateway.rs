@@ -1,8 +1,11 @@
 //! The gateway as an operator has it: a process of the real binary.
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
 
 use crate::http::Connection;
 use crate::process::{Process, command};
@@ -29,6 +32,22 @@ pub fn program() -> PathBuf {
         panic!("the gateway is not built: run `cargo build`, or set TILLGATE_BIN to a binary")
     })
 }
+
+/// Whether the gateway was built with fail points: it then knows the name of their variable.
+///
+/// # Panics
+///
+/// When there is no gateway.
+#[must_use]
+pub fn has_fail_points() -> bool {
+    let binary = std::fs::read(program()).expect("the gateway's binary");
+    memchr::memmem::find(&binary, b"TILLGATE_FAIL_POINT").is_some()
+}
+
+/// A daemon that is to fail at a point gets there in the ordinary course of its work.
+const FAILED_WITHIN: Duration = Duration::from_secs(90);
+/// So long it works before it is stopped.
+const WORK_BEFORE_STOP: Duration = Duration::from_millis(300);
 
 /// A running daemon.
 #[derive(Debug)]
@@ -99,6 +118,62 @@ impl Gateway {
         Process::start(daemon(config), log)
     }
 
+    /// Starts again, and waits until the daemon has killed itself at a fail point, the nth time that it got there.
+    ///
+    /// # Panics
+    ///
+    /// When it does not get there in time.
+    pub fn resume_until(&mut self, fail_point: &str, nth: u32) {
+        self.process = self.armed(fail_point, nth);
+        self.wait_for_failure(fail_point, |gateway, ended| {
+            assert!(ended.is_none(), "{fail_point}: {ended:?}; it said:\n{}", gateway.log());
+        });
+    }
+
+    /// The same with a point that lies in an orderly stop: stops and starts until the daemon has got there.
+    ///
+    /// # Panics
+    ///
+    /// When it does not get there in time.
+    pub fn stop_until(&mut self, fail_point: &str) {
+        self.process = self.armed(fail_point, 1);
+        let mut stop_at = None;
+        self.wait_for_failure(fail_point, |gateway, ended| match stop_at {
+            _ if ended.is_some() => {
+                // It stopped without having had to do that.
+                gateway.process = gateway.armed(fail_point, 1);
+                stop_at = None;
+            }
+            None if answers(&gateway.address) => stop_at = Some(Instant::now() + WORK_BEFORE_STOP),
+            Some(at) if at < Instant::now() => gateway.process.signal(Signal::TERM),
+            _ => {}
+        });
+    }
+
+    fn wait_for_failure(
+        &mut self,
+        fail_point: &str,
+        mut meanwhile: impl FnMut(&mut Self, Option<ExitStatus>),
+    ) {
+        let end = Instant::now() + FAILED_WITHIN;
+        let killed = Some(Signal::KILL.as_raw());
+        loop {
+            let ended = self.process.ended();
+            if ended.is_some_and(|status| status.signal() == killed) {
+                return;
+            }
+            assert!(Instant::now() < end, "{fail_point} was not reached:\n{}", self.log());
+            meanwhile(self, ended);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn armed(&self, fail_point: &str, nth: u32) -> Process {
+        let mut armed = daemon(&self.config);
+        armed.env("TILLGATE_FAIL_POINT", format!("{fail_point}:{nth}"));
+        Process::start(armed, &self.log)
+    }
+
     /// As by a power cut.
     pub fn kill(&mut self) {
         self.process.kill();
@@ -166,7 +241,9 @@ fn daemon(config: &Path) -> Command {
     daemon
 }
 
-fn answers(address: &str) -> bool {
+/// Whether a daemon answers there.
+#[must_use]
+pub fn answers(address: &str) -> bool {
     Connection::open(address)
         .and_then(|mut connection| connection.request("GET", "/livez", &[], b""))
         .is_ok_and(|answer| answer.status == 200)

@@ -9,6 +9,7 @@
     reason = "a test's tool that fails has nobody to hand an error to: it says what failed and stops the test"
 )]
 
+pub mod bad_line;
 pub mod broker;
 pub mod certificates;
 pub mod config;
@@ -17,15 +18,19 @@ pub mod edi;
 pub mod faults;
 pub mod gateway;
 pub mod http;
+pub mod journal_log;
 pub mod lane;
 pub mod mounts;
 pub mod partner;
 pub mod ports;
 pub mod process;
+pub mod promises;
 pub mod receiver;
+pub mod recording;
 pub mod sales;
 pub mod site;
 pub mod stream;
 pub mod terminal;
 pub mod token;
+pub mod trace;
 pub mod witness;

@@ -282,13 +282,25 @@ impl Site {
     /// The nth terminal, from 0, over HTTP.
     #[must_use]
     pub fn terminal(&self, index: usize) -> Terminal {
-        Terminal::new(&self.http_address(), TERMINALS[index], &self.tokens[index])
+        self.terminal_by(&self.http_address(), index)
+    }
+
+    /// The nth terminal, from 0, over HTTP by way of another address.
+    #[must_use]
+    pub fn terminal_by(&self, address: &str, index: usize) -> Terminal {
+        Terminal::new(address, TERMINALS[index], &self.tokens[index])
+    }
+
+    /// The nth terminal, from 0, over the TCP stream by way of another address.
+    #[must_use]
+    pub fn stream_terminal_by(&self, address: &str, index: usize) -> StreamTerminal {
+        StreamTerminal::new(address, TERMINALS[index], &self.tokens[index])
     }
 
     /// The nth terminal, from 0, over the TCP stream.
     #[must_use]
     pub fn stream_terminal(&self, index: usize) -> StreamTerminal {
-        StreamTerminal::new(&self.stream_address(), TERMINALS[index], &self.tokens[index])
+        self.stream_terminal_by(&self.stream_address(), index)
     }
 
     /// The EDI partner's folder.

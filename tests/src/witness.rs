@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -13,6 +14,9 @@ use tempfile::TempDir;
 use crate::broker::Broker;
 use crate::deadline::{eventually, until};
 use crate::process::{Process, command};
+
+/// What a broker has queued for the witness is with it by then.
+const CAUGHT_UP_WITHIN: Duration = Duration::from_secs(30);
 
 /// A message as it arrived.
 #[derive(Debug, Clone)]
@@ -167,6 +171,25 @@ impl Witness {
             );
         }
         first
+    }
+
+    /// Waits until everything that the broker has taken so far has arrived here.
+    ///
+    /// # Panics
+    ///
+    /// When it does not arrive in time.
+    #[track_caller]
+    pub fn catch_up(&self, broker: &Broker, marker: &str) {
+        let topic = format!("tillgate/marker/{marker}");
+        let end = Instant::now() + CAUGHT_UP_WITHIN;
+        // A session has its messages in order: what was queued before a marker arrives before it. A broker that has
+        // just forgotten the session forgets the marker, too.
+        while self.messages_on(&topic).is_empty() {
+            let (said, broker_said) = (self.log(), broker.log());
+            assert!(Instant::now() < end, "the witness does not hear:\n{said}\n{broker_said}");
+            broker.publish(&topic);
+            thread::sleep(Duration::from_millis(100));
+        }
     }
 
     /// What `mosquitto_sub` said.

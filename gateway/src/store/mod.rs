@@ -6,11 +6,11 @@
 //! The way of a capture: [`Store::commit`] → `job` (queue) → `writer` (group commit) → `group` (rows and numbers,
 //! pure) → `insert`. Everything that leaves goes through `outbox`; `verify` proves the file whole.
 
+mod aging;
 mod backup;
+mod ballast;
 mod carry;
 mod check;
-mod aging;
-mod ballast;
 mod counters;
 mod digest;
 mod directory;

@@ -1,9 +1,9 @@
 //! Opening the journal: folder, lock, file, schema, then proof. What is damaged is recovered, what is behind its
 //! high-water mark is told, and only then does anything go on.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Connection, Sqlite, SqliteConnection, Transaction};
 
 use super::counters::Counters;
-use super::incarnation::Incarnations;
 use super::doubt::may_lack_room;
+use super::incarnation::Incarnations;
 use super::lock::{Lock, LockError};
 use super::loss::{self, Loss};
 use super::mark::{Mark, MarkFile};
@@ -25,6 +25,7 @@ use super::owner::sync_folder;
 use super::reconcile::{Story, reconcile};
 use super::recover::recover;
 use super::{check, log, swap};
+use crate::{durable_folder, fail_point};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
@@ -177,6 +178,7 @@ pub(super) async fn open(data_dir: &Path, now_us: i64) -> Result<Opened, OpenErr
     let (_, base) = incarnations.current();
     let written = marks.write(&Mark::of(&counters, base, now_us));
     written.map_err(|source| folder("write the high-water mark in", data_dir, source))?;
+    fail_point::reached("journal-opened");
     let readers = SqlitePoolOptions::new()
         .max_connections(READERS)
         .acquire_timeout(Duration::from_secs(10))
@@ -252,13 +254,7 @@ pub(super) fn is_damage(error: &sqlx::Error) -> bool {
 }
 
 fn make_folder(data_dir: &Path) -> Result<(), OpenError> {
-    if !data_dir.is_dir() {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(data_dir)
-            .map_err(|error| folder("make", data_dir, error))?;
-    }
+    durable_folder::make(data_dir).map_err(|error| folder("make", data_dir, error))?;
     // The folder holds customers' data: nobody else reads it, whoever made it.
     let private = fs::Permissions::from_mode(0o700);
     fs::set_permissions(data_dir, private).map_err(|error| folder("protect", data_dir, error))

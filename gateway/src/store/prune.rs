@@ -126,7 +126,8 @@ async fn raws(
         WHERE number <= ? AND raw IS NOT NULL AND NOT EXISTS \
             (SELECT 1 FROM quarantine WHERE quarantine.capture = capture.number AND state = 'open')";
     let early = limits.tight || limits.excess > 0;
-    let delivered_below = if early { first_waiting(connection, counters, limits).await? } else { 0 };
+    let delivered_below =
+        if early { first_waiting(connection, counters, limits).await? } else { 0 };
     let (mut through, mut bytes) = (None, 0);
     for row in sqlx::query(OLDEST).bind(STEP).fetch_all(&mut *connection).await? {
         let number: i64 = row.try_get(0)?;

@@ -30,6 +30,7 @@ use super::{
     loss, quarantine,
 };
 use crate::clock::Clock;
+use crate::fail_point;
 use crate::telemetry::metric::Metric;
 use crate::telemetry::pulse::Pulse;
 
@@ -402,6 +403,7 @@ impl Writer {
             Ok(number) => number,
             Err(error) => return Err(self.failed("reserve a control number", error).await),
         };
+        fail_point::reached("control-number-reserved");
         match u32::try_from(number) {
             Ok(usable) if number <= LAST_CONTROL_NUMBER => Ok(usable),
             _ => Err(StoreError::Unusable {
@@ -551,6 +553,7 @@ impl Writer {
             self.pulse.beat();
             after.write(self.connected().await?).await?;
             self.committed(after, 0);
+            fail_point::reached("cursor-stored");
         }
         Ok(())
     }
@@ -573,10 +576,14 @@ impl Writer {
         let mut transaction = begin(connection).await?;
         let pruned = prune::step(&mut transaction, &mut after, limits, &mut sweep_from).await?;
         aging::store_clock(&mut transaction, clock_due).await?;
+        if pruned != Pruned::default() {
+            fail_point::reached("pruning-written");
+        }
         transaction.commit().await?;
         self.aging.stepped(&pruned, clock_due);
         self.sweep_from = sweep_from;
         if pruned != Pruned::default() {
+            fail_point::reached("pruned");
             self.committed(after, 0);
             self.measure().await?;
         }
@@ -589,9 +596,11 @@ impl Writer {
         if let Err(error) = self.write_cursor().await {
             tracing::error!(error = %error, "the cursor was not stored: some records are sent again");
         }
+        fail_point::reached("stop-cursor-stored");
         if let Some(mut connection) = self.connection.take() {
             // Whatever fails here, the log holds everything.
             let _ = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await;
+            fail_point::reached("log-folded-in");
             let _ = connection.close().await;
         }
         let closed = !self.shared.damaged.load(Ordering::Relaxed);
@@ -607,7 +616,10 @@ impl Writer {
 async fn write(connection: &mut SqliteConnection, group: &Group) -> Result<(), sqlx::Error> {
     let mut transaction = begin(connection).await?;
     group.write(&mut transaction).await?;
-    transaction.commit().await
+    fail_point::reached("group-written");
+    transaction.commit().await?;
+    fail_point::reached("committed");
+    Ok(())
 }
 
 #[cfg(test)]

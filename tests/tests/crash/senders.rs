@@ -1,20 +1,24 @@
 //! Who sends during the crash test. Each repeats what was not answered, as terminals in the field do, and remembers
 //! what was.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use serde_json::Value;
-use tillgate_tests::edi;
+use tillgate_tests::edi::{self, Envelope};
+use tillgate_tests::http::{Answer, Connection};
 use tillgate_tests::lane::Line;
 use tillgate_tests::partner::Partner;
 use tillgate_tests::sales;
 use tillgate_tests::site::Site;
 use tillgate_tests::stream::StreamTerminal;
 use tillgate_tests::terminal::Terminal;
+use tillgate_tests::token::Token;
+
+use crate::Lines;
 
 /// Before a sender tries again.
 const RETRY_AFTER: Duration = Duration::from_millis(20);
@@ -22,9 +26,26 @@ const RETRY_AFTER: Duration = Duration::from_millis(20);
 const BATCH: u64 = 50;
 /// Sales under way on one stream.
 const PIPELINE: u64 = 20;
+/// Between two sales, bodies and pipelines of a terminal: some hundred sales a second in all, so that a thousand rounds
+/// still fit into the memory of the witness.
+const SALE_EVERY: Duration = Duration::from_millis(20);
+const BATCH_EVERY: Duration = Duration::from_millis(400);
+const PIPELINE_EVERY: Duration = Duration::from_millis(300);
 /// Between two scans, and between two files: the rest of the load comes from the terminals.
 const SCAN_EVERY: Duration = Duration::from_millis(30);
+const SWIPE_EVERY: Duration = Duration::from_millis(200);
 const FILE_EVERY: Duration = Duration::from_millis(100);
+const INTERCHANGE_EVERY: Duration = Duration::from_millis(150);
+
+/// `[limits] edi_file`.
+pub(crate) const LARGEST_FILE: &str = "32 KiB";
+/// Lines of an order of some 12 KiB, and of one of more than is allowed.
+const LINES_OF_A_LARGE_FILE: usize = 300;
+const LINES_TOO_MANY: usize = 1000;
+/// Interchanges over HTTP have control numbers of their own.
+const FIRST_POSTED: u32 = 500_000;
+/// A test number of a card scheme: a file in which it stands stays only without it.
+pub(crate) const CARD: &str = "4111111111111111";
 
 /// What was sent.
 #[derive(Debug, Default)]
@@ -33,8 +54,14 @@ pub(crate) struct Sent {
     pub(crate) sales: BTreeSet<String>,
     /// GTIN-13s that were scanned; nobody acknowledges a scan.
     pub(crate) scans: BTreeSet<String>,
-    /// Control numbers of interchanges that were moved in, each with the order `PO-{control}`.
-    pub(crate) orders: BTreeSet<u32>,
+    /// Cards that were swiped.
+    pub(crate) swipes: usize,
+    /// Control numbers of interchanges that were moved in, each with the order `PO-{control}`, and the file's name.
+    pub(crate) files: BTreeMap<u32, String>,
+    /// Likewise, of files that are too large.
+    pub(crate) too_large: BTreeMap<u32, String>,
+    /// Control numbers of interchanges that were posted, and answered.
+    pub(crate) posted: BTreeSet<u32>,
 }
 
 impl Sent {
@@ -42,32 +69,46 @@ impl Sent {
     pub(crate) fn extend(&mut self, other: Self) {
         self.sales.extend(other.sales);
         self.scans.extend(other.scans);
-        self.orders.extend(other.orders);
+        self.swipes += other.swipes;
+        self.files.extend(other.files);
+        self.too_large.extend(other.too_large);
+        self.posted.extend(other.posted);
     }
 
     /// In words.
     pub(crate) fn summary(&self) -> String {
-        let Self { sales, scans, orders } = self;
+        let Self { sales, scans, swipes, files, too_large, posted } = self;
         format!(
-            "{} sales acknowledged, {} scans, {} orders sent",
+            "{} sales acknowledged, {} scans, {swipes} swipes, {} files, {} of them too large, {} interchanges posted",
             sales.len(),
             scans.len(),
-            orders.len()
+            files.len() + too_large.len(),
+            too_large.len(),
+            posted.len()
         )
     }
 }
 
 /// Starts all senders.
-pub(crate) fn start(site: &Site, scanner: Line, stop: &Arc<AtomicBool>) -> Vec<JoinHandle<Sent>> {
-    let (one, two, three) = (site.terminal(0), site.terminal(1), site.terminal(2));
-    let (four, partner) = (site.stream_terminal(3), site.partner());
+pub(crate) fn start(
+    site: &Site,
+    lines: &Lines,
+    (scanner, reader): (Line, Line),
+    stop: &Arc<AtomicBool>,
+) -> Vec<JoinHandle<Sent>> {
+    let [one, two, three] = [0, 1, 2].map(|index| site.terminal_by(&lines.http.address(), index));
+    let four = site.stream_terminal_by(&lines.stream.address(), 3);
+    let (partner, token) = (site.partner(), site.partner_token().clone());
+    let by_http = lines.http.address();
     vec![
         spawn(stop, move |stop| post_each(one, stop)),
         spawn(stop, move |stop| post_each(two, stop)),
         spawn(stop, move |stop| post_batches(three, stop)),
         spawn(stop, move |stop| stream(four, stop)),
         spawn(stop, move |stop| scan(scanner, stop)),
+        spawn(stop, move |stop| swipe(reader, stop)),
         spawn(stop, move |stop| deliver(&partner, stop)),
+        spawn(stop, move |stop| post_interchanges(&by_http, &token, stop)),
     ]
 }
 
@@ -93,6 +134,7 @@ fn post_each(mut terminal: Terminal, stop: &AtomicBool) -> Sent {
             let status = post_until_answered(&mut terminal, "application/json", &sale.to_string());
             assert_eq!(status, 200, "a sale that was answered must be known: {sale}");
         }
+        thread::sleep(SALE_EVERY);
     }
     sent
 }
@@ -106,7 +148,7 @@ fn post_batches(mut terminal: Terminal, stop: &AtomicBool) -> Sent {
         let batch = sales::sales(terminal.id, first..first + BATCH);
         post_until_answered(&mut terminal, "application/x-ndjson", &sales::lines(&batch));
         sent.sales.extend(batch.iter().map(sales::key));
-        thread::sleep(RETRY_AFTER);
+        thread::sleep(BATCH_EVERY);
     }
     sent
 }
@@ -145,6 +187,7 @@ fn stream(mut terminal: StreamTerminal, stop: &AtomicBool) -> Sent {
                 thread::sleep(RETRY_AFTER);
             }
         }
+        thread::sleep(PIPELINE_EVERY);
     }
     sent
 }
@@ -186,16 +229,88 @@ fn scan(mut scanner: Line, stop: &AtomicBool) -> Sent {
     sent
 }
 
+fn swipe(mut reader: Line, stop: &AtomicBool) -> Sent {
+    let mut sent = Sent::default();
+    while !stop.load(Ordering::Relaxed) {
+        reader.send(format!(";{CARD}=29121011234?\r"));
+        sent.swipes += 1;
+        thread::sleep(SWIPE_EVERY);
+    }
+    sent
+}
+
+/// Files of every kind: plain ones, large ones, ones with a card number, ones that are too large, and ones of a name
+/// that was there before.
 fn deliver(partner: &Partner, stop: &AtomicBool) -> Sent {
     let mut sent = Sent::default();
     for control in 1.. {
         if stop.load(Ordering::Relaxed) {
             break;
         }
-        let interchange = edi::order_interchange(control, &format!("PO-{control}"));
-        partner.deliver(&format!("order-{control}.edi"), interchange.as_bytes());
-        sent.orders.insert(control);
+        let (kind, interchange) = interchange(control);
+        let again = "again.edi".to_owned();
+        let name = if control % 4 == 3 && !partner.names("in").contains(&again) {
+            again
+        } else {
+            format!("{kind}-{control}.edi")
+        };
+        partner.deliver(&name, interchange.as_bytes());
+        let files = if kind == "huge" { &mut sent.too_large } else { &mut sent.files };
+        files.insert(control, name);
         thread::sleep(FILE_EVERY);
     }
     sent
+}
+
+fn interchange(control: u32) -> (&'static str, String) {
+    let number = format!("PO-{control}");
+    let with_lines = |lines| Envelope::numbered(control).wrap("PO", &[large_order(&number, lines)]);
+    match control % 16 {
+        5 | 13 => {
+            let order = edi::order_interchange(control, &number);
+            ("card", order.replace("GREEN TEA 500ML", &format!("CARD {CARD}")))
+        }
+        8 => ("large", with_lines(LINES_OF_A_LARGE_FILE)),
+        10 => ("huge", with_lines(LINES_TOO_MANY)),
+        _ => ("order", edi::order_interchange(control, &number)),
+    }
+}
+
+fn large_order(number: &str, lines: usize) -> String {
+    let mut segments = vec![format!("BEG*00*SA*{number}**20261121"), "REF*DP*038".to_owned()];
+    segments.extend((1..=lines).map(|line| format!("PO1*{line}*10*EA*12.50**UP*012345678905")));
+    segments.push(format!("CTT*{lines}"));
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    edi::transaction("850", 1, &segments)
+}
+
+fn post_interchanges(address: &str, token: &Token, stop: &AtomicBool) -> Sent {
+    let mut sent = Sent::default();
+    let authorization = format!("Bearer {}", token.as_str());
+    for control in FIRST_POSTED.. {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let body = edi::order_interchange(control, &format!("PO-{control}"));
+        let headers = [("authorization", authorization.as_str())];
+        let post =
+            || Connection::open(address)?.request("POST", "/v1/edi", &headers, body.as_bytes());
+        while !post().is_ok_and(|answer| is_acknowledged(&answer, control)) {
+            thread::sleep(RETRY_AFTER);
+        }
+        sent.posted.insert(control);
+        thread::sleep(INTERCHANGE_EVERY);
+    }
+    sent
+}
+
+fn is_acknowledged(answer: &Answer, control: u32) -> bool {
+    if answer.status != 200 {
+        let text = answer.text();
+        assert!(matches!(answer.status, 429 | 503), "{}: {text}", answer.status);
+        return false;
+    }
+    let acknowledged = edi::segment(&answer.text(), "AK1")[2].clone();
+    assert_eq!(acknowledged, control.to_string(), "the 997 of another interchange");
+    true
 }

@@ -14,6 +14,7 @@ use super::super::window::{Doubt, Item};
 use super::offers::park;
 use super::{Flow, Session, locked};
 use crate::config::NoSubscriber;
+use crate::fail_point;
 use crate::forward::NO_RECEIVER;
 use crate::telemetry::metric::Metric;
 
@@ -53,6 +54,7 @@ impl<O: Outbox> Session<O> {
     async fn answered(&mut self, id: u16, reason: Reason) -> Result<(), Trouble> {
         let (item, since) = self.window.flying(id).map_err(doubt)?;
         let (item, elapsed) = (item.clone(), since.elapsed());
+        fail_point::reached("puback-read");
         if reason == Reason::IdInUse {
             return Err(Trouble::new("doubt", "the broker says that a packet id is in use (0x91)"));
         }
@@ -180,6 +182,7 @@ impl<O: Outbox> Session<O> {
         self.notices_under_way = self.notices_under_way.saturating_sub(1);
         if matches!(reason, Reason::Success | Reason::NoSubscriber) {
             let done = self.context.outbox.notice_acknowledged(notice).await;
+            fail_point::reached("notice-noted");
             return done.map_err(|error| outbox_trouble(&error));
         }
         warn!(
@@ -211,6 +214,7 @@ impl<O: Outbox> Session<O> {
             self.context.outbox.acknowledge(through);
             self.receipts_catch_up(through);
             self.suspect = self.suspect.filter(|(record, _)| *record > through);
+            fail_point::reached("acknowledgement-booked");
         }
     }
 }

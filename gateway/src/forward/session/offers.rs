@@ -12,6 +12,7 @@ use super::super::trouble::Trouble;
 use super::super::window::Item;
 use super::super::{Outbox, Outgoing, message};
 use super::{Context, Flow, Session, locked};
+use crate::fail_point;
 use crate::telemetry::metric::Metric;
 
 /// Bytes under way at once: with large records the window is smaller.
@@ -184,6 +185,7 @@ impl<O: Outbox> Session<O> {
             self.vitals.progress.beat();
         }
         self.transport.publish(message)?;
+        fail_point::reached("published");
         self.window.push(item, bytes);
         Ok(())
     }

@@ -1,9 +1,9 @@
-//! The four directories of a partner, as open directories: no operation goes through a path that others could bend.
+//! The directories of a partner, as open directories: no operation goes through a path that others could bend.
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,6 +16,7 @@ use tillgate_parsers::redact;
 use zeroize::Zeroizing;
 
 use crate::source::FileStamp;
+use crate::{durable_folder, fail_point};
 
 /// Files that are looked at in one round; more wait for the next.
 pub(super) const MOST_ARRIVALS: usize = 10_000;
@@ -29,14 +30,11 @@ const LONGEST_NAME_BYTES: usize = 200;
 /// What a file of ours is called until it is whole. One is enough: a partner's files are written one after the other.
 const TEMPORARY: &str = ".tillgate.tmp";
 
-/// What a file in `in` is called between its last check and its removal.
-const CONDEMNED: &str = ".tillgate-taken.tmp";
+/// Where a file is between its last check and its removal, under its own name: what a crash leaves here is recognised.
+const TAKEN: &str = ".taken";
 
 /// How much of a file that is too large is held at a time.
 const WINDOW_BYTES: usize = 1 << 20;
-
-/// Under this name a file comes back that a crash left between its last check and its removal.
-const RETURNED: &str = "tillgate-returned.edi";
 
 /// Why a folder cannot be worked with.
 #[derive(Debug, thiserror::Error)]
@@ -102,6 +100,7 @@ impl Arrival {
 pub(super) struct Folder {
     root: PathBuf,
     inbox: OwnedFd,
+    taken: OwnedFd,
     out: OwnedFd,
     done: OwnedFd,
     rejected: OwnedFd,
@@ -112,8 +111,7 @@ impl Folder {
     pub(super) fn open(root: &Path) -> Result<Self, FolderError> {
         let failed = failure("open directories", root);
         let open = || -> io::Result<Self> {
-            use std::os::unix::fs::DirBuilderExt;
-            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(root)?;
+            durable_folder::make(root)?;
             let directory = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
             let root_fd = rustix::fs::open(root, directory, Mode::empty())?;
             let child = |name: &str| -> io::Result<OwnedFd> {
@@ -126,12 +124,12 @@ impl Folder {
             let folder = Self {
                 root: root.to_owned(),
                 inbox: child("in")?,
+                taken: child(TAKEN)?,
                 out: child("out")?,
                 done: child("done")?,
                 rejected: child("rejected")?,
             };
-            // Nobody knows any more whether it is the file that was taken: to take one twice is better than never.
-            folder.give_back(&folder.inbox, OsStr::new(CONDEMNED), OsStr::new(RETURNED))?;
+            rustix::fs::fsync(&root_fd)?;
             Ok(folder)
         };
         open().map_err(failed)
@@ -144,33 +142,27 @@ impl Folder {
 
     /// Regular files directly in `in` whose names are not those of unfinished transfers, oldest first.
     pub(super) fn arrivals(&self, partner: &str) -> Result<Vec<Arrival>, FolderError> {
-        let list = || -> io::Result<Vec<Arrival>> {
-            let mut arrivals = Vec::new();
-            for entry in Dir::read_from(&self.inbox)? {
-                let entry = entry?;
-                let name = OsStr::from_bytes(entry.file_name().to_bytes());
-                if is_temporary(name) {
-                    continue;
-                }
-                let stat = match rustix::fs::statat(&self.inbox, name, AtFlags::SYMLINK_NOFOLLOW) {
-                    Ok(stat) => stat,
-                    Err(Errno::NOENT) => continue,
-                    Err(error) => return Err(error.into()),
-                };
-                if is_regular(&stat) {
-                    let stamp = stamp(partner, name, &stat);
-                    arrivals.push(Arrival { name: name.to_owned(), stamp });
-                }
-                if arrivals.len() >= MOST_ARRIVALS {
-                    break;
-                }
-            }
-            arrivals.sort_by(|a, b| {
-                (a.stamp.modified_ns, &a.name).cmp(&(b.stamp.modified_ns, &b.name))
-            });
-            Ok(arrivals)
+        list(&self.inbox, partner).map_err(failure("list files", &self.root))
+    }
+
+    /// Files that a crash left between their last check and their removal.
+    pub(super) fn left_behind(&self, partner: &str) -> Result<Vec<Arrival>, FolderError> {
+        list(&self.taken, partner).map_err(failure("list files", &self.root))
+    }
+
+    /// What was left behind is the file that was taken: what stays of it has its place already.
+    pub(super) fn forget(&self, left: &Arrival) -> Result<(), FolderError> {
+        let forget = || -> io::Result<()> {
+            rustix::fs::unlinkat(&self.taken, &left.name, AtFlags::empty())?;
+            Ok(rustix::fs::fsync(&self.taken)?)
         };
-        list().map_err(failure("list files", &self.root))
+        forget().map_err(failure("remove a file", &self.root))
+    }
+
+    /// What was left behind is another file, which nobody has read.
+    pub(super) fn put_back(&self, left: &Arrival) -> Result<(), FolderError> {
+        self.give_back(&self.taken, &left.name, &left.name)
+            .map_err(failure("move a file", &self.root))
     }
 
     /// Reads a file, at most one byte more than `largest`. None if it is not what was seen any more.
@@ -244,6 +236,9 @@ impl Folder {
                 Content::Redacted(content) => self.replace_by(arrival, content, target)?,
                 Content::Copied => {
                     let Some(copy) = self.copy_to(arrival, target)? else { return Ok(()) };
+                    // The copy is safe before the file goes: a power cut must not keep the one and lose the other.
+                    rustix::fs::fsync(target)?;
+                    fail_point::reached("file-copied");
                     self.remove(arrival)?;
                     copy
                 }
@@ -258,7 +253,8 @@ impl Folder {
                 }
             }
             rustix::fs::fsync(target)?;
-            Ok(rustix::fs::fsync(&self.inbox)?)
+            rustix::fs::fsync(&self.inbox)?;
+            Ok(rustix::fs::fsync(&self.taken)?)
         };
         put().map_err(failure("move a file", &self.root))
     }
@@ -267,6 +263,7 @@ impl Folder {
         for new in target_names(arrival) {
             match rename_to_new(&self.inbox, &arrival.name, target, &new) {
                 Ok(()) => {
+                    fail_point::reached("file-left-in");
                     self.keep_if_same(arrival, target, &new)?;
                     return Ok(new);
                 }
@@ -303,7 +300,7 @@ impl Folder {
     }
 
     /// Copies a file without its card data; memory holds two windows of it. None if it is not what was seen any more.
-    /// After a crash between copying and removal there are two copies.
+    /// A crash between copying and removal leaves the copy, which the next try finds again.
     fn copy_to(&self, arrival: &Arrival, target: &OwnedFd) -> io::Result<Option<OsString>> {
         let Some(mut file) = self.open_arrival(arrival)? else { return Ok(None) };
         let mut copy = new_temporary(target)?;
@@ -319,9 +316,14 @@ impl Folder {
         }
         copy.write_all(&window)?;
         copy.sync_all()?;
+        let temporary = OsStr::new(TEMPORARY);
         for new in target_names(arrival) {
-            match rename_to_new(target, OsStr::new(TEMPORARY), target, &new) {
+            match rename_to_new(target, temporary, target, &new) {
                 Ok(()) => return Ok(Some(new)),
+                Err(Errno::EXIST) if is_same_content(target, temporary, &new)? => {
+                    rustix::fs::unlinkat(target, temporary, AtFlags::empty())?;
+                    return Ok(Some(new));
+                }
                 Err(Errno::EXIST) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -329,16 +331,16 @@ impl Folder {
         Err(io::ErrorKind::AlreadyExists.into())
     }
 
-    /// Removes a file from `in`, unless it is another by now. It gets a name first that nobody else writes to.
+    /// Removes a file from `in`, unless it is another by now. It goes first to a place that nobody else writes to.
     fn remove(&self, arrival: &Arrival) -> io::Result<()> {
-        let condemned = OsStr::new(CONDEMNED);
-        match rename_to_new(&self.inbox, &arrival.name, &self.inbox, condemned) {
+        match rename_to_new(&self.inbox, &arrival.name, &self.taken, &arrival.name) {
             Ok(()) => {}
             Err(Errno::NOENT) => return Ok(()),
             Err(error) => return Err(error.into()),
         }
-        if self.keep_if_same(arrival, &self.inbox, condemned)? {
-            rustix::fs::unlinkat(&self.inbox, condemned, AtFlags::empty())?;
+        fail_point::reached("file-condemned");
+        if self.keep_if_same(arrival, &self.taken, &arrival.name)? {
+            rustix::fs::unlinkat(&self.taken, &arrival.name, AtFlags::empty())?;
         }
         Ok(())
     }
@@ -381,9 +383,37 @@ impl Folder {
         let mut file = new_temporary(directory)?;
         file.write_all(content)?;
         file.sync_all()?;
+        fail_point::reached("file-synced");
         rename_to_new(directory, OsStr::new(TEMPORARY), directory, name)?;
+        fail_point::reached("file-renamed");
         Ok(rustix::fs::fsync(directory)?)
     }
+}
+
+/// Regular files of a directory, oldest first, some at a time.
+fn list(directory: &OwnedFd, partner: &str) -> io::Result<Vec<Arrival>> {
+    let mut arrivals = Vec::new();
+    for entry in Dir::read_from(directory)? {
+        let entry = entry?;
+        let name = OsStr::from_bytes(entry.file_name().to_bytes());
+        if is_temporary(name) {
+            continue;
+        }
+        let stat = match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => stat,
+            Err(Errno::NOENT) => continue,
+            Err(error) => return Err(error.into()),
+        };
+        if is_regular(&stat) {
+            let stamp = stamp(partner, name, &stat);
+            arrivals.push(Arrival { name: name.to_owned(), stamp });
+        }
+        if arrivals.len() >= MOST_ARRIVALS {
+            break;
+        }
+    }
+    arrivals.sort_by(|a, b| (a.stamp.modified_ns, &a.name).cmp(&(b.stamp.modified_ns, &b.name)));
+    Ok(arrivals)
 }
 
 /// A new file under our temporary name; what a crash left there goes.
@@ -431,6 +461,33 @@ fn content_at(directory: &OwnedFd, name: &OsStr, expected: usize) -> io::Result<
         Ok(_) | Err(Errno::LOOP | Errno::NXIO | Errno::ACCESS) => Ok(Some(Vec::new())),
         Err(Errno::NOENT) => Ok(None),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether two files of a directory hold the same, however large they are.
+fn is_same_content(directory: &OwnedFd, one: &OsStr, other: &OsStr) -> io::Result<bool> {
+    let open = |name: &OsStr| -> io::Result<Option<BufReader<File>>> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        match rustix::fs::openat(directory, name, flags, Mode::empty()) {
+            Ok(file) if is_regular(&rustix::fs::fstat(&file)?) => {
+                Ok(Some(BufReader::with_capacity(WINDOW_BYTES, File::from(file))))
+            }
+            Ok(_) | Err(Errno::LOOP | Errno::NXIO | Errno::ACCESS | Errno::NOENT) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    };
+    let (Some(mut one), Some(mut other)) = (open(one)?, open(other)?) else { return Ok(false) };
+    loop {
+        let (left, right) = (one.fill_buf()?, other.fill_buf()?);
+        let common = left.len().min(right.len());
+        if left.get(..common) != right.get(..common) {
+            return Ok(false);
+        }
+        if common == 0 {
+            return Ok(left.is_empty() && right.is_empty());
+        }
+        one.consume(common);
+        other.consume(common);
     }
 }
 

@@ -28,6 +28,7 @@ pub use self::journal::ExchangeJournal;
 use self::watch::Watch;
 use crate::clock::Clock;
 use crate::config::{Config, Partner};
+use crate::fail_point;
 use crate::pipeline::{Intake, ItemStatus, Taken};
 use crate::source::{FileStamp, FileState, Input, Media};
 use crate::store::StoreError;
@@ -155,6 +156,7 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
     ) -> Result<(), Trouble> {
         let mut watch = Watch::new(&folder, self.settings.settle);
         self.write_replies(&folder).await?;
+        self.clear_up(&folder).await?;
         let mut ticks = tokio::time::interval(LOOK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let (mut waiting, mut stuck) = (Resting::new(), Resting::new());
@@ -190,6 +192,20 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
             stuck.retain(|name, _| watch.knows(name));
             *rest = SHORTEST_REST;
         }
+    }
+
+    /// Finishes what a crash left between the last check of a file and its removal. The copy that stays of it was put
+    /// in place before, so a file that the journal knows only has to go.
+    async fn clear_up(&self, folder: &Folder) -> Result<(), Trouble> {
+        for left in folder.left_behind(&self.settings.partner)? {
+            if self.journal.file_state(&left.stamp).await?.is_none() {
+                folder.put_back(&left)?;
+                continue;
+            }
+            folder.forget(&left)?;
+            self.journal.file_finished(&left.stamp).await?;
+        }
+        Ok(())
     }
 
     /// A file that cannot be moved must not hold up those behind it.
@@ -344,7 +360,9 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
                     folder.write_reply(&reply.file_name, &reply.content)
                 })
                 .await??;
+                fail_point::reached("reply-in-out");
                 self.journal.reply_written(id).await?;
+                fail_point::reached("reply-noted");
             }
         }
     }
@@ -357,7 +375,10 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
     ) -> Result<(), Trouble> {
         let stamp = arrival.stamp.clone();
         self.put_away(folder, arrival, left).await?;
-        Ok(self.journal.file_finished(&stamp).await?)
+        fail_point::reached("file-moved");
+        self.journal.file_finished(&stamp).await?;
+        fail_point::reached("file-finished");
+        Ok(())
     }
 
     async fn put_away(

@@ -372,13 +372,19 @@ fn a_file_that_replaces_the_one_that_was_read_stays() {
 }
 
 #[test]
-fn a_file_that_a_crash_left_before_its_removal_comes_back() {
-    let (root, folder, _) = seen("orders.edi");
-    let inbox = root.path().join("in");
-    fs::rename(inbox.join("orders.edi"), inbox.join(".tillgate-taken.tmp")).unwrap();
+fn what_a_crash_left_before_its_removal_is_known_by_its_stamp() {
+    let (root, folder, arrival) = seen("orders.edi");
+    let (inbox, taken) = (root.path().join("in"), root.path().join(".taken"));
+    fs::rename(inbox.join("orders.edi"), taken.join("orders.edi")).unwrap();
     drop(folder);
-    Folder::open(root.path()).unwrap();
-    assert_eq!(names(&inbox), ["tillgate-returned.edi"]);
+    let folder = Folder::open(root.path()).unwrap();
+    let left = folder.left_behind("bigbox").unwrap().remove(0);
+    assert_eq!(left.stamp, arrival.stamp);
+    folder.put_back(&left).unwrap();
+    assert_eq!((names(&inbox), names(&taken)), (vec!["orders.edi".to_owned()], vec![]));
+    fs::rename(inbox.join("orders.edi"), taken.join("orders.edi")).unwrap();
+    folder.forget(&left).unwrap();
+    assert_eq!((names(&inbox), names(&taken)), (vec![], vec![]));
 }
 
 #[test]
@@ -421,7 +427,7 @@ fn the_longest_name_and_the_hundredth_of_a_name_are_put_away() {
 #[tokio::test]
 async fn a_file_that_cannot_be_moved_does_not_stop_the_others() {
     let served = serve(0, 600).await;
-    fs::create_dir(served.path("in/.tillgate-taken.tmp")).unwrap();
+    fs::create_dir(served.path(".taken/card.edi")).unwrap();
     served.move_in("card.edi", poisoned().as_bytes());
     served.until("not taken", |served| served.taken() == 1).await;
     served.move_in("order.edi", ORDER);

@@ -23,6 +23,7 @@ use zeroize::Zeroizing;
 
 use crate::clock::Clock;
 use crate::config::Device;
+use crate::fail_point;
 use crate::pipeline::Intake;
 use crate::source::{Input, Media, new_id};
 use crate::store::StoreError;
@@ -231,6 +232,7 @@ impl<I: Intake> Lane<I> {
     async fn offer(&self, waiting: &Waiting) -> bool {
         let mut pause = FIRST_RETRY;
         loop {
+            fail_point::reached("reading-read");
             match self.services.intake.take(self.input(waiting)).await {
                 Ok(_) => {
                     self.accepted();
