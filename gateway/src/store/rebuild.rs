@@ -146,7 +146,7 @@ impl<'a> Rebuild<'a> {
                 rows.push(row);
             }
             RecordRow::insert(self.new, &rows).await?;
-            write_known(self.new, &rows).await?;
+            write_known(self.new, &rows, 0).await?;
             for (place, reason) in parked {
                 sqlx::query(PARK).bind(reason).bind(place).execute(&mut *self.new).await?;
             }

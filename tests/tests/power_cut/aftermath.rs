@@ -12,7 +12,7 @@ use sha2::Digest;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tillgate::clock::{Clock, SystemClock};
-use tillgate::config::{ByteSize, Retention};
+use tillgate::config::{ByteSize, Confirm, Retention};
 use tillgate::source::Media;
 use tillgate::store::{
     NewCapture, NewItem, NewRecord, Outcome, Store, StoreOptions, journal_path, verify,
@@ -194,6 +194,8 @@ async fn open_and_go_on(data_dir: &Path) -> Kept {
         gateway: GATEWAY.to_owned(),
         budget: ByteSize::gibibytes(1),
         retention: Retention::default(),
+        ballast: Some(ByteSize::mebibytes(1)),
+        confirm: Confirm::Puback,
     };
     let store = Store::open(options, Arc::new(SystemClock), Arc::default());
     let store = store.await.expect("a journal that opens");
