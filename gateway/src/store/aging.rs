@@ -49,10 +49,12 @@ impl RetentionClock {
 }
 
 impl Aging {
-    /// As a journal says when it is opened.
+    /// As a journal says when it is opened. In one that has taken nothing yet nothing can become old by a wrong date: it
+    /// begins at the machine's time.
     pub(super) async fn read(
         connection: &mut SqliteConnection,
         retention: Retention,
+        begins_at: Option<Timestamp>,
     ) -> Result<Self, sqlx::Error> {
         const MOMENT: &str = "SELECT moment_us FROM retention_clock";
         const RAW_BYTES: &str = "SELECT coalesce(sum(length(raw)), 0) \
@@ -62,7 +64,10 @@ impl Aging {
             Some(_) => sqlx::query_scalar(RAW_BYTES).fetch_one(connection).await?,
             None => 0,
         };
-        let clock = RetentionClock::new(moment_us);
+        let mut clock = RetentionClock::new(moment_us);
+        if let Some(begin) = begins_at {
+            clock.moment_us = begin.as_microsecond().max(BEGIN_US);
+        }
         Ok(Self { retention, clock, raw_bytes: unsigned(raw_bytes) })
     }
 

@@ -162,7 +162,9 @@ impl Store {
         let failed = |source| OpenError::Database { path, source };
         let read = async {
             let shared = Shared::of(&mut opened, &options).await?;
-            let aging = Aging::read(&mut opened.connection, options.retention.clone()).await?;
+            let begins_at = (opened.counters.next_capture == 1).then(|| clock.now());
+            let retention = options.retention.clone();
+            let aging = Aging::read(&mut opened.connection, retention, begins_at).await?;
             Ok((Arc::new(shared), aging))
         };
         let (shared, aging) = read.await.map_err(failed)?;

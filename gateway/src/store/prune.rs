@@ -60,9 +60,11 @@ impl Limits {
     /// makes room before its time; keys stay, since a repeat must be recognised whatever the disk holds.
     pub(super) fn new(moment_us: i64, retention: &Retention, tight: bool) -> Self {
         let before = |days: u16| moment_us - i64::from(days) * DAY_US;
+        // What is not to be kept at all goes whatever the date is.
+        let none_or_before = |days: u16| if days == 0 { i64::MAX } else { before(days) };
         Self {
-            raw_us: before(retention.capture_days),
-            record_us: if tight { i64::MAX } else { before(retention.record_days) },
+            raw_us: none_or_before(retention.capture_days),
+            record_us: if tight { i64::MAX } else { none_or_before(retention.record_days) },
             key_us: before(retention.key_days),
             tight,
             awaits_receipts: false,

@@ -58,7 +58,7 @@ impl<O: Outbox> Session<O> {
         if reason == Reason::IdInUse {
             return Err(Trouble::new("doubt", "the broker says that a packet id is in use (0x91)"));
         }
-        Metric::PublishAck.record(elapsed.as_secs_f64(), &[]);
+        self.meters.publish_ack.record(elapsed.as_secs_f64());
         match item {
             Item::Record { sequence, .. } => self.record_answered(id, sequence, reason).await?,
             Item::Again(_) => self.repeat_answered(id, reason)?,
@@ -92,7 +92,7 @@ impl<O: Outbox> Session<O> {
             return self.window.settle(id).map_err(doubt);
         }
         if self.take_or_hold(id, reason)? {
-            Metric::Publish.add(1, &[("outcome", "acknowledged")]);
+            self.meters.acknowledged.increment(1);
             locked(&self.context.poison).delivered(sequence);
         }
         Ok(())
@@ -203,7 +203,8 @@ impl<O: Outbox> Session<O> {
                 Item::Record { sequence, received_us } => {
                     through = Some(sequence);
                     let now_us = self.context.clock.now().as_microsecond();
-                    Metric::CaptureToAck.record(seconds(now_us.saturating_sub(received_us)), &[]);
+                    let age_us = now_us.saturating_sub(received_us);
+                    self.meters.capture_to_ack.record(seconds(age_us));
                 }
                 Item::Again(sequence) => self.repeat_settled(sequence),
                 Item::Notice(_) | Item::Status => {}

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use metrics::{Counter, Gauge, Histogram};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -132,6 +133,26 @@ struct Session<O> {
     notices_under_way: usize,
     next_notices: Instant,
     subscription_is_answered: bool,
+    meters: Meters,
+}
+
+/// What is counted for each record.
+struct Meters {
+    publish_ack: Histogram,
+    capture_to_ack: Histogram,
+    acknowledged: Counter,
+    inflight: Gauge,
+}
+
+impl Meters {
+    fn new() -> Self {
+        Self {
+            publish_ack: Metric::PublishAck.histogram(),
+            capture_to_ack: Metric::CaptureToAck.histogram(),
+            acknowledged: Metric::Publish.counter(&[("outcome", "acknowledged")]),
+            inflight: Metric::MqttInflight.gauge(),
+        }
+    }
 }
 
 /// Lives one connection. An end, or else why it ended.
@@ -228,6 +249,7 @@ impl<O: Outbox> Session<O> {
             notices_under_way: 0,
             next_notices: Instant::now(),
             subscription_is_answered: false,
+            meters: Meters::new(),
             context,
             vitals,
             transport,

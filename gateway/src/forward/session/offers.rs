@@ -195,7 +195,7 @@ impl<O: Outbox> Session<O> {
         if self.window.unanswered() == 0 {
             self.vitals.progress.rest();
         }
-        Metric::MqttInflight.set(self.window.unanswered() as f64, &[]);
+        self.meters.inflight.set(self.window.unanswered() as f64);
     }
 }
 
