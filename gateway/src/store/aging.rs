@@ -49,8 +49,8 @@ impl RetentionClock {
 }
 
 impl Aging {
-    /// As a journal says when it is opened. In one that has taken nothing yet nothing can become old by a wrong date: it
-    /// begins at the machine's time.
+    /// As a journal says when it is opened. In one that has taken nothing yet nothing can become old by a wrong date:
+    /// it begins at the machine's time.
     pub(super) async fn read(
         connection: &mut SqliteConnection,
         retention: Retention,

@@ -10,7 +10,7 @@ use crate::store::tests::{accepted, assert_whole, capture, folder, options, reco
 async fn writer(folder: &std::path::Path) -> Writer {
     let mut opened = open::open(folder, 0).await.unwrap();
     let shared = Shared::of(&mut opened, &options(folder)).await.unwrap();
-    let aging = Aging::read(&mut opened.connection, Retention::default()).await.unwrap();
+    let aging = Aging::read(&mut opened.connection, Retention::default(), None).await.unwrap();
     Writer::new(opened, Arc::new(shared), aging, Arc::new(SystemClock), Arc::default())
 }
 

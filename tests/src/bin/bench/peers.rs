@@ -128,8 +128,8 @@ impl Edge {
         let port = ports::free();
         let text = format!(
             "user root\nlistener {port} 127.0.0.1\nallow_anonymous true\nlog_dest stderr\npersistence true\n\
-             persistence_location {}/\n{settings}connection centre\naddress 127.0.0.1:{}\nremote_clientid tillgate-edge\n\
-             restart_timeout 1\ncleansession false\nbridge_protocol_version mqttv311\ntopic tillgate/# out 1\n",
+             persistence_location {}/\n{settings}connection centre\naddress 127.0.0.1:{}\n\
+             remote_clientid tillgate-edge\nrestart_timeout 1\ncleansession false\nbridge_protocol_version mqttv311\ntopic tillgate/# out 1\n",
             folder.path().display(),
             centre.port()
         );
