@@ -18,7 +18,7 @@ use tracing::info;
 
 use self::receipts::Repeats;
 use super::backoff::Backoff;
-use super::dial::dial;
+use super::dial::{Dial, dial};
 use super::message::Progress;
 use super::poison::{Poison, Verdict};
 use super::receipts::Receipts;
@@ -47,6 +47,7 @@ pub(super) struct Context<O> {
     pub(super) board: Arc<Board>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) chance: Chance,
+    pub(super) network: Arc<dyn Dial>,
     pub(super) stop: CancellationToken,
     /// All records through this one are acknowledged. The store writes it down lazily; this is always the latest.
     pub(super) acknowledged: AtomicU64,
@@ -168,7 +169,7 @@ async fn connect<O: Outbox>(
     let password = connection
         .password()
         .map_err(|error| Trouble::new("settings", super::dial::with_causes(&error)))?;
-    let stream = dial(connection, limit).await?;
+    let stream = dial(context.network.as_ref(), connection, limit).await?;
     let opening = Opening {
         version: connection.version,
         client_id: connection.client_id.clone(),
