@@ -38,6 +38,7 @@ fn live(seed: u64) -> Result<Tally, String> {
 #[test]
 fn every_record_arrives_in_every_world() {
     if let Some(seed) = number("TILLGATE_SEED") {
+        tracing_subscriber::fmt().with_writer(std::io::stderr).init();
         let lived = live(seed);
         eprintln!("{:#?}\n{lived:#?}", world::Plan::of(seed));
         return assert!(lived.is_ok(), "seed {seed}");

@@ -76,11 +76,6 @@ pub(crate) fn pingresp() -> Vec<u8> {
     vec![0xD0, 0]
 }
 
-/// MQTT 5, 3.14.
-pub(crate) fn disconnect(reason: u8) -> Vec<u8> {
-    vec![0xE0, 2, reason, 0]
-}
-
 /// PUBLISH with QoS 1 to the gateway.
 pub(crate) fn publish(version: Version, topic: &str, id: u16, payload: &str) -> Vec<u8> {
     let mut body = u16::try_from(topic.len()).unwrap().to_be_bytes().to_vec();
