@@ -30,6 +30,9 @@ const SUBSCRIPTION_ENDS: u32 = 3;
 /// a connection may hold for months.
 const SUBSCRIBE_AGAIN: Duration = Duration::from_secs(60);
 
+/// A connection that went without subscribes after so long: the ends may have had another cause.
+const SUBSCRIBE_ANYWAY: Duration = Duration::from_secs(600);
+
 const SUBSCRIPTION: &str = "receipts-subscription";
 const MALFORMED: &str = "receipt-malformed";
 const UNKNOWN: &str = "receipt-unknown";
@@ -109,8 +112,9 @@ impl<O: Outbox> Session<O> {
         }
         self.receipts_catch_up(self.context.acknowledged.load(Ordering::Relaxed));
         if self.context.subscription_ends.load(Ordering::Relaxed) >= SUBSCRIPTION_ENDS {
-            // Records come first. The next connection subscribes again.
+            // Records come first. The next connection subscribes again, and this one if it holds.
             self.context.subscription_ends.store(0, Ordering::Relaxed);
+            self.next_subscription = Some(Instant::now() + SUBSCRIBE_ANYWAY);
             self.warn_of_subscription("ended several connections at");
             return Ok(());
         }
