@@ -16,7 +16,8 @@ use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::packets::{self, Publish};
-use super::world::{Shared, Unwanted, generator};
+use super::seeds::generator;
+use super::world::{Shared, Unwanted};
 
 /// The largest packet that the broker takes.
 pub(crate) const PACKET_MAX: usize = 4000;

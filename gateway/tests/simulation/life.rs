@@ -18,7 +18,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::broker::{Broker, PACKET_MAX};
 use super::outbox::ModelOutbox;
-use super::world::{Plan, Shared, Tally, generator};
+use super::seeds::generator;
+use super::world::{Plan, Shared, Tally};
 
 /// In calm times everything must be out within this: the watchdog's silence, the longest wait between attempts, and
 /// a receipt's doubled patience, with room. A record at which the broker closes is parked after some minutes.

@@ -10,7 +10,8 @@ use tillgate::forward::{Notice, Outbox, OutboxError, Outgoing};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::world::{Shared, generator};
+use super::seeds::generator;
+use super::world::Shared;
 
 pub(crate) struct ModelOutbox {
     world: Shared,

@@ -6,11 +6,12 @@ use std::ops::AddAssign;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
-use rand::rngs::SmallRng;
-use rand::{Rng, SeedableRng};
+use rand::Rng;
 use tillgate::config::Confirm;
 use tillgate::forward::Version;
 use tokio::sync::watch;
+
+use super::seeds::generator;
 
 /// Why a broker will never take a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,11 +40,6 @@ pub(crate) struct Plan {
     pub(crate) hostile_seconds: u64,
     /// At most one of these: the gateway never parks a second one before another record was taken.
     pub(crate) closes_at: Option<u64>,
-}
-
-/// A random generator of its own for each part, so that one part's draws do not change another's.
-pub(crate) fn generator(seed: u64, part: u64) -> SmallRng {
-    SmallRng::seed_from_u64(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ part.rotate_left(32))
 }
 
 impl Plan {
