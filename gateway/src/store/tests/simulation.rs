@@ -96,7 +96,7 @@ impl Sent {
         if random.random_bool(0.3) {
             let name = capture.id.to_string();
             let file_name = format!("{name}.ack");
-            PARTNER.clone_into(&mut capture.source);
+            (capture.source, capture.channel) = (PARTNER.to_owned(), Channel::EdiFolder);
             capture.file = Some(FileStamp {
                 partner: PARTNER.to_owned(),
                 name,
