@@ -232,7 +232,7 @@ impl Serving {
                 next = self.packet(kind, &body, &out);
             }
             if total > self.manner.stops_reading_at {
-                pending().await
+                pending::<()>().await;
             }
         }
         if next == Next::Close {
@@ -279,7 +279,9 @@ impl Serving {
             (world.plan.version, world.is_hostile)
         };
         // In calm times it answers, also on a connection that was made before.
-        let Some(is_granted) = self.manner.suback.or((!is_hostile).then_some(true)) else { return };
+        let Some(is_granted) = self.manner.suback.or_else(|| (!is_hostile).then_some(true)) else {
+            return;
+        };
         let is_granted = is_granted || !is_hostile;
         send(out, packets::suback(version, body, is_granted));
         if is_granted {
@@ -330,8 +332,11 @@ impl Serving {
         }
         // The same once more, or an answer to nothing. It comes at once: a client cannot tell an answer that is late by
         // a whole round of packet ids from the one that it waits for.
-        let second = (dice >= 100 - unanswered - twice)
-            .then(|| if dice % 2 == 0 { publish.id } else { 65_000 });
+        let second = (dice >= 100 - unanswered - twice).then_some(if dice % 2 == 0 {
+            publish.id
+        } else {
+            65_000
+        });
         self.answer(publish, sequence, second, out);
         Next::Read
     }

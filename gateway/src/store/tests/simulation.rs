@@ -363,10 +363,19 @@ impl Lives {
             let receipt = store.commit(sent.capture.clone()).await.unwrap();
             answered.lock().unwrap().push((sent.clone(), receipt));
         }));
-        let moments = self.random.random_range(1..2000);
+        // Anywhere from long before the commit to after it; or while SQLite writes its log, which is the commit.
+        let most = 2_u32 << self.random.random_range(4..16);
+        let moments = self.random.random_range(1..most);
+        let log = self.folder.path().join("journal.db-wal");
+        let written =
+            || std::fs::metadata(&log).and_then(|found| Ok((found.len(), found.modified()?)));
+        let (before, waits_for_log) = (written().ok(), self.random.random_bool(0.6));
         let crash = async {
             for _ in 0..moments {
                 tokio::task::yield_now().await;
+                if waits_for_log && written().ok() != before {
+                    return;
+                }
             }
         };
         tokio::select! {
@@ -443,6 +452,22 @@ impl Lives {
         };
         let pruned = store.pruned();
         assert!(pruned <= delivered, "pruned {pruned}, delivered {delivered}");
+        if self.random.random_bool(0.3) {
+            self.look_at_records(store, pruned).await;
+        }
+        assert_eq!(open_entries(store).await, self.model.open_entries);
+        let replies = store.pending_replies(PARTNER).await.unwrap();
+        let replies: BTreeSet<_> = replies.into_iter().map(|reply| reply.file_name).collect();
+        assert_eq!(replies, self.model.replies);
+        for (stamp, _) in self.model.files.iter().filter(|(_, finished)| !finished) {
+            let state = store.file_state(stamp).await.unwrap();
+            assert!(matches!(state, Some(FileState::Committed { .. })), "{state:?}");
+        }
+    }
+
+    /// What would leave is what was accepted.
+    async fn look_at_records(&self, store: &Store, pruned: u64) {
+        let (model, newest) = (&self.model, self.model.newest());
         let waiting = store.after(pruned, 500).await.unwrap();
         assert!(waiting.iter().map(|out| out.sequence).eq(pruned + 1..=newest));
         for outgoing in waiting {
@@ -450,14 +475,6 @@ impl Lives {
             let (key, content) = model.records[&outgoing.sequence];
             assert_eq!(event.subject, format!("k{key}"));
             assert_eq!(event.data.get(), format!(r#"{{"content":"{content}"}}"#));
-        }
-        assert_eq!(open_entries(store).await, model.open_entries);
-        let replies = store.pending_replies(PARTNER).await.unwrap();
-        let replies: BTreeSet<_> = replies.into_iter().map(|reply| reply.file_name).collect();
-        assert_eq!(replies, model.replies);
-        for (stamp, _) in model.files.iter().filter(|(_, finished)| !finished) {
-            let state = store.file_state(stamp).await.unwrap();
-            assert!(matches!(state, Some(FileState::Committed { .. })), "{state:?}");
         }
     }
 }
