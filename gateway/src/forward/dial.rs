@@ -1,27 +1,63 @@
 //! From a name to a stream that is ready for MQTT: DNS, TCP, TLS. The name is looked up anew each time.
+//!
+//! [`Dial`] is the seam at which a simulation stands in for the network.
 
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
-use tokio_util::either::Either;
 
 use super::settings::Connection;
 use super::tls;
 use super::trouble::Trouble;
 use crate::config::BrokerUrl;
 
-/// A connection, with or without TLS.
-pub(super) type Stream = Either<TcpStream, TlsStream<TcpStream>>;
+/// What carries MQTT, with or without TLS.
+pub trait Carrier: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Carrier for T {}
+
+/// A connection.
+pub type Stream = Box<dyn Carrier>;
+
+/// How a broker is reached.
+pub trait Dial: Send + Sync + 'static {
+    /// Connects, with TLS where the address has it. Nobody waits longer than `limit` for it.
+    fn dial<'a>(
+        &'a self,
+        connection: &'a Connection,
+        limit: Duration,
+    ) -> BoxFuture<'a, Result<Stream, Trouble>>;
+}
+
+/// The network.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Network;
+
+impl Dial for Network {
+    fn dial<'a>(
+        &'a self,
+        connection: &'a Connection,
+        limit: Duration,
+    ) -> BoxFuture<'a, Result<Stream, Trouble>> {
+        connect(connection, limit).boxed()
+    }
+}
 
 /// Connects. `limit` holds for all steps together.
-pub(super) async fn dial(connection: &Connection, limit: Duration) -> Result<Stream, Trouble> {
-    timeout(limit, connect(connection, limit)).await.unwrap_or_else(|_| {
+pub(super) async fn dial(
+    network: &dyn Dial,
+    connection: &Connection,
+    limit: Duration,
+) -> Result<Stream, Trouble> {
+    timeout(limit, network.dial(connection, limit)).await.unwrap_or_else(|_| {
         let words = format!(
             "no connection to {} within {} s: check network and firewall of the store",
             connection.address,
@@ -40,7 +76,7 @@ async fn connect(connection: &Connection, limit: Duration) -> Result<Stream, Tro
     // Small messages that are wanted at once.
     tcp.set_nodelay(true).map_err(|error| Trouble::of_error(&error))?;
     if !address.tls {
-        return Ok(Either::Left(tcp));
+        return Ok(Box::new(tcp));
     }
     let config = tls::client_config(connection)
         .map_err(|error| Trouble::new("settings", with_causes(&error)))?;
@@ -50,7 +86,7 @@ async fn connect(connection: &Connection, limit: Duration) -> Result<Stream, Tro
         let hint = "during the TLS handshake: does it speak TLS on this port? Without TLS the URL begins with mqtt://";
         Trouble::of_error(&error).hint_if_cut(hint)
     })?;
-    Ok(Either::Right(stream))
+    Ok(Box::new(stream))
 }
 
 async fn resolve(address: &BrokerUrl) -> Result<Vec<SocketAddr>, Trouble> {

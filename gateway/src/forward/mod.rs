@@ -40,10 +40,12 @@ use bytes::Bytes;
 use tokio::sync::watch;
 
 pub use consume::{Consumer, consume};
+pub use dial::{Carrier, Dial, Network, Stream};
 pub use ledger::Ledger;
 pub use settings::{Connection, Settings, SettingsError, Timing, Version};
 pub use supervisor::{Chance, Surroundings, ordinary_chance, run};
 pub use tail::{TailEvent, TailSettings, tail};
+pub use trouble::Trouble;
 
 /// How the words begin that say that records are held because nobody receives them.
 pub const NO_RECEIVER: &str = "the broker knows no receiver for our records";

@@ -16,7 +16,7 @@ use tracing::{info, warn};
 use super::Outbox;
 use super::backoff::Backoff;
 use super::brokers::Brokers;
-use super::dial::dial;
+use super::dial::{Dial, dial};
 use super::poison::Poison;
 use super::receipts::Receipts;
 use super::renewal::{Watched, show_expiry};
@@ -52,6 +52,8 @@ pub struct Surroundings {
     pub clock: Arc<dyn Clock>,
     /// Jitter.
     pub chance: Chance,
+    /// How brokers are reached.
+    pub network: Arc<dyn Dial>,
     /// Ends the forwarder: what is under way is waited for, briefly.
     pub stop: CancellationToken,
 }
@@ -101,7 +103,7 @@ pub async fn run(settings: Settings, outbox: impl Outbox, surroundings: Surround
 }
 
 fn context<O: Outbox>(settings: Settings, outbox: O, surroundings: Surroundings) -> Context<O> {
-    let Surroundings { board, clock, chance, stop, pulse: _ } = surroundings;
+    let Surroundings { board, clock, chance, network, stop, pulse: _ } = surroundings;
     let awaits_receipts = settings.confirm == Confirm::Receipt;
     let receipts = awaits_receipts.then(|| Receipts::new(outbox.confirmed(), &settings.timing));
     Context {
@@ -115,6 +117,7 @@ fn context<O: Outbox>(settings: Settings, outbox: O, surroundings: Surroundings)
         board,
         clock,
         chance,
+        network,
         stop,
     }
 }
@@ -189,7 +192,7 @@ async fn main_is_back<O>(context: &Context<O>) {
     loop {
         // The gateways of a chain do not all come back at once.
         sleep(timing.fallback_stay.mul_f64(0.75 + (context.chance)() / 2.0)).await;
-        if dial(main, timing.connect).await.is_ok() {
+        if dial(context.network.as_ref(), main, timing.connect).await.is_ok() {
             info!(broker = %main.address, "the main broker answers again: going back to it");
             return;
         }

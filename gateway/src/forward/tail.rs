@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::backoff::Backoff;
-use super::dial::{dial, with_causes};
+use super::dial::{Network, dial, with_causes};
 use super::settings::{Connection, Timing};
 use super::transport::{Event, Opening, Received, Transport};
 use super::trouble::Trouble;
@@ -146,7 +146,7 @@ pub(super) async fn open(
     let (connection, timing) = (&settings.connection, &settings.timing);
     let password: Option<SecretString> =
         connection.password().map_err(|error| Trouble::new("settings", with_causes(&error)))?;
-    let stream = dial(connection, timing.connect).await?;
+    let stream = dial(&Network, connection, timing.connect).await?;
     let opening = Opening {
         version: connection.version,
         client_id: connection.client_id.clone(),

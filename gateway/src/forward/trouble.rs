@@ -13,7 +13,7 @@ const NOT_AUTHORIZED: &str = "not_authorized";
 /// Why a connection ended, or never began.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{words}")]
-pub(super) struct Trouble {
+pub struct Trouble {
     /// The label of `broker_reconnects_total`: one of few.
     pub(super) reason: &'static str,
     /// What is wrong and what to do.
@@ -26,7 +26,8 @@ impl Trouble {
     }
 
     /// Any error of the client or the system. TLS wraps its reasons deep in I/O errors.
-    pub(super) fn of_error(error: &(dyn Error + 'static)) -> Self {
+    #[must_use]
+    pub fn of_error(error: &(dyn Error + 'static)) -> Self {
         let mut cause = Some(error);
         while let Some(current) = cause {
             if let Some(tls) = current.downcast_ref::<rustls::Error>() {

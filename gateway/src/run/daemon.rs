@@ -277,6 +277,7 @@ impl Forwarder {
             pulse: Arc::clone(&pulse),
             clock: Arc::clone(clock),
             chance: forward::ordinary_chance(),
+            network: Arc::new(forward::Network),
             stop: stop.clone(),
         };
         let task = tokio::spawn(forward::run(settings, store.clone(), surroundings));

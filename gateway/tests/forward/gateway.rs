@@ -211,6 +211,7 @@ impl Gateway {
             pulse: Arc::default(),
             clock: Arc::new(SystemClock),
             chance: forward::ordinary_chance(),
+            network: Arc::new(forward::Network),
             stop: CancellationToken::new(),
         };
         let task = tokio::spawn(forward::run(settings, outbox.clone(), surroundings.clone()));

@@ -19,7 +19,7 @@ use tracing::info;
 
 use self::receipts::Repeats;
 use super::backoff::Backoff;
-use super::dial::dial;
+use super::dial::{Dial, dial};
 use super::message::Progress;
 use super::poison::{Poison, Verdict};
 use super::receipts::Receipts;
@@ -48,6 +48,7 @@ pub(super) struct Context<O> {
     pub(super) board: Arc<Board>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) chance: Chance,
+    pub(super) network: Arc<dyn Dial>,
     pub(super) stop: CancellationToken,
     /// All records through this one are acknowledged. The store writes it down lazily; this is always the latest.
     pub(super) acknowledged: AtomicU64,
@@ -126,13 +127,15 @@ struct Session<O> {
     packet_max: usize,
     flow: Flow,
     hold: Backoff,
-    /// What to do with the first record.
+    /// What to do with the first record, or with all through this one.
     suspect: Option<(u64, Verdict)>,
     /// Whether the board shows why records are held.
     is_holding: bool,
     notices_under_way: usize,
     next_notices: Instant,
     subscription_is_answered: bool,
+    /// When to ask for receipts once more, since the broker did not agree.
+    next_subscription: Option<Instant>,
     meters: Meters,
 }
 
@@ -189,7 +192,7 @@ async fn connect<O: Outbox>(
     let password = connection
         .password()
         .map_err(|error| Trouble::new("settings", super::dial::with_causes(&error)))?;
-    let stream = dial(connection, limit).await?;
+    let stream = dial(context.network.as_ref(), connection, limit).await?;
     let opening = Opening {
         version: connection.version,
         client_id: connection.client_id.clone(),
@@ -244,11 +247,21 @@ impl<O: Outbox> Session<O> {
             packet_max: settings.message_max.min(told.unwrap_or(usize::MAX)),
             flow: Flow::Open,
             hold: Backoff::new(timing.backoff_base, timing.backoff_cap),
-            suspect: (verdict != Verdict::Ordinary).then_some((first, verdict)),
+            suspect: match verdict {
+                Verdict::Ordinary => None,
+                Verdict::Park => Some((first, verdict)),
+                // A broker may end the connection at a later record before it answers the first: as many as could
+                // be under way with it go alone, or each of them would be suspected for minutes.
+                Verdict::Alone => {
+                    let beside = (first + limit as u64 - 1).min(*context.outbox.newest().borrow());
+                    Some((beside.max(first), verdict))
+                }
+            },
             is_holding: false,
             notices_under_way: 0,
             next_notices: Instant::now(),
             subscription_is_answered: false,
+            next_subscription: None,
             meters: Meters::new(),
             context,
             vitals,
@@ -279,6 +292,7 @@ impl<O: Outbox> Session<O> {
         let mut newest = self.context.outbox.newest();
         let leave = self.vitals.leave.clone();
         loop {
+            self.subscribe_again()?;
             self.plan_repeats();
             self.fill().await?;
             self.offer_notices().await?;
@@ -305,10 +319,11 @@ impl<O: Outbox> Session<O> {
         let never = Instant::now() + FAR_AWAY;
         let notices = if self.may_offer_notices() { self.next_notices } else { never };
         let receipts = self.receipts_due().unwrap_or(never);
+        let always = notices.min(self.next_subscription.unwrap_or(never));
         match self.flow {
-            Flow::Waiting { until } => until.min(notices),
-            Flow::Open => notices.min(receipts),
-            Flow::Draining => notices,
+            Flow::Waiting { until } => until.min(always),
+            Flow::Open => receipts.min(always),
+            Flow::Draining => always,
         }
     }
 

@@ -5,6 +5,7 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
@@ -24,6 +25,13 @@ const NEW_BETWEEN: u32 = 3;
 /// Connections that end at our subscription before one goes without: a message that is retained there and larger than
 /// our client takes would otherwise stop everything.
 const SUBSCRIPTION_ENDS: u32 = 3;
+
+/// A broker that refused our subscription, or did not answer it, is asked again so often: its rules may be corrected, and
+/// a connection may hold for months.
+const SUBSCRIBE_AGAIN: Duration = Duration::from_secs(60);
+
+/// A connection that went without subscribes after so long: the ends may have had another cause.
+const SUBSCRIBE_ANYWAY: Duration = Duration::from_secs(600);
 
 const SUBSCRIPTION: &str = "receipts-subscription";
 const MALFORMED: &str = "receipt-malformed";
@@ -104,8 +112,9 @@ impl<O: Outbox> Session<O> {
         }
         self.receipts_catch_up(self.context.acknowledged.load(Ordering::Relaxed));
         if self.context.subscription_ends.load(Ordering::Relaxed) >= SUBSCRIPTION_ENDS {
-            // Records come first. The next connection subscribes again.
+            // Records come first. The next connection subscribes again, and this one if it holds.
             self.context.subscription_ends.store(0, Ordering::Relaxed);
+            self.next_subscription = Some(Instant::now() + SUBSCRIBE_ANYWAY);
             self.warn_of_subscription("ended several connections at");
             return Ok(());
         }
@@ -120,7 +129,10 @@ impl<O: Outbox> Session<O> {
         });
         match answered.await {
             Ok(answered) => answered?,
-            Err(_) => self.warn_of_subscription("did not answer"),
+            Err(_) => {
+                self.warn_of_subscription("did not answer");
+                self.next_subscription = Some(Instant::now() + SUBSCRIBE_AGAIN);
+            }
         }
         self.vitals.progress.beat();
         Ok(())
@@ -128,11 +140,22 @@ impl<O: Outbox> Session<O> {
 
     pub(super) fn subscription_answered(&mut self, granted: bool) {
         self.subscription_is_answered = true;
+        self.next_subscription = (!granted).then(|| Instant::now() + SUBSCRIBE_AGAIN);
         if granted {
             self.context.board.clear_broker_warning(SUBSCRIPTION);
         } else {
             self.warn_of_subscription("refused");
         }
+    }
+
+    /// Asks for receipts once more, beside the records, when that is due.
+    pub(super) fn subscribe_again(&mut self) -> Result<(), Trouble> {
+        let now = Instant::now();
+        if self.next_subscription.is_none_or(|due| due > now) {
+            return Ok(());
+        }
+        self.next_subscription = Some(now + SUBSCRIBE_AGAIN);
+        self.transport.subscribe(&self.settings().topic("receipts"))
     }
 
     fn warn_of_subscription(&self, what: &str) {

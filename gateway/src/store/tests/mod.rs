@@ -5,9 +5,11 @@ mod commit;
 mod crash;
 mod damage;
 mod limits;
-mod model;
 mod outbox;
 mod quarantine;
+#[path = "../../../tests/simulation/seeds.rs"]
+mod seeds;
+mod simulation;
 mod tamper;
 mod versions;
 
