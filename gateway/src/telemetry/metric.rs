@@ -98,19 +98,16 @@ impl Metric {
     }
 
     /// A counter that is used for each record: it is looked up once.
-    #[must_use]
     pub fn counter(self, labels: &[(&'static str, &str)]) -> metrics::Counter {
         metrics::counter!(self.name(), owned(labels))
     }
 
     /// A gauge, likewise.
-    #[must_use]
     pub fn gauge(self) -> metrics::Gauge {
         metrics::gauge!(self.name())
     }
 
     /// A distribution, likewise.
-    #[must_use]
     pub fn histogram(self) -> metrics::Histogram {
         metrics::histogram!(self.name())
     }
