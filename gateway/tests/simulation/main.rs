@@ -14,7 +14,7 @@ mod seeds;
 mod world;
 
 /// Seeds of an ordinary run.
-const SEEDS: u64 = 600;
+const SEEDS: u64 = 450;
 
 #[test]
 fn every_record_arrives_in_every_world() {
