@@ -26,8 +26,8 @@ const NEW_BETWEEN: u32 = 3;
 /// our client takes would otherwise stop everything.
 const SUBSCRIPTION_ENDS: u32 = 3;
 
-/// A broker that refused our subscription, or did not answer it, is asked again so often: its rules may be corrected, and
-/// a connection may hold for months.
+/// A broker that refused our subscription, or did not answer it, is asked again so often: its rules may be corrected,
+/// and a connection may hold for months.
 const SUBSCRIBE_AGAIN: Duration = Duration::from_secs(60);
 
 /// A connection that went without subscribes after so long: the ends may have had another cause.

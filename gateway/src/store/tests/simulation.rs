@@ -2,8 +2,8 @@
 //! acknowledgements, receipts, pruning under a clock that jumps, files and replies; each life ends with a close, or
 //! with a crash, also in the middle of commits.
 //!
-//! What a seed does is the same each time; where exactly in a commit a crash strikes is not, since the database works on
-//! threads of its own.
+//! What a seed does is the same each time; where exactly in a commit a crash strikes is not, since the database works
+//! on threads of its own.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::AddAssign;
