@@ -119,7 +119,7 @@ async fn reach(addresses: &[SocketAddr], limit: Duration) -> io::Result<TcpStrea
 }
 
 /// An error with everything that led to it, on one line.
-pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
 }

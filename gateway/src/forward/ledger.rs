@@ -163,8 +163,12 @@ impl Ledger {
     }
 
     fn book(&mut self, source: &str, incarnation: u32, sequence: u64) -> Result<&mut Book, Odd> {
-        let is_known = self.books.contains_key(source);
-        let is_there = self.books.get(source).is_some_and(|books| books.contains_key(&incarnation));
+        let books = self.books.get(source);
+        let is_there = books.is_some_and(|books| books.contains_key(&incarnation));
+        // Of an incarnation before the first one that was met, what is seen first counts as the beginning, too.
+        let is_known = books
+            .and_then(BTreeMap::first_key_value)
+            .is_some_and(|(first, _)| *first < incarnation);
         if !is_there && self.books.values().map(BTreeMap::len).sum::<usize>() >= BOOKS_MAX {
             return Err(Odd::TooMany(source.to_owned()));
         }

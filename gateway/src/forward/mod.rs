@@ -40,6 +40,7 @@ use bytes::Bytes;
 use tokio::sync::watch;
 
 pub use consume::{Consumer, consume};
+pub(crate) use dial::with_causes;
 pub use dial::{Carrier, Dial, Network, Stream};
 pub use ledger::Ledger;
 pub use settings::{Connection, Settings, SettingsError, Timing, Version};

@@ -71,6 +71,8 @@ pub(super) struct Receipts {
     newest: u64,
     /// Whether this gateway ever had a receipt: without one nobody knows whether any will come.
     is_seen: bool,
+    /// The base of a later incarnation, and a receipt for it that waits until the end of those before went out again.
+    ahead: Option<(u64, u64)>,
     /// What is to be published again.
     asked: Ranges,
     /// How long the CRM may be silent, now.
@@ -88,6 +90,7 @@ impl Receipts {
         Self {
             confirmed,
             newest: confirmed,
+            ahead: None,
             is_seen: confirmed > 0,
             asked: Ranges::default(),
             patience: timing.receipt_patience,
@@ -105,8 +108,37 @@ impl Receipts {
         self.catch_up(acknowledged, now)
     }
 
+    /// Whether a receipt has to wait. It speaks of an incarnation that begins behind `base`, and nothing says that the
+    /// CRM has the end of those before: a broker may have lost it, and the CRM sees no gap there. It goes out again.
+    pub(super) fn waits(
+        &mut self,
+        (number, base): (u64, u64),
+        pruned: u64,
+        acknowledged: u64,
+    ) -> bool {
+        let end = (self.newest.max(pruned) + 1, base.min(acknowledged));
+        if end.0 > end.1 {
+            return false;
+        }
+        self.is_seen = true;
+        match &mut self.ahead {
+            Some((at, waiting)) if *at == base => *waiting = number.max(*waiting),
+            _ => {
+                self.ahead = Some((base, number));
+                self.ask(end);
+            }
+        }
+        true
+    }
+
     /// The broker has acknowledged all through this record. A receipt that was ahead of it may count now.
     pub(super) fn catch_up(&mut self, acknowledged: u64, now: Instant) -> Option<u64> {
+        if let Some((base, number)) = self.ahead
+            && self.asked.spans().first().is_none_or(|span| span.0 > base)
+        {
+            self.ahead = None;
+            self.newest = self.newest.max(number);
+        }
         let reached = self.newest.min(acknowledged);
         let moved = reached > self.confirmed;
         if moved {
@@ -189,6 +221,21 @@ mod tests {
 
     fn receipts(confirmed: u64) -> Receipts {
         Receipts::new(confirmed, &Timing::default())
+    }
+
+    #[test]
+    fn a_receipt_of_a_new_incarnation_waits_for_the_end_of_the_old_one() {
+        let (mut receipts, now) = (receipts(0), Instant::now());
+        assert_eq!(receipts.receipt(90, 103, now), Some(90));
+        assert!(receipts.waits((101, 100), 0, 103), "91 to 100 were never confirmed");
+        assert!(receipts.waits((102, 100), 0, 103));
+        assert_eq!(receipts.asked_from(1), Some((91, 100)));
+        assert_eq!(receipts.catch_up(103, now), None);
+        receipts.done((91, 100), now);
+        assert_eq!(receipts.catch_up(103, now), Some(102));
+        assert!(!receipts.waits((103, 100), 0, 103), "all before it is confirmed");
+        let mut pruned = self::receipts(0);
+        assert!(!pruned.waits((101, 100), 100, 103), "what is gone was delivered");
     }
 
     #[test]

@@ -72,10 +72,14 @@ pub async fn run(settings: Settings, outbox: impl Outbox, surroundings: Surround
         show_broker(&context, &brokers);
         let begun = Instant::now();
         let vitals = Arc::new(Vitals::default());
+        let was_fallback = brokers.main_of_fallback().is_some();
         let ended = live_one(&context, &vitals, &mut brokers, &pulse).await;
         if vitals.connected.get().is_some_and(|at| at.elapsed() >= timing.stable) {
             backoff.reset();
-            brokers.held();
+            // It is not the main broker that held when a fallback was left for it.
+            if was_fallback == brokers.main_of_fallback().is_some() {
+                brokers.held();
+            }
         }
         let floor = timing.connect_floor.saturating_sub(begun.elapsed());
         let wait = match ended {
@@ -134,7 +138,9 @@ async fn live_one<O: Outbox>(
     let address = brokers.current().unwrap_or(&main.address).clone();
     let connection = Connection { address, ..main.clone() };
     show_expiry(&connection);
-    let left = better(context, &connection, brokers.main_of_fallback().is_some());
+    // As the files are before the connection reads them.
+    let watched = Watched::of(&connection);
+    let left = better(context, &connection, watched, brokers.main_of_fallback().is_some());
     tokio::pin!(left);
     let task =
         tokio::spawn(session::run(Arc::clone(context), Arc::clone(vitals), connection.clone()));
@@ -178,9 +184,13 @@ enum Better {
 
 /// Comes back when another connection would be better than this one. Before a fallback is left the main broker is
 /// tried, with TLS where it has TLS, but without a login.
-async fn better<O>(context: &Context<O>, connection: &Connection, is_fallback: bool) -> Better {
+async fn better<O>(
+    context: &Context<O>,
+    connection: &Connection,
+    watched: Watched,
+    is_fallback: bool,
+) -> Better {
     let timing = &context.settings.timing;
-    let watched = Watched::of(connection);
     tokio::select! {
         () = watched.renewed(connection, &context.board, timing.renewal) => Better::Files,
         () = main_is_back(context), if is_fallback => Better::MainBroker,

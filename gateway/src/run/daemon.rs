@@ -14,7 +14,7 @@ use super::keys::{self, KeyError};
 use super::sources::{Sources, Surroundings};
 use super::status::StatusBoard;
 use crate::clock::Clock;
-use crate::config::{Config, Loaded};
+use crate::config::{Config, Loaded, Mqtt};
 use crate::pipeline::Pipeline;
 use crate::store::{OpenError, Store, StoreOptions};
 use crate::telemetry::board::Board;
@@ -84,6 +84,8 @@ pub struct Daemon {
     sources: Sources,
     admin: Arc<Admin>,
     forwarder: Forwarder,
+    /// What the forwarder works by: the configuration's section, unless a file of it could not be used at a reload.
+    mqtt: Mqtt,
     listeners: Group,
     background: Group,
 }
@@ -196,6 +198,7 @@ impl Daemon {
             sources,
             admin,
             forwarder,
+            mqtt: config.mqtt.clone(),
             listeners,
             background,
         })
@@ -210,7 +213,7 @@ impl Daemon {
         self.sources.stop_leaving(&config).await;
         self.config.send_replace(Arc::clone(&config));
         self.sources.start_missing(&config);
-        if before.mqtt != config.mqtt {
+        if self.mqtt != config.mqtt {
             self.replace_forwarder(&config).await;
         }
         tracing::info!(before = before.version, now = config.version, "configuration reloaded");
@@ -224,8 +227,15 @@ impl Daemon {
                 let pulse = Arc::clone(&self.forwarder.pulse);
                 self.forwarder =
                     Forwarder::start(settings, &self.store, &self.board, &self.clock, pulse);
+                self.mqtt = config.mqtt.clone();
             }
-            Err(error) => tracing::error!(%error, "the broker's settings stay as they were"),
+            Err(error) => {
+                let problem = forward::with_causes(&error);
+                tracing::error!(
+                    problem,
+                    "the broker's settings stay as they were: mend it and reload once more"
+                );
+            }
         }
     }
 

@@ -335,7 +335,8 @@ static KNOWN_WRITES: LazyLock<Inserts> = LazyLock::new(|| {
         "INSERT INTO known (key, content, sequence, version, seen_us, checksum) VALUES",
         6,
         "ON CONFLICT (key) DO UPDATE SET content = excluded.content, \
-         sequence = excluded.sequence, version = excluded.version, seen_us = excluded.seen_us, \
+         sequence = excluded.sequence, version = excluded.version, \
+         seen_us = max(seen_us, excluded.seen_us), \
          checksum = excluded.checksum",
     )
 });

@@ -411,8 +411,8 @@ impl Store {
 
     /// Takes nothing more, finishes what is queued, writes the cursor and folds the log into the file.
     pub async fn close(self) {
-        // A writer that is gone has nothing left to finish.
-        let _ = self.queue.chore(Chore::Close).await;
+        self.shared.stopping.store(true, Ordering::Relaxed);
+        self.queue.close().await;
         self.readers.close().await;
     }
 

@@ -87,6 +87,15 @@ impl Queue {
         self.ask(0, |answer| Job::Chore(chore(answer))).await
     }
 
+    /// Has the writer finish what waits, however long that takes: whoever stops the gateway has a limit of its own. A
+    /// writer that is gone has nothing left to finish.
+    pub(super) async fn close(&self) {
+        let (answer, answered) = oneshot::channel();
+        if self.send(0, Job::Chore(Chore::Close(answer))).await.is_ok() {
+            let _ = answered.await;
+        }
+    }
+
     /// What waits for its commit.
     pub(super) fn waiting_bytes(&self) -> u64 {
         (QUEUE_KIB as usize).saturating_sub(self.room.available_permits()) as u64 * 1024

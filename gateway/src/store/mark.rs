@@ -157,10 +157,13 @@ impl MarkFile {
 
     /// Writes and syncs. The slot of the mark before stays as it is.
     pub(super) fn write(&mut self, mark: &Mark) -> io::Result<()> {
-        self.turn = self.turn.wrapping_add(1);
-        let offset = SLOT_OFFSETS[usize::from(self.turn % 2 != 0)];
-        self.file.write_all_at(&mark.slot(self.turn), offset)?;
-        self.file.sync_data()
+        // After a failure the next attempt goes to the same slot, so that the other one stays whole.
+        let turn = self.turn.wrapping_add(1);
+        let offset = SLOT_OFFSETS[usize::from(turn % 2 != 0)];
+        self.file.write_all_at(&mark.slot(turn), offset)?;
+        self.file.sync_data()?;
+        self.turn = turn;
+        Ok(())
     }
 }
 

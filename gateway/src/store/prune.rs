@@ -190,7 +190,9 @@ async fn captures(
         AND NOT EXISTS (SELECT 1 FROM quarantine WHERE quarantine.capture = capture.number \
             AND (state = 'open' OR replayed > ?2)) \
         FROM capture ORDER BY number LIMIT ?3";
-    const ENTRIES: &str = "DELETE FROM quarantine WHERE capture <= ?";
+    // Entries of lost captures (number 0) stay until a person has dealt with them.
+    const ENTRIES: &str = "DELETE FROM quarantine \
+        WHERE capture <= ? AND (capture > 0 OR state <> 'open')";
     const DELETE: &str = "DELETE FROM capture WHERE number <= ?";
     let query = sqlx::query(OLDEST).bind(limits.key_us.min(limits.raw_us));
     let mut through = None;

@@ -198,7 +198,8 @@ pub(super) async fn replay(
     let failed = || StoreError::failed("replay an entry");
     let Replay { entry, item, replacement, as_correction, by } = replay;
     let mut row = open_entry(connection, &entry).await?;
-    let mut group = Group::new(counters, KnownKeys::new());
+    // Replayed now, its key counts as seen now.
+    let mut group = Group::new(counters, KnownKeys::new()).seen_at(now_us);
     let outcome = match item {
         NewItem::Quarantine(findings) => {
             row.findings = findings_json(&findings);

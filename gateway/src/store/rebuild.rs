@@ -97,7 +97,7 @@ impl<'a> Rebuild<'a> {
         };
         after.confirmed = old.confirmed.min(after.acknowledged);
         self.records(records, &captures, &mut after).await?;
-        self.entries(records, &captures, cut).await?;
+        self.entries(records, &captures, cut, newest_capture).await?;
         self.captures(records, &captures, cut, &mut after).await?;
         carry(self.damaged, self.new, self.loss, cut.pruned).await?;
         for (from, through) in lost {
@@ -162,13 +162,13 @@ impl<'a> Rebuild<'a> {
         records: &Kept,
         captures: &Kept,
         cut: Cut,
+        highest: i64,
     ) -> Result<(), sqlx::Error> {
         let sql = format!("SELECT {ENTRY_COLUMNS} FROM quarantine WHERE capture BETWEEN ? AND ?");
         let place = |number: i64| match records.place(number) {
             None if number <= cut.pruned => Some(number),
             place => place,
         };
-        let highest = captures.last().unwrap_or(0);
         self.damaged.begin_pass();
         for (from, through) in steps(0, highest, RECORDS) {
             let mut rows = Vec::new();
@@ -336,7 +336,7 @@ fn steps(low: i64, high: i64, size: i64) -> impl Iterator<Item = (i64, i64)> {
     })
 }
 
-/// Each row is read twice. A disk that gives another answer the second time is tried again at the next start.
+/// Each row is read twice, and a disk may give another answer the second time: then all is tried once more.
 fn unsteady() -> sqlx::Error {
     sqlx::Error::Protocol("the damaged journal reads differently each time".to_owned())
 }

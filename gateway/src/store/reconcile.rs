@@ -70,7 +70,8 @@ pub(super) async fn reconcile(
 pub(super) fn next_number(known: i64, witness: Option<i64>, now_us: i64) -> i64 {
     match witness {
         Some(witness) => known.max(witness) + 1,
-        None => (known + 1).max(now_us / 1_000_000),
+        // The contract has 32 bits for it, whatever the clock says.
+        None => (known + 1).max((now_us / 1_000_000).min(i64::from(u32::MAX / 2))),
     }
 }
 

@@ -45,7 +45,13 @@ pub(super) async fn recover(
     let failed = |source| folder("recover the journal in", data_dir, source);
     let reason = format!("the journal was damaged ({problem}) and has been recovered");
     let damaged = Damaged::open(&journal_path(data_dir), mark).await;
-    match attempt(data_dir, damaged, mark, &reason, now_us).await {
+    let mut attempted = attempt(data_dir, damaged, mark, &reason, now_us).await;
+    if matches!(&attempted, Err(Failure::Database(source)) if !is_of_the_machine(source)) {
+        // A disk that answers differently each time may answer right this time.
+        let again = Damaged::open(&journal_path(data_dir), mark).await;
+        attempted = attempt(data_dir, again, mark, &reason, now_us).await;
+    }
+    match attempted {
         Err(Failure::Machine(source)) => Err(failed(source)),
         Err(Failure::Database(source)) if is_of_the_machine(&source) => {
             Err(OpenError::Database { path: journal_path(data_dir), source })
@@ -131,7 +137,10 @@ async fn build(
     now_us: i64,
 ) -> Result<Loss, sqlx::Error> {
     let mut new = scratch(path).await?;
-    migrate(&mut new, path).await.map_err(|error| sqlx::Error::AnyDriverError(Box::new(error)))?;
+    migrate(&mut new, path).await.map_err(|error| match error {
+        OpenError::Database { source, .. } => source,
+        other => sqlx::Error::AnyDriverError(Box::new(other)),
+    })?;
     let (highest_record, highest_capture) = damaged.highest(mark).await;
     let mut rebuild = Rebuild::new(damaged, &mut new, &mut loss).await?;
     let mut records = rebuild.sound_records(highest_record).await;

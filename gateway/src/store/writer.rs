@@ -116,7 +116,9 @@ impl Writer {
     /// Works until the queue is closed and empty.
     pub(super) async fn run(mut self, mut jobs: mpsc::Receiver<Queued>) {
         loop {
-            match timeout(CURSOR_EVERY, jobs.recv()).await {
+            // While there is more to prune nothing is waited for: what was delivered goes faster than new things come.
+            let wait = if self.pruned_at.is_none() { Duration::ZERO } else { CURSOR_EVERY };
+            match timeout(wait, jobs.recv()).await {
                 Ok(Some(first)) => self.round(first, &mut jobs).await,
                 Ok(None) => break,
                 Err(_) => {}
@@ -593,17 +595,19 @@ impl Writer {
     async fn finish(mut self) {
         self.shared.stopping.store(true, Ordering::Relaxed);
         self.readers.close().await;
+        let mut closed = !self.shared.damaged.load(Ordering::Relaxed) && !self.doubtful;
         if let Err(error) = self.write_cursor().await {
+            closed = false;
             tracing::error!(error = %error, "the cursor was not stored: some records are sent again");
         }
         fail_point::reached("stop-cursor-stored");
         if let Some(mut connection) = self.connection.take() {
             // Whatever fails here, the log holds everything.
-            let _ = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await;
+            let folded = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection);
+            closed &= folded.await.is_ok();
             fail_point::reached("log-folded-in");
             let _ = connection.close().await;
         }
-        let closed = !self.shared.damaged.load(Ordering::Relaxed);
         let last = Mark { closed, ..self.mark() };
         self.marker.close(last).await;
         drop(self.lock);

@@ -202,7 +202,18 @@ impl<O: Outbox> Session<O> {
             return self.complain(UNKNOWN, words, "was the journal replaced by an older one (use `tillgate restore`), or does another gateway share org, store and id? the receipt is ignored");
         };
         let acknowledged = self.context.acknowledged.load(Ordering::Relaxed);
-        if let Some(reached) = locked(receipts).receipt(number, acknowledged, Instant::now()) {
+        let name = (number, number.saturating_sub(through));
+        let mut receipts = locked(receipts);
+        if receipts.waits(name, self.context.outbox.pruned(), acknowledged) {
+            info!(
+                incarnation,
+                "a receipt waits until the end of the incarnation before it went out once more"
+            );
+            return;
+        }
+        let reached = receipts.receipt(number, acknowledged, Instant::now());
+        drop(receipts);
+        if let Some(reached) = reached {
             self.confirm(reached);
         }
     }
@@ -326,6 +337,7 @@ impl<O: Outbox> Session<O> {
     pub(super) fn repeat_settled(&mut self, sequence: u64) {
         self.repeats.under_way = self.repeats.under_way.saturating_sub(1);
         self.repeat_done(sequence);
+        self.receipts_catch_up(self.context.acknowledged.load(Ordering::Relaxed));
     }
 
     /// A record that was parked is published again, as what leaves in its place.
