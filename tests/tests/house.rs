@@ -253,7 +253,7 @@ const QUEUES: &[(&str, &str, usize, &str)] = &[
     ("gateway/src/store/handle.rs", "watch::Sender::new(", 1, "one value"),
     ("gateway/src/store/job.rs", "Semaphore::new(", 1, "QUEUE_KIB"),
     ("gateway/src/store/job.rs", "mpsc::channel(", 1, "QUEUE_JOBS"),
-    ("gateway/src/store/job.rs", "oneshot::channel(", 1, "one value"),
+    ("gateway/src/store/job.rs", "oneshot::channel(", 2, "one value"),
     ("gateway/src/store/mark.rs", "spawn_blocking(", 1, "one at a time, awaited"),
     ("gateway/src/store/mark.rs", "tokio::spawn(", 1, "one keeper"),
     ("gateway/src/store/mark.rs", "watch::Sender::new(", 1, "one value"),

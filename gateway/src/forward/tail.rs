@@ -107,16 +107,19 @@ async fn listen(
     Ok(())
 }
 
-/// Waits for CONNACK, and subscribes, also where the broker kept the session: an earlier subscription may have been
-/// refused or lost, or was for another topic. Gives the messages that came before the answer; the broker's limit on
-/// what is under way bounds them.
+/// Waits for CONNACK, and subscribes unless the broker kept the session with its subscription. Gives the messages that
+/// came before the answer; the broker's limit on what is under way bounds them.
 pub(super) async fn subscribed(
     settings: &TailSettings,
     transport: &mut Transport,
 ) -> Result<Vec<Received>, Trouble> {
     let limit = settings.timing.connect;
-    transport.connack(limit).await.map_err(|trouble| trouble.of_login(&settings.connection))?;
+    let capabilities =
+        transport.connack(limit).await.map_err(|trouble| trouble.of_login(&settings.connection))?;
     let mut early = Vec::new();
+    if capabilities.session_present {
+        return Ok(early);
+    }
     transport.subscribe(&settings.topic_filter)?;
     loop {
         match timeout(limit, transport.next()).await.unwrap_or_else(|_| Err(no_suback()))? {

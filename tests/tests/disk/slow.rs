@@ -58,14 +58,14 @@ fn sell_at_once(site: &Site, sales: u64) -> Vec<Till> {
 }
 
 #[test]
-fn five_seconds_a_sync_are_slow_and_sound() {
+fn three_seconds_a_sync_are_slow_and_sound() {
     within(200, || {
         let broker = Broker::plain();
         let witness = Witness::of(&broker);
         let site = Site::with(&broker);
         let faults = Faults::below(&site.data_dir(), site.folder());
         let mut gateway = site.start_with(&faults);
-        faults.set("sync_ms=5000");
+        faults.set("sync_ms=3000");
         let mut tills = sell_at_once(&site, 2);
         look_at_once(&site);
         faults.set("");
