@@ -16,7 +16,7 @@ use super::status::StatusBoard;
 use crate::clock::Clock;
 use crate::config::{Config, Loaded, Mqtt};
 use crate::pipeline::Pipeline;
-use crate::store::{OpenError, Store, StoreOptions};
+use crate::store::{OpenError, Store};
 use crate::telemetry::board::Board;
 use crate::telemetry::exporter::{Exporter, ExporterError};
 use crate::telemetry::logs::Logs;
@@ -130,11 +130,10 @@ impl Daemon {
     ) -> Result<Self, StartError> {
         let config = loaded.config;
         let started_at = clock.now();
-        let board = Arc::new(Board::default());
-        let writer_pulse = Arc::new(Pulse::default());
+        let (board, writer_pulse) = (Arc::new(Board::default()), Arc::new(Pulse::default()));
         let broker = forward::Settings::load(&config)?;
         let sockets = web::bind(&config).await?;
-        let options_of_store = StoreOptions::from(config.as_ref());
+        let options_of_store = config.as_ref().into();
         let store =
             Store::open(options_of_store, Arc::clone(&clock), Arc::clone(&writer_pulse)).await?;
         let keys = keys::load(&config)?;
