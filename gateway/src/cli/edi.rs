@@ -12,7 +12,7 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
-use tillgate_parsers::edi::{self, Issue, Options, Policy};
+use tillgate_parsers::edi::{self, Interchange, Issue, Options, Policy};
 use tillgate_record::{Channel, Decision, DocumentRecord, Link, Provenance, Quality};
 
 use super::exit;
@@ -260,14 +260,13 @@ fn write_qualities(words: &mut impl Write, item: u32, findings: &[Quality]) -> i
 /// The configured partner that the first interchange names as its sender.
 fn partner_of(input: &[u8], config: &Config) -> String {
     let report = edi::read(input, &Options::default());
-    let header = report.interchanges.first().map(|interchange| &interchange.header);
+    let sender = report.interchanges.first().map(Interchange::sender);
     config
         .partners
         .iter()
         .find(|partner| {
-            partner.x12.as_ref().zip(header).is_some_and(|(identity, header)| {
-                header.element(5) == identity.qualifier.as_bytes()
-                    && header.element(6) == identity.id.as_bytes()
+            partner.x12.as_ref().zip(sender).is_some_and(|(identity, sender)| {
+                sender == (identity.qualifier.as_bytes(), identity.id.as_bytes())
             })
         })
         .map_or_else(|| "offline".to_owned(), |partner| partner.id.clone())

@@ -6,10 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use super::delimiters::{Delimiters, Header};
+use super::delimiters::{Delimiters, digits};
 use super::finding::{EdiFinding, Node};
 use super::report::{Group, Interchange, Report, Set, Tally};
 use super::rules::Code;
+use super::segment::KeptSegment;
 use super::writer::Writer;
 use crate::redact;
 
@@ -40,7 +41,7 @@ const MOST_ELEMENT_NOTES: usize = 99;
 const MOST_CODES: usize = 5;
 
 /// Groups of one application to another.
-type SameParties<'g> = Vec<(Node, &'g Group<'g>)>;
+type SameParties<'g> = Vec<(Node, &'g Group)>;
 
 type ByNode<'r> = BTreeMap<Node, Vec<&'r EdiFinding>>;
 
@@ -51,7 +52,7 @@ pub fn acknowledge(report: &Report<'_>, issue: &Issue) -> Vec<Acknowledgement> {
     for finding in report.findings.kept() {
         findings.entry(finding.node).or_default().push(finding);
     }
-    let mut routes: Vec<(&Header<'_>, Vec<usize>)> = Vec::new();
+    let mut routes: Vec<(&KeptSegment, Vec<usize>)> = Vec::new();
     for (index, interchange) in report.interchanges.iter().enumerate() {
         let header = &interchange.header;
         match routes.iter_mut().find(|(first, _)| same_route(first, header)) {
@@ -67,7 +68,7 @@ pub fn acknowledge(report: &Report<'_>, issue: &Issue) -> Vec<Acknowledgement> {
         .collect()
 }
 
-fn same_route(one: &Header<'_>, other: &Header<'_>) -> bool {
+fn same_route(one: &KeptSegment, other: &KeptSegment) -> bool {
     [5, 6, 7, 8].iter().all(|number| one.element(*number) == other.element(*number))
 }
 
@@ -77,12 +78,12 @@ struct Reply<'r> {
     findings: &'r ByNode<'r>,
     issue: &'r Issue,
     /// ISA of the first interchange answered.
-    header: &'r Header<'r>,
+    header: &'r KeptSegment,
 }
 
 impl Reply<'_> {
     fn compose(&self, members: &[usize]) -> Option<Acknowledgement> {
-        let interchanges: Vec<(usize, &Interchange<'_>)> = members
+        let interchanges: Vec<(usize, &Interchange)> = members
             .iter()
             .filter_map(|index| Some((*index, self.report.interchanges.get(*index)?)))
             .collect();
@@ -92,7 +93,7 @@ impl Reply<'_> {
         if notes.is_empty() && groups.is_empty() {
             return None;
         }
-        let mut writer = Writer::new(usable(self.header.delimiters));
+        let mut writer = Writer::new(usable(self.header.delimiters()));
         self.write_header(&mut writer);
         for (_, interchange) in notes {
             write_ta1(&mut writer, interchange);
@@ -107,7 +108,7 @@ impl Reply<'_> {
 
     /// Groups to acknowledge, by who sent them to whom in which version: one FA group answers one application.
     /// A rejected interchange is answered by its TA1 alone; acknowledgements are not answered.
-    fn groups<'g>(&self, interchanges: &[(usize, &'g Interchange<'g>)]) -> Vec<SameParties<'g>> {
+    fn groups<'g>(&self, interchanges: &[(usize, &'g Interchange)]) -> Vec<SameParties<'g>> {
         let mut keyed: Vec<([&[u8]; 3], SameParties<'g>)> = Vec::new();
         for (index, interchange) in interchanges {
             if interchange.tally.rejected {
@@ -139,12 +140,16 @@ impl Reply<'_> {
         let date = format!("{:02}{month:02}{day:02}", year.rem_euclid(100));
         let time = format!("{hour:02}{minute:02}");
         let control_number = self.control_number();
-        let standards_id = match header.delimiters.repetition {
-            Some(byte) if usable(header.delimiters).repetition.is_some() => [byte],
+        let standards_id = match header.delimiters().repetition {
+            Some(byte) if usable(header.delimiters()).repetition.is_some() => [byte],
             _ => [b'U'],
         };
         let version = match header.element(12) {
-            version if version.len() == 5 && header.version_from(200) => version,
+            version
+                if version.len() == 5 && digits(version).is_some_and(|number| number >= 200) =>
+            {
+                version
+            }
             _ => b"00401",
         };
         let usage = match header.element(15) {
@@ -170,7 +175,7 @@ impl Reply<'_> {
         ]);
     }
 
-    fn write_group(&self, writer: &mut Writer, index: usize, members: &[(Node, &Group<'_>)]) {
+    fn write_group(&self, writer: &mut Writer, index: usize, members: &[(Node, &Group)]) {
         let Some((_, first)) = members.first() else {
             return;
         };
@@ -207,7 +212,7 @@ impl Reply<'_> {
         writer.segment("GE", &[count.as_bytes(), number.as_bytes()]);
     }
 
-    fn write_997(&self, writer: &mut Writer, node: Node, group: &Group<'_>) {
+    fn write_997(&self, writer: &mut Writer, node: Node, group: &Group) {
         let later = group.version() >= 5010;
         let gs = &group.header;
         let version = if later { gs.element(8).trim_ascii() } else { b"" };
@@ -228,13 +233,13 @@ impl Reply<'_> {
     }
 }
 
-fn asks_for_ta1(interchange: &Interchange<'_>) -> bool {
+fn asks_for_ta1(interchange: &Interchange) -> bool {
     interchange.header.element(14) == b"1" || interchange.tally.rejected
 }
 
 /// The delimiters of the input, unless they are what is wrong with it.
 fn usable(delimiters: Delimiters) -> Delimiters {
-    let Delimiters { element, component, segment, repetition } = delimiters;
+    let Delimiters { element, component, segment, repetition, .. } = delimiters;
     let all = [Some(element), Some(component), Some(segment), repetition];
     let distinct = all
         .iter()
@@ -244,16 +249,16 @@ fn usable(delimiters: Delimiters) -> Delimiters {
     if distinct && !all.iter().flatten().any(plain) {
         delimiters
     } else {
-        Delimiters { element: b'*', component: b'>', segment: b'~', repetition: None }
+        Delimiters { element: b'*', component: b'>', segment: b'~', ..Delimiters::default() }
     }
 }
 
-fn write_ta1(writer: &mut Writer, interchange: &Interchange<'_>) {
+fn write_ta1(writer: &mut Writer, interchange: &Interchange) {
     let header = &interchange.header;
     let tally = &interchange.tally;
     let verdict = letter(tally);
     let unnamed = if tally.rejected { "022" } else { "000" };
-    let note = tally.codes.first().copied().unwrap_or(unnamed);
+    let note = tally.codes().first().copied().unwrap_or(unnamed);
     writer.segment(
         "TA1",
         &[header.element(13), header.element(9), header.element(10), verdict, note.as_bytes()],
@@ -348,13 +353,13 @@ fn may_be_copied(copy: &[u8]) -> bool {
         && redact::text(copy).found.is_empty()
 }
 
-fn write_verdict(writer: &mut Writer, set: &Set<'_>) {
+fn write_verdict(writer: &mut Writer, set: &Set) {
     let mut elements = vec![letter(&set.tally)];
-    elements.extend(set.tally.codes.iter().map(|code| code.as_bytes()));
+    elements.extend(set.tally.codes().iter().map(|code| code.as_bytes()));
     writer.segment("AK5", &elements);
 }
 
-fn write_group_verdict(writer: &mut Writer, group: &Group<'_>) {
+fn write_group_verdict(writer: &mut Writer, group: &Group) {
     let received = group.sets.len();
     let rejected = group.sets.iter().filter(|set| set.tally.rejected).count();
     let noted = group.tally.noted || group.sets.iter().any(|set| set.tally.noted);
@@ -370,6 +375,6 @@ fn write_group_verdict(writer: &mut Writer, group: &Group<'_>) {
     let numbers = [included, received, accepted].map(|number| number.to_string());
     let mut elements = vec![verdict];
     elements.extend(numbers.iter().map(|number| number.as_bytes()));
-    elements.extend(group.tally.codes.iter().map(|code| code.as_bytes()));
+    elements.extend(group.tally.codes().iter().map(|code| code.as_bytes()));
     writer.segment("AK9", &elements);
 }

@@ -1,20 +1,7 @@
-//! The ISA segment: the delimiters of an interchange and its header elements.
-//!
-//! In: the input and the offset of ISA. Out: a [`Header`], or why it cannot be read. Each ISA is read anew, since
-//! every interchange may bring its own delimiters.
-
-/// Length of ISA with its terminator.
-pub const ISA_BYTES: usize = 106;
-
-/// Where the element separator stands in ISA, and nowhere else.
-const SEPARATOR_POSITIONS: [usize; 16] =
-    [3, 6, 17, 20, 31, 34, 50, 53, 69, 76, 81, 83, 89, 99, 101, 103];
-
-/// An ISA that is longer than this is no ISA: with every element twice as long as allowed it has 180 bytes.
-const LONGEST_ISA: usize = 200;
+//! The bytes with a meaning in an interchange.
 
 /// The bytes with a meaning.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Delimiters {
     /// Between elements.
     pub element: u8,
@@ -22,8 +9,10 @@ pub struct Delimiters {
     pub component: u8,
     /// After a segment.
     pub segment: u8,
-    /// Between repetitions of an element, from version 00402.
+    /// Between repetitions of an element: X12 from version 00402, EDIFACT from syntax version 4.
     pub repetition: Option<u8>,
+    /// Makes the next byte data: EDIFACT and TRADACOMS, X12 from 007040 with ISX.
+    pub release: Option<u8>,
 }
 
 impl Delimiters {
@@ -34,190 +23,8 @@ impl Delimiters {
             || byte == self.component
             || byte == self.segment
             || self.repetition == Some(byte)
+            || self.release == Some(byte)
     }
-}
-
-/// ISA, read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Header<'a> {
-    /// The bytes with a meaning in this interchange.
-    pub delimiters: Delimiters,
-    /// ISA01 to ISA16 as they stand, padding included.
-    pub elements: [&'a [u8]; 16],
-    /// Offset of each element.
-    pub offsets: [usize; 16],
-    /// The byte after the terminator.
-    pub end: usize,
-    /// Bytes up to and including the terminator.
-    pub width: usize,
-    /// Whether it is 106 bytes long with every separator in its place.
-    pub fixed: bool,
-    /// Whether a blank stood before the terminator.
-    pub blank_before_terminator: bool,
-}
-
-impl<'a> Header<'a> {
-    /// An element from 1, without padding.
-    #[must_use]
-    pub fn element(&self, number: usize) -> &'a [u8] {
-        number
-            .checked_sub(1)
-            .and_then(|index| self.elements.get(index))
-            .map_or(&[][..], |element| element.trim_ascii())
-    }
-
-    /// Whether ISA12 is at least a version such as 402.
-    #[must_use]
-    pub fn version_from(&self, version: u32) -> bool {
-        digits(self.element(12)).is_some_and(|found| found >= version)
-    }
-}
-
-/// Why ISA cannot be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unreadable {
-    /// The input ends within it.
-    CutOff,
-    /// Line breaks stand within it at a constant distance, as when a program wrapped the file.
-    Wrapped {
-        /// Bytes a line.
-        columns: usize,
-    },
-    /// Sixteen element separators are not where they could be.
-    Separators {
-        /// Separators found.
-        found: usize,
-    },
-    /// The terminator is a letter, digit or blank.
-    Terminator {
-        /// The byte in its place.
-        found: u8,
-    },
-    /// The terminator is a character of several bytes.
-    WideTerminator,
-}
-
-/// Reads ISA at an offset.
-///
-/// # Errors
-///
-/// Why it cannot be read without doubt.
-pub fn read_header(input: &[u8], start: usize) -> Result<Header<'_>, Unreadable> {
-    let isa = input.get(start..).unwrap_or_default();
-    let Some(&separator) = isa.get(3) else {
-        return Err(Unreadable::CutOff);
-    };
-    let (positions, fixed) = match fixed_positions(isa, separator) {
-        Some(positions) => (positions, true),
-        None => (loose_positions(isa, separator)?, false),
-    };
-    let mut elements = [&[][..]; 16];
-    let mut offsets = [0; 16];
-    for (index, position) in positions.iter().enumerate() {
-        let from = position + 1;
-        let to = positions.get(index + 1).copied().unwrap_or(from + 1);
-        if let (Some(element), Some(offset)) = (elements.get_mut(index), offsets.get_mut(index)) {
-            *element = isa.get(from..to).ok_or(Unreadable::CutOff)?;
-            *offset = start + from;
-        }
-    }
-    let terminator_at = positions[15] + 2;
-    let (segment, skipped) = terminator(isa, terminator_at)?;
-    let component = *isa.get(positions[15] + 1).ok_or(Unreadable::CutOff)?;
-    let width = terminator_at + skipped + 1;
-    Ok(Header {
-        delimiters: Delimiters {
-            element: separator,
-            component,
-            segment,
-            repetition: repetition(elements[10], elements[11]),
-        },
-        elements,
-        offsets,
-        end: start + width,
-        width,
-        fixed: fixed && skipped == 0,
-        blank_before_terminator: skipped > 0,
-    })
-}
-
-/// Both halves of the rule: the separator stands in its sixteen places, and nowhere else.
-fn fixed_positions(isa: &[u8], separator: u8) -> Option<[usize; 16]> {
-    let fixed = isa.get(..ISA_BYTES)?;
-    let in_place = SEPARATOR_POSITIONS.iter().all(|&at| fixed.get(at) == Some(&separator));
-    // ISA16 and the terminator are judged as delimiters, with a clearer word if one of them clashes.
-    let values = fixed.get(..ISA_BYTES - 2)?;
-    let count = values.iter().filter(|byte| **byte == separator).count();
-    (in_place && count == SEPARATOR_POSITIONS.len()).then_some(SEPARATOR_POSITIONS)
-}
-
-fn loose_positions(isa: &[u8], separator: u8) -> Result<[usize; 16], Unreadable> {
-    let head = isa.get(..LONGEST_ISA).unwrap_or(isa);
-    if let Some(columns) = wrapped_columns(isa) {
-        return Err(Unreadable::Wrapped { columns });
-    }
-    let mut positions = [0; 16];
-    let mut found = 0;
-    for at in memchr::memchr_iter(separator, head).take(16) {
-        if let Some(position) = positions.get_mut(found) {
-            *position = at;
-        }
-        found += 1;
-    }
-    // A segment tag inside the last elements means that ISA ended before its sixteenth element.
-    let runs_into_gs = head.windows(3).any(|window| {
-        window.starts_with(b"GS") && window.get(2) == Some(&separator)
-    } && positions.get(15).is_some_and(|&last| {
-        head.windows(3).position(|w| w.starts_with(b"GS") && w.get(2) == Some(&separator))
-            .is_some_and(|gs| gs < last)
-    }));
-    match (found, head.len() < LONGEST_ISA) {
-        (16, _) if !runs_into_gs => Ok(positions),
-        (16, _) | (_, false) => Err(Unreadable::Separators { found: found.min(15) }),
-        (_, true) => Err(Unreadable::CutOff),
-    }
-}
-
-/// A wrapped file has a line break after every 80th (72nd, 132nd) byte, the first of them within ISA.
-fn wrapped_columns(isa: &[u8]) -> Option<usize> {
-    let lengths: Vec<usize> = isa
-        .split(|byte| *byte == b'\n')
-        .take(4)
-        .map(|line| line.strip_suffix(b"\r").unwrap_or(line).len())
-        .collect();
-    match lengths.as_slice() {
-        [first, second, third, ..] if (40..104).contains(first) => {
-            (first == second && first == third).then_some(*first)
-        }
-        _ => None,
-    }
-}
-
-fn terminator(isa: &[u8], at: usize) -> Result<(u8, usize), Unreadable> {
-    let byte = *isa.get(at).ok_or(Unreadable::CutOff)?;
-    match byte {
-        b' ' => match isa.get(at + 1) {
-            Some(&next) if !next.is_ascii_alphanumeric() && next != b' ' && next < 0x80 => {
-                Ok((next, 1))
-            }
-            _ => Err(Unreadable::Terminator { found: byte }),
-        },
-        0xC2..=0xF4 if isa.get(at + 1).is_some_and(|next| (0x80..0xC0).contains(next)) => {
-            Err(Unreadable::WideTerminator)
-        }
-        _ if byte.is_ascii_alphanumeric() => Err(Unreadable::Terminator { found: byte }),
-        _ => Ok((byte, 0)),
-    }
-}
-
-/// Byte 82 separates repetitions only from version 00402 on, and only if it is no letter, digit or blank: many
-/// senders write `U` under 00501 as well.
-fn repetition(isa11: &[u8], isa12: &[u8]) -> Option<u8> {
-    let &[byte] = isa11 else {
-        return None;
-    };
-    let counts = digits(isa12.trim_ascii()).is_some_and(|version| version >= 402);
-    (counts && !byte.is_ascii_alphanumeric() && byte != b' ').then_some(byte)
 }
 
 /// A number of digits only.
@@ -225,44 +32,7 @@ pub(super) fn digits(text: &[u8]) -> Option<u32> {
     if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    std::str::from_utf8(text).ok()?.parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ISA: &[u8] = b"ISA*00*          *00*          *ZZ*SENDER         *ZZ*RECEIVER       *261121*1200*U*00501*000000001*0*P*>~\n";
-
-    #[test]
-    fn the_fixed_header_is_read() {
-        let header = read_header(ISA, 0).unwrap();
-        assert!(header.fixed);
-        assert_eq!(header.element(6), b"SENDER");
-        assert_eq!(header.end, 106);
-        let expected =
-            Delimiters { element: b'*', component: b'>', segment: b'~', repetition: None };
-        assert_eq!(header.delimiters, expected);
-    }
-
-    #[test]
-    fn a_trimmed_header_is_read_and_marked() {
-        let text = b"ISA*00* *00* *ZZ*A*ZZ*B*261121*1200*^*00501*000000001*0*P*:~GS*PO";
-        let header = read_header(text, 0).unwrap();
-        assert!(!header.fixed);
-        assert_eq!(header.delimiters.segment, b'~');
-        assert_eq!(header.delimiters.repetition, Some(b'^'));
-        assert_eq!(header.element(8), b"B");
-    }
-
-    #[test]
-    fn what_cannot_be_read_says_why() {
-        assert_eq!(read_header(b"ISA", 0), Err(Unreadable::CutOff));
-        let letter = [&ISA[..105], b"G"].concat();
-        assert_eq!(read_header(&letter, 0), Err(Unreadable::Terminator { found: b'G' }));
-        let wide = [&ISA[..105], "…".as_bytes()].concat();
-        assert_eq!(read_header(&wide, 0), Err(Unreadable::WideTerminator));
-        let lost = b"ISA*00*          *00*          *ZZ*SENDER         *ZZ*RECEIVER~GS*PO*A*B*20261121*1200*1*X*004010~ST*850*0001~BEG*00*SA*1**20261121~PO1*1*1*EA*1**UP*012345678905~CTT*1~SE*5*0001~GE*1*1~IEA*1*000000001~";
-        assert!(matches!(read_header(lost, 0), Err(Unreadable::Separators { .. })));
-    }
+    text.iter().try_fold(0_u32, |number, digit| {
+        number.checked_mul(10)?.checked_add(u32::from(digit - b'0'))
+    })
 }

@@ -7,12 +7,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::rules::{Code, Policy, Rule};
+use super::rules::{Code, Rule};
 use super::shown::shown;
 use crate::finding::{Fault, Finding, Severity};
-
-/// Findings that are kept; more are counted.
-pub const MOST_FINDINGS: usize = 1000;
 
 /// Where in the report a finding belongs: indices of interchange, group and set.
 pub type Node = (Option<usize>, Option<usize>, Option<usize>);
@@ -76,9 +73,21 @@ pub struct EdiFinding {
     /// The bad value as sent, for AK404. Only where it may be shown.
     #[serde(skip)]
     pub copy: Option<Vec<u8>>,
+    /// The segment around it, for people.
+    #[serde(skip)]
+    pub excerpt: Option<Excerpt>,
     /// Where in the report it belongs.
     #[serde(skip)]
     pub node: Node,
+}
+
+/// A segment on one line: control bytes escaped, card numbers masked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Excerpt {
+    /// The segment, or what of it stands around the place.
+    pub text: String,
+    /// The column of the place in the text, in characters from 0.
+    pub column: usize,
 }
 
 impl EdiFinding {
@@ -160,25 +169,31 @@ impl Findings {
         (self.errors + self.warnings).saturating_sub(self.kept.len() as u64)
     }
 
-    /// Adds a finding; gives back how bad it is.
-    pub(super) fn add(
-        &mut self,
-        rule: &Rule,
-        policy: Policy,
-        remark: Remark,
-        at: (Place, Node, Option<Code>),
-    ) -> Severity {
-        let severity = rule.severity(policy);
-        match severity {
-            Severity::Error => self.errors += 1,
-            Severity::Warning => self.warnings += 1,
-        }
-        if self.kept.len() >= MOST_FINDINGS {
-            return severity;
-        }
-        let (place, node, answer) = at;
+    /// Keeps a finding.
+    pub(super) fn keep(&mut self, finding: EdiFinding) {
+        self.kept.push(finding);
+    }
+
+    /// How many there were, those included that were not told.
+    pub(super) fn count(&mut self, errors: u64, warnings: u64) {
+        (self.errors, self.warnings) = (errors, warnings);
+    }
+}
+
+/// What is known of a finding beside its rule and what the rule says.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) place: Place,
+    pub(super) node: Node,
+    pub(super) answer: Option<Code>,
+    pub(super) excerpt: Option<Excerpt>,
+}
+
+impl Found {
+    pub(super) fn finding(self, rule: &Rule, severity: Severity, remark: Remark) -> EdiFinding {
+        let Self { place, node, answer, excerpt } = self;
         let found = remark.found.as_deref().map(shown);
-        self.kept.push(EdiFinding {
+        EdiFinding {
             finding: Finding {
                 code: rule.code,
                 severity,
@@ -191,10 +206,10 @@ impl Findings {
             acknowledgement: answer.iter().map(|code| (code.carrier(), code.value())).collect(),
             answer,
             copy: remark.found,
+            excerpt,
             place,
             node,
-        });
-        severity
+        }
     }
 }
 

@@ -6,10 +6,9 @@
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 
-use super::delimiters::Header;
 use super::report::{Group, Interchange, Report, Set};
 use super::schema::{Content, Matcher, shape};
-use super::segment::{Segment, decoded};
+use super::segment::{KeptSegment, Segment, decoded};
 use crate::redact;
 
 /// One transaction set.
@@ -98,16 +97,16 @@ pub fn transactions<'r>(report: &'r Report<'_>) -> impl Iterator<Item = Transact
 
 fn transaction(
     report: &Report<'_>,
-    (interchange, group, set): (&Interchange<'_>, &Group<'_>, &Set<'_>),
+    (interchange, group, set): (&Interchange, &Group, &Set),
 ) -> TransactionJson {
-    let text = |segment: &Segment<'_>, number| segment.text(number).unwrap_or_default();
+    let text = |segment: &KeptSegment, number| segment.text(number).unwrap_or_default();
     let gs = &group.header;
     TransactionJson {
         transaction: text(&set.header, 1),
         control_number: text(&set.header, 2),
         version: text(gs, 8),
         test: interchange.is_test(),
-        interchange: interchange_json(&interchange.header),
+        interchange: interchange_json(interchange),
         group: EnvelopeJson {
             control_number: text(gs, 6),
             sender: text(gs, 2),
@@ -118,22 +117,24 @@ fn transaction(
     }
 }
 
-fn interchange_json(header: &Header<'_>) -> EnvelopeJson {
-    let party = |qualifier, id| {
-        format!("{}:{}", decoded(header.element(qualifier)), decoded(header.element(id)))
-    };
+fn interchange_json(interchange: &Interchange) -> EnvelopeJson {
+    let party = |(qualifier, id)| format!("{}:{}", decoded(qualifier), decoded(id));
     EnvelopeJson {
-        control_number: decoded(header.element(13)),
-        sender: party(5, 6),
-        receiver: party(7, 8),
+        control_number: decoded(interchange.control_number()),
+        sender: party(interchange.sender()),
+        receiver: party(interchange.receiver()),
     }
 }
 
-fn content(report: &Report<'_>, set: &Set<'_>) -> Vec<NodeJson> {
+fn content(report: &Report<'_>, set: &Set) -> Vec<NodeJson> {
     let mut matcher = set.transaction.map(Matcher::new);
     let mut root = Vec::new();
     let mut open: Vec<(&'static str, Vec<NodeJson>)> = Vec::new();
-    for segment in set.walk(report.input).filter(|segment| !segment.bytes.is_empty()) {
+    let mut walk = set.walk(report.input);
+    while let Some(segment) = walk.next_segment() {
+        if segment.bytes.is_empty() {
+            continue;
+        }
         let mut depth = 0;
         let mut opened = None;
         if let Some(matcher) = &mut matcher
@@ -175,7 +176,7 @@ fn segment_json(segment: &Segment<'_>) -> NodeJson {
         let reference = format!("{tag}{:02}", index + 1);
         match content {
             Some(Content::Composite(_)) => {
-                let components = value.split(|byte| *byte == segment.delimiters.component);
+                let components = segment.delimiters.split(value, segment.delimiters.component);
                 for (index, component) in components.enumerate().filter(|(_, c)| !c.is_empty()) {
                     elements.push((format!("{reference}-{}", index + 1), vec![decoded(component)]));
                 }

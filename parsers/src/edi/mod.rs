@@ -1,35 +1,45 @@
-//! EDI: X12 interchanges with purchase orders (850), invoices (810) and acknowledgements (997, TA1).
+//! EDI: X12, EDIFACT and TRADACOMS.
 //!
-//! In: the bytes of a file, whole. Out: a [`Report`]: what stands in it, and every finding about it. The
-//! acknowledgements, the JSON and the verdict are views of that report, so they cannot disagree with each other.
+//! In: the bytes of a stream in chunks of any size, or of an input that is held whole. Out: [`Events`] while it is read, or a
+//! [`Report`]: what stands in it, and every finding about it. The acknowledgements, the JSON and the verdict are views
+//! of that, so they cannot disagree with each other.
 //! Never: I/O, the clock, a panic, a repair that is not reported, a card number in a finding.
 //!
-//! Read top-down: [`standard`] names the input by its first bytes, [`delimiters`] reads ISA, [`segment`] splits,
-//! [`envelope`] assembles interchanges, groups and sets and resynchronises after faults, [`schema`] holds the
-//! tables, [`validate`] holds a set against them, [`report`] is the result, [`mod@acknowledge`] and [`json`]
+//! Read top-down: [`standard`] names the input by its first bytes, [`reader`] drives everything, [`index`] finds delimiters,
+//! `scanner` gives segments, `x12`, `edifact` and `tradacoms` assemble envelopes of them, [`schema`] holds the
+//! tables, [`validate`] holds a set against them, [`report`] keeps the result, [`mod@acknowledge`] and [`json`]
 //! look at it.
 
 pub mod acknowledge;
+mod assembler;
 pub mod delimiters;
-pub mod envelope;
+mod edifact;
+pub mod event;
 pub mod finding;
-mod header;
+pub mod index;
 pub mod json;
+pub mod reader;
 pub mod report;
 pub mod rules;
+mod scanner;
 pub mod schema;
 pub mod segment;
 pub mod shown;
 pub mod standard;
+mod tradacoms;
 pub mod validate;
 pub mod value;
 pub mod writer;
+mod x12;
 
 pub use acknowledge::{Acknowledgement, Issue, acknowledge};
-pub use delimiters::{Delimiters, Header};
-pub use envelope::{is_unfinished, read};
-pub use finding::{EdiFinding, Findings, Place};
-pub use report::{Expectations, Group, Interchange, Options, Report, Set, Tally};
+pub use delimiters::Delimiters;
+pub use event::{Closing, Envelope, Events, Stage};
+pub use finding::{EdiFinding, Excerpt, Findings, Place};
+pub use reader::{Reader, Summary};
+pub use report::{
+    Expectations, Group, Interchange, Limits, Options, Report, Set, Tally, is_unfinished, read,
+};
 pub use rules::{Code, Policy, Rule};
-pub use segment::Segment;
+pub use segment::{KeptSegment, Segment};
 pub use standard::Standard;

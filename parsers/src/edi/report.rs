@@ -1,32 +1,76 @@
-//! What stands in an input: interchanges, groups and sets as views of it, and what an acknowledgement says of each.
+//! What stands in an input that is held whole: its envelopes, and what an acknowledgement says of each.
+//!
+//! In: the input. Out: a [`Report`], which keeps headers and byte ranges and walks over segments again where asked.
+//! [`is_unfinished`] looks at nothing but envelopes. Never: a copy of the segments.
 
-use std::collections::HashSet;
-
-use super::delimiters::{Header, digits};
-use super::finding::Findings;
+use super::assembler::Summary;
+use super::delimiters::Delimiters;
+use super::event::{Closing, Envelope, Events, Stage};
+use super::finding::{EdiFinding, Findings};
+use super::reader::Reader;
 use super::rules::Policy;
+use super::scanner::{Scanner, Step};
 use super::schema::Transaction;
-use super::segment::{Segment, Segments};
+use super::segment::{KeptSegment, Segment};
 use super::standard::Standard;
 
 /// Acknowledgement codes that are kept a level: AK5 and AK9 have room for five.
 const MOST_CODES: usize = 5;
 
+/// Interchanges, groups and sets that a [`Report`] keeps.
+pub const MOST_NODES: usize = 200_000;
+
 /// How to read.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Options<'o> {
     /// How much is forgiven.
     pub policy: Policy,
     /// Who must be sender and receiver.
     pub expectations: Expectations<'o>,
+    /// Sets and messages are held against their tables; else only envelopes are checked.
+    pub check_sets: bool,
+    /// Bytes of the whole input, where that is known: then a length that leads beyond it is noticed at once.
+    pub input_bytes: Option<usize>,
+    /// What memory is bounded by.
+    pub limits: Limits,
+}
+
+impl Default for Options<'_> {
+    fn default() -> Self {
+        Self {
+            policy: Policy::default(),
+            expectations: Expectations::default(),
+            check_sets: true,
+            input_bytes: None,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// What memory is bounded by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a segment. A longer one is told, and what follows it is read.
+    pub segment_bytes: usize,
+    /// Findings that are told; more are counted.
+    pub findings: usize,
+    /// Interchanges, groups and sets; what follows is not read, and that is told. A [`Report`] keeps at most
+    /// [`MOST_NODES`].
+    pub nodes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { segment_bytes: 1024 * 1024, findings: 1000, nodes: usize::MAX }
+    }
 }
 
 /// Who must be sender and receiver: qualifier and id, where that is known.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Expectations<'o> {
-    /// ISA05 and ISA06.
+    /// ISA05 and ISA06; in EDIFACT the qualifier and id of UNB's S002.
     pub sender: Option<(&'o str, &'o str)>,
-    /// ISA07 and ISA08.
+    /// ISA07 and ISA08; in EDIFACT the qualifier and id of UNB's S003.
     pub receiver: Option<(&'o str, &'o str)>,
 }
 
@@ -37,11 +81,17 @@ pub struct Tally {
     pub rejected: bool,
     /// Something is noted, or it is rejected.
     pub noted: bool,
-    /// Codes of its level, each once, at most five.
-    pub codes: Vec<&'static str>,
+    codes: [&'static str; MOST_CODES],
+    count: usize,
 }
 
 impl Tally {
+    /// Codes of its level, each once, at most five; one that rejects stands first.
+    #[must_use]
+    pub fn codes(&self) -> &[&'static str] {
+        self.codes.get(..self.count).unwrap_or_default()
+    }
+
     /// The code that rejects stands first: TA1 has room for one.
     pub(super) fn add(&mut self, rejects: bool, code: Option<&'static str>) {
         let decides = rejects && !self.rejected;
@@ -50,85 +100,130 @@ impl Tally {
         let Some(code) = code else {
             return;
         };
-        if decides {
-            self.codes.retain(|known| *known != code);
-            self.codes.insert(0, code);
-            self.codes.truncate(MOST_CODES);
-        } else if !self.codes.contains(&code) && self.codes.len() < MOST_CODES {
-            self.codes.push(code);
+        let known = self.codes().iter().position(|known| *known == code);
+        match (decides, known) {
+            (true, Some(at)) => self.codes.get_mut(..=at).unwrap_or_default().rotate_right(1),
+            (true, None) => {
+                self.codes.rotate_right(1);
+                self.codes[0] = code;
+                self.count = (self.count + 1).min(MOST_CODES);
+            }
+            (false, None) => {
+                if let Some(place) = self.codes.get_mut(self.count) {
+                    *place = code;
+                    self.count += 1;
+                }
+            }
+            (false, Some(_)) => {}
         }
     }
 }
 
 /// One interchange.
 #[derive(Debug)]
-pub struct Interchange<'a> {
-    /// ISA.
-    pub header: Header<'a>,
-    /// First byte.
-    pub offset: usize,
-    /// Its groups.
-    pub groups: Vec<Group<'a>>,
+pub struct Interchange {
+    /// Its standard.
+    pub standard: Standard,
+    /// ISA, UNB or STX.
+    pub header: KeptSegment,
+    /// Its groups. Messages that stand without a group are in one without a header.
+    pub groups: Vec<Group>,
     /// The TA1 segments in it: answers to interchanges of ours.
-    pub answers: Vec<Segment<'a>>,
-    /// What a TA1 says of it.
+    pub answers: Vec<KeptSegment>,
+    /// What an acknowledgement says of it.
     pub tally: Tally,
-    pub(super) group_numbers: HashSet<&'a [u8]>,
 }
 
 /// One functional group.
 #[derive(Debug)]
-pub struct Group<'a> {
-    /// GS.
-    pub header: Segment<'a>,
+pub struct Group {
+    /// GS or UNG; empty where messages stand without a group.
+    pub header: KeptSegment,
     /// Its transaction sets.
-    pub sets: Vec<Set<'a>>,
-    /// GE01, where it could be read.
+    pub sets: Vec<Set>,
+    /// The number of sets that its trailer states, where it could be read.
     pub included: Option<u32>,
-    /// What AK9 says of it.
+    /// What an acknowledgement says of it.
     pub tally: Tally,
-    pub(super) set_numbers: HashSet<&'a [u8]>,
-    pub(super) version_reported: bool,
 }
 
-/// One transaction set.
+/// One transaction set or message.
 #[derive(Debug)]
-pub struct Set<'a> {
-    /// ST.
-    pub header: Segment<'a>,
-    /// The byte after its last.
+pub struct Set {
+    /// ST, UNH or MHD.
+    pub header: KeptSegment,
+    /// Offset of the byte after its last.
     pub end: usize,
-    /// Segments, ST and SE included.
+    /// Segments, header and trailer included.
     pub segments: u32,
     /// Its table, where we have one for its version.
     pub transaction: Option<&'static Transaction>,
-    /// What AK5 says of it.
+    /// What an acknowledgement says of it.
     pub tally: Tally,
+    standard: Standard,
+    delimiters: Delimiters,
 }
 
-impl<'a> Interchange<'a> {
-    /// Whether it is marked as a test.
+impl Interchange {
+    /// First byte.
+    #[must_use]
+    pub fn offset(&self) -> usize {
+        self.header.offset
+    }
+
+    /// Whether it is marked as a test: ISA15, UNB 0035.
     #[must_use]
     pub fn is_test(&self) -> bool {
-        self.header.element(15) == b"T"
+        match self.standard {
+            Standard::X12 => self.header.element(15) == b"T",
+            Standard::Edifact => self.header.element(11) == b"1",
+            Standard::Tradacoms => false,
+        }
+    }
+
+    /// Qualifier and id of the sender: ISA05 and ISA06, UNB S002, STX FROM.
+    #[must_use]
+    pub fn sender(&self) -> (&[u8], &[u8]) {
+        self.party(5, 2)
+    }
+
+    /// Qualifier and id of the receiver: ISA07 and ISA08, UNB S003, STX UNTO.
+    #[must_use]
+    pub fn receiver(&self) -> (&[u8], &[u8]) {
+        self.party(7, 3)
+    }
+
+    fn party(&self, x12: usize, edifact: usize) -> (&[u8], &[u8]) {
+        let header = &self.header;
+        match self.standard {
+            Standard::X12 => (header.element(x12), header.element(x12 + 1)),
+            Standard::Edifact => (header.component(edifact, 2), header.component(edifact, 1)),
+            Standard::Tradacoms => (b"", header.component(edifact, 1)),
+        }
+    }
+
+    /// ISA13, UNB 0020, STX SNRF.
+    #[must_use]
+    pub fn control_number(&self) -> &[u8] {
+        self.header.element(if self.standard == Standard::X12 { 13 } else { 5 })
     }
 }
 
-impl<'a> Group<'a> {
+impl Group {
     /// The number of version, release and subrelease: `004010VICS` gives 4010. 0 where it cannot be read.
     #[must_use]
     pub fn version(&self) -> u32 {
-        self.header.element(8).trim_ascii().get(..6).and_then(digits).unwrap_or(0)
+        super::assembler::version(self.header.element(8))
     }
 
     /// Whether it holds acknowledgements, which are never acknowledged.
     #[must_use]
     pub fn is_acknowledgement(&self) -> bool {
-        self.header.element(1).trim_ascii() == b"FA"
+        self.header.element(1) == b"FA"
     }
 }
 
-impl<'a> Set<'a> {
+impl Set {
     /// First byte.
     #[must_use]
     pub fn offset(&self) -> usize {
@@ -137,8 +232,36 @@ impl<'a> Set<'a> {
 
     /// Its segments again.
     #[must_use]
-    pub fn walk(&self, input: &'a [u8]) -> Segments<'a> {
-        Segments::new(input, self.header.delimiters, self.header.offset, self.end)
+    pub fn walk<'i>(&self, input: &'i [u8]) -> Walk<'i> {
+        let mut scanner = Scanner::new(Limits::default().segment_bytes, Some(self.end))
+            .starting_at(self.offset());
+        scanner.open(self.standard, self.delimiters);
+        let rest = input.get(self.offset()..self.end.min(input.len())).unwrap_or_default();
+        Walk { rest, scanner }
+    }
+}
+
+/// Walks over the segments of a set.
+#[derive(Debug)]
+pub struct Walk<'i> {
+    rest: &'i [u8],
+    scanner: Scanner,
+}
+
+impl Walk<'_> {
+    /// The next segment. A view, so that it has to be let go before the one after it.
+    pub fn next_segment(&mut self) -> Option<Segment<'_>> {
+        loop {
+            match self.scanner.advance(self.rest.is_empty()) {
+                Step::Segment => break,
+                Step::Starved => {
+                    let taken = self.scanner.fill(self.rest);
+                    self.rest = self.rest.get(taken..).unwrap_or_default();
+                }
+                Step::Opening | Step::End => return None,
+            }
+        }
+        Some(self.scanner.segment())
     }
 }
 
@@ -147,12 +270,125 @@ impl<'a> Set<'a> {
 pub struct Report<'a> {
     /// The input.
     pub input: &'a [u8],
-    /// The standard, where it could be named.
-    pub standard: Option<Standard>,
+    /// How much there is.
+    pub summary: Summary,
     /// The interchanges, in input order.
-    pub interchanges: Vec<Interchange<'a>>,
+    pub interchanges: Vec<Interchange>,
     /// What is wrong.
     pub findings: Findings,
-    /// Segments in all.
-    pub segments: u64,
+}
+
+/// Reads an input that is held whole.
+#[must_use]
+pub fn read<'a>(input: &'a [u8], options: &Options<'_>) -> Report<'a> {
+    let limits = Limits { nodes: options.limits.nodes.min(MOST_NODES), ..options.limits };
+    let options = Options { input_bytes: Some(input.len()), limits, ..*options };
+    let mut keeper = Keeper::default();
+    let mut reader = Reader::new(&options);
+    reader.feed(input, &mut keeper);
+    let summary = reader.finish(&mut keeper);
+    let Keeper { interchanges, mut findings } = keeper;
+    findings.count(summary.errors, summary.warnings);
+    Report { input, summary, interchanges, findings }
+}
+
+/// Whether an input ends in mid-interchange: what a transfer leaves that broke off. Looks at nothing but envelopes.
+#[must_use]
+pub fn is_unfinished(input: &[u8]) -> bool {
+    let trimmed = input.trim_ascii();
+    if [&b"ISA"[..], b"UNA", b"UNB", b"STX="].iter().any(|header| header.starts_with(trimmed)) {
+        return true;
+    }
+    let options =
+        Options { check_sets: false, input_bytes: Some(input.len()), ..Options::default() };
+    let mut reader = Reader::new(&options);
+    reader.feed(input, &mut Deaf);
+    reader.finish(&mut Deaf).unfinished
+}
+
+/// Listens to nothing.
+struct Deaf;
+
+impl Events for Deaf {}
+
+/// Keeps envelopes and findings.
+#[derive(Debug, Default)]
+struct Keeper {
+    interchanges: Vec<Interchange>,
+    findings: Findings,
+}
+
+impl Keeper {
+    fn group(&mut self) -> Option<&mut Group> {
+        self.interchanges.last_mut()?.groups.last_mut()
+    }
+}
+
+impl Events for Keeper {
+    fn opened(&mut self, stage: Stage, envelope: &Envelope<'_>) {
+        let Envelope { standard, header, transaction } = *envelope;
+        let kept = header.keep();
+        match stage {
+            Stage::Interchange => self.interchanges.push(Interchange {
+                standard,
+                header: kept,
+                groups: Vec::new(),
+                answers: Vec::new(),
+                tally: Tally::default(),
+            }),
+            Stage::Group => {
+                if let Some(interchange) = self.interchanges.last_mut() {
+                    interchange.groups.push(Group {
+                        header: kept,
+                        sets: Vec::new(),
+                        included: None,
+                        tally: Tally::default(),
+                    });
+                }
+            }
+            Stage::Set => {
+                let set = Set {
+                    header: kept,
+                    end: header.end,
+                    segments: 1,
+                    transaction,
+                    tally: Tally::default(),
+                    standard,
+                    delimiters: header.delimiters,
+                };
+                if let Some(group) = self.group() {
+                    group.sets.push(set);
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self, segment: &Segment<'_>) {
+        if let Some(interchange) = self.interchanges.last_mut() {
+            interchange.answers.push(segment.keep());
+        }
+    }
+
+    fn closed(&mut self, stage: Stage, closing: &Closing<'_>) {
+        let tally = closing.tally.clone();
+        let Some(interchange) = self.interchanges.last_mut() else {
+            return;
+        };
+        if stage == Stage::Interchange {
+            interchange.tally = tally;
+            return;
+        }
+        let Some(group) = interchange.groups.last_mut() else {
+            return;
+        };
+        if stage == Stage::Group {
+            (group.tally, group.included) = (tally, closing.stated);
+        } else if let Some(set) = group.sets.last_mut() {
+            (set.tally, set.end, set.segments) = (tally, closing.end, closing.segments);
+        }
+    }
+
+    fn finding(&mut self, finding: EdiFinding) {
+        self.findings.keep(finding);
+    }
 }

@@ -81,8 +81,10 @@ pub struct Rule {
     pub lenient: Severity,
     /// How bad under the strict policy.
     pub strict: Severity,
-    /// The acknowledgement code.
+    /// The code of X12's acknowledgements.
     pub answer: Option<Code>,
+    /// The code of EDIFACT's CONTRL (0085), on the level that carries it.
+    pub control: Option<Code>,
     /// The acknowledgement refuses even where the finding is only a warning: the input is right, but we cannot use it.
     pub refuses: bool,
     /// What to do.
@@ -105,7 +107,13 @@ impl Rule {
         answer: Option<Code>,
         help: &'static str,
     ) -> Self {
-        Self { code, lenient: severities.0, strict: severities.1, answer, refuses: false, help }
+        let (lenient, strict) = severities;
+        Self { code, lenient, strict, answer, control: None, refuses: false, help }
+    }
+
+    const fn with_control(mut self, control: Code) -> Self {
+        self.control = Some(control);
+        self
     }
 
     const fn refusing(mut self) -> Self {
@@ -145,7 +153,7 @@ const fn ak4(code: &'static str) -> Option<Code> {
 
 // The input and the interchange.
 rules! {
-    NOT_X12 = "not-x12", ALWAYS, None, "ask the sender for X12 850, 810 or 997 within ISA and IEA";
+    NOT_EDI = "not-edi", ALWAYS, None, "ask the sender for X12, EDIFACT or TRADACOMS with its envelope";
     BYTE_ORDER_MARK = "byte-order-mark", FORGIVEN, None, "ask the sender to write the file without a byte order mark";
     LEADING_BLANKS = "leading-blanks", FORGIVEN, None, "ask the sender to begin the file with ISA";
     LINE_ENDS = "line-ends", NOTED, None, "nothing to do: line ends after terminators are no data";
@@ -178,6 +186,8 @@ rules! {
     INTERCHANGE_DUPLICATE = "isa13-duplicate", NOTED, ta1("025"), "use each interchange control number once";
     OUTSIDE_SET = "segment-outside-set", ALWAYS, ta1("024"), "put every segment between ST and SE";
     UNTERMINATED = "last-segment-unterminated", FORGIVEN, ta1("023"), "end the last segment with the terminator too";
+    LIMIT_SEGMENT = "limit-segment", ALWAYS, ak3("8"), "raise the limit for segments, or look for a lost terminator";
+    LIMIT_NUMBERS = "limit-control-numbers", NOTED, None, "count control numbers upwards: runs are remembered without bound";
     LIMIT_SETS = "limit-sets", ALWAYS, ta1("024"), "split the file";
 }
 

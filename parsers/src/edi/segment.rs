@@ -1,31 +1,14 @@
-//! Splits an interchange into segments, and segments into elements: views of the input, nothing is copied.
+//! One segment: a view of the block that is being read, with its separators already found.
 //!
-//! Never: a newline stripped from data, a tag searched by substring, a delimiter looked for inside binary data.
+//! In: the bytes of a segment and the places of its separators. Out: its tag and elements in constant time, nothing
+//! is copied. [`KeptSegment`] is the copy of a header that must outlive its block. Never: a delimiter looked for inside
+//! binary data, a released separator taken for one.
+
+use std::borrow::Cow;
 
 use super::delimiters::Delimiters;
 
-/// One segment, a view of the input.
-#[derive(Debug, Clone, Copy)]
-pub struct Segment<'a> {
-    /// Tag and elements, without the terminator.
-    pub bytes: &'a [u8],
-    /// Offset of the tag in the input.
-    pub offset: usize,
-    /// The byte after the terminator.
-    pub end: usize,
-    /// Whether the terminator is there.
-    pub terminated: bool,
-    /// Blanks or tabs stood before the tag.
-    pub indented: bool,
-    /// A line break stood before the tag and is not the terminator.
-    pub on_new_line: bool,
-    /// What is wrong with its binary data.
-    pub binary_fault: Option<BinaryFault>,
-    /// The bytes with a meaning.
-    pub delimiters: Delimiters,
-}
-
-/// What is wrong with BIN or BDS.
+/// What is wrong with binary data: BIN, BDS, UNO.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BinaryFault {
     /// The length is no number.
@@ -36,21 +19,78 @@ pub enum BinaryFault {
     NoTerminator,
 }
 
-impl<'a> Segment<'a> {
-    /// The tag.
+/// What the scanner saw around and in a segment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Traits {
+    /// The terminator is there.
+    pub terminated: bool,
+    /// Blanks or tabs stood before the tag.
+    pub indented: bool,
+    /// A line break stood before the tag and is not the terminator.
+    pub on_new_line: bool,
+    /// Every byte is printable ASCII.
+    pub plain: bool,
+    /// A release character stands in it.
+    pub released: bool,
+    /// It is larger than the limit, and cut off there.
+    pub cut: bool,
+    /// What is wrong with its binary data.
+    pub binary_fault: Option<BinaryFault>,
+}
+
+/// One segment, a view of the input.
+#[derive(Debug, Clone, Copy)]
+pub struct Segment<'s> {
+    /// Tag and elements, without the terminator.
+    pub bytes: &'s [u8],
+    /// Offset of the tag in the input.
+    pub offset: usize,
+    /// Offset of the byte after the terminator.
+    pub end: usize,
+    /// The bytes with a meaning.
+    pub delimiters: Delimiters,
+    /// What the scanner saw.
+    pub traits: Traits,
+    /// Where the tag ends: at the first separator.
+    pub(super) tag_end: usize,
+    /// The separators after the first, as offsets of something that begins `marks_base` bytes before the segment.
+    pub(super) marks: &'s [u32],
+    pub(super) marks_base: usize,
+}
+
+impl<'s> Segment<'s> {
+    /// The tag, without explicit nesting (`LIN:1:1` of EDIFACT's first syntax versions).
     #[must_use]
-    pub fn tag(&self) -> &'a [u8] {
-        let end = memchr::memchr(self.delimiters.element, self.bytes).unwrap_or(self.bytes.len());
-        self.bytes.get(..end).unwrap_or_default()
+    pub fn tag(&self) -> &'s [u8] {
+        let tag = self.bytes.get(..self.tag_end).unwrap_or_default();
+        match tag {
+            [_, _, _, separator, ..] if *separator == self.delimiters.component => {
+                tag.get(..3).unwrap_or_default()
+            }
+            _ => tag,
+        }
+    }
+
+    /// The tag as a number for tables: up to four bytes from the left, the first in the highest place. 0 where it is
+    /// longer.
+    #[must_use]
+    pub fn tag_code(&self) -> u32 {
+        match *self.tag() {
+            [a, b, c] => u32::from_be_bytes([a, b, c, 0]),
+            [a, b] => u32::from_be_bytes([a, b, 0, 0]),
+            [a, b, c, d] => u32::from_be_bytes([a, b, c, d]),
+            [a] => u32::from_be_bytes([a, 0, 0, 0]),
+            _ => 0,
+        }
     }
 
     /// The tag, where it is ASCII.
     #[must_use]
-    pub fn tag_text(&self) -> &'a str {
+    pub fn tag_text(&self) -> &'s str {
         std::str::from_utf8(self.tag()).unwrap_or("")
     }
 
-    /// Whether the tag is a capital letter and one or two letters or digits.
+    /// Whether the tag is a capital letter and one or two letters or digits (X12), two (EDIFACT).
     #[must_use]
     pub fn tag_is_well_formed(&self) -> bool {
         match self.tag() {
@@ -63,34 +103,168 @@ impl<'a> Segment<'a> {
         }
     }
 
-    /// An element from 1; empty where it is absent.
+    /// Elements after the tag.
     #[must_use]
-    pub fn element(&self, number: usize) -> &'a [u8] {
-        self.elements().nth(number.wrapping_sub(1)).map_or(&[][..], |(_, bytes)| bytes)
+    pub fn count(&self) -> usize {
+        if self.tag_end >= self.bytes.len() { 0 } else { self.marks.len() + 1 }
+    }
+
+    /// An element from 1, as it stands; empty where it is absent.
+    #[must_use]
+    pub fn element(&self, number: usize) -> &'s [u8] {
+        let (from, to) = self.bounds(number);
+        self.bytes.get(from..to).unwrap_or_default()
+    }
+
+    /// Offset of an element in the input; of the segment's end where it is absent.
+    #[must_use]
+    pub fn offset_of(&self, number: usize) -> usize {
+        self.offset + self.bounds(number).0
+    }
+
+    /// A component of a composite element, both from 1, as it stands. A release character does not end it.
+    #[must_use]
+    pub fn component(&self, element: usize, component: usize) -> &'s [u8] {
+        let delimiters = self.delimiters;
+        let mut components = delimiters.split(self.element(element), delimiters.component);
+        component.checked_sub(1).and_then(|index| components.nth(index)).unwrap_or_default()
     }
 
     /// An element from 1 without blanks around it, as text; bytes that are no UTF-8 are read as ISO 8859-1.
     #[must_use]
     pub fn text(&self, number: usize) -> Option<String> {
-        let bytes = self.element(number).trim_ascii();
+        let value = self.delimiters.unreleased(self.element(number));
+        let bytes = value.trim_ascii();
+        (!bytes.is_empty()).then(|| decoded(bytes))
+    }
+
+    /// A component as text, as [`Segment::text`] reads elements.
+    #[must_use]
+    pub fn component_text(&self, element: usize, component: usize) -> Option<String> {
+        let value = self.delimiters.unreleased(self.component(element, component));
+        let bytes = value.trim_ascii();
         (!bytes.is_empty()).then(|| decoded(bytes))
     }
 
     /// Elements with their offsets in the input, the first after the tag first.
-    pub fn elements(&self) -> impl Iterator<Item = (usize, &'a [u8])> + use<'a> {
-        // The last element of binary segments holds any byte.
-        let pieces = match self.tag() {
-            b"BIN" => 3,
-            b"BDS" => 4,
-            _ => usize::MAX,
+    pub fn elements(&self) -> impl Iterator<Item = (usize, &'s [u8])> + use<'s> {
+        let segment = *self;
+        (1..=self.count()).map(move |number| (segment.offset_of(number), segment.element(number)))
+    }
+
+    /// Whether every byte is printable ASCII, so that no character needs to be looked at.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.traits.plain
+    }
+
+    /// Whether a release character stands in it.
+    #[must_use]
+    pub fn has_release(&self) -> bool {
+        self.traits.released
+    }
+
+    /// A copy that outlives the block.
+    #[must_use]
+    pub fn keep(&self) -> KeptSegment {
+        let mut kept = KeptSegment::default();
+        kept.set(self);
+        kept
+    }
+
+    fn bounds(&self, number: usize) -> (usize, usize) {
+        let length = self.bytes.len();
+        let mark = |index: usize| {
+            self.marks.get(index).map(|mark| (*mark as usize).saturating_sub(self.marks_base))
         };
-        let separator = self.delimiters.element;
-        let start = self.bytes.as_ptr().addr();
-        let offset = self.offset;
-        self.bytes
-            .splitn(pieces, move |byte| *byte == separator)
-            .skip(1)
-            .map(move |element| (offset + (element.as_ptr().addr() - start), element))
+        let from = match number {
+            0 => return (0, 0),
+            1 => self.tag_end + 1,
+            _ => mark(number - 2).map_or(length, |mark| mark + 1),
+        };
+        (from.min(length), mark(number - 1).unwrap_or(length))
+    }
+}
+
+/// A segment that was copied out of its block: the header of an interchange, group or set.
+#[derive(Debug, Clone, Default)]
+pub struct KeptSegment {
+    bytes: Vec<u8>,
+    marks: Vec<u32>,
+    tag_end: usize,
+    /// Offset of the tag in the input.
+    pub offset: usize,
+    /// Offset of the byte after the terminator.
+    pub end: usize,
+    delimiters: Delimiters,
+    traits: Traits,
+}
+
+impl KeptSegment {
+    /// Takes another segment's place; the room is used again.
+    pub(super) fn set(&mut self, segment: &Segment<'_>) {
+        self.bytes.clear();
+        self.bytes.extend_from_slice(segment.bytes);
+        self.marks.clear();
+        let base = segment.marks_base;
+        let rebased = segment.marks.iter().map(|mark| (*mark as usize).saturating_sub(base));
+        self.marks.extend(rebased.map(|mark| u32::try_from(mark).unwrap_or(u32::MAX)));
+        self.tag_end = segment.tag_end;
+        self.offset = segment.offset;
+        self.end = segment.end;
+        self.delimiters = segment.delimiters;
+        self.traits = segment.traits;
+    }
+
+    /// The segment.
+    #[must_use]
+    pub fn view(&self) -> Segment<'_> {
+        Segment {
+            bytes: &self.bytes,
+            offset: self.offset,
+            end: self.end,
+            delimiters: self.delimiters,
+            traits: self.traits,
+            tag_end: self.tag_end,
+            marks: &self.marks,
+            marks_base: 0,
+        }
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// An element from 1 without blanks around it.
+    #[must_use]
+    pub fn element(&self, number: usize) -> &[u8] {
+        self.view().element(number).trim_ascii()
+    }
+
+    /// A component without blanks around it.
+    #[must_use]
+    pub fn component(&self, element: usize, component: usize) -> &[u8] {
+        self.view().component(element, component).trim_ascii()
+    }
+
+    /// As [`Segment::text`].
+    #[must_use]
+    pub fn text(&self, number: usize) -> Option<String> {
+        self.view().text(number)
+    }
+
+    /// As [`Segment::component_text`].
+    #[must_use]
+    pub fn component_text(&self, element: usize, component: usize) -> Option<String> {
+        self.view().component_text(element, component)
+    }
+
+    /// The bytes with a meaning where it stands.
+    #[must_use]
+    pub fn delimiters(&self) -> Delimiters {
+        self.delimiters
     }
 }
 
@@ -101,151 +275,41 @@ pub fn decoded(bytes: &[u8]) -> String {
         .map_or_else(|_| bytes.iter().map(|byte| char::from(*byte)).collect(), str::to_owned)
 }
 
-/// Walks over segments.
-#[derive(Debug, Clone)]
-pub struct Segments<'a> {
-    input: &'a [u8],
-    delimiters: Delimiters,
-    position: usize,
-    end: usize,
-}
-
-impl<'a> Segments<'a> {
-    /// The segments of `input[start..end]`.
-    #[must_use]
-    pub fn new(input: &'a [u8], delimiters: Delimiters, start: usize, end: usize) -> Self {
-        Self { input, delimiters, position: start, end: end.min(input.len()) }
-    }
-
-    /// The byte after the last segment that was given out.
-    #[must_use]
-    pub fn position(&self) -> usize {
-        self.position
-    }
-
-    /// Whether CR, LF, blank or tab follow up to the end.
-    fn skip_blanks(&mut self) -> (bool, bool) {
-        let (mut indented, mut on_new_line) = (false, false);
-        let rest = self.input.get(self.position..self.end).unwrap_or_default();
-        let terminator = self.delimiters.segment;
-        let newline_ends = matches!(terminator, b'\r' | b'\n');
-        let mut skipped = 0;
-        for &byte in rest {
-            match byte {
-                b' ' | b'\t' if byte != terminator && byte != self.delimiters.element => {
-                    indented = true;
-                }
-                // Where a line break is the terminator, an empty line is no empty segment: it is how people
-                // space out such files, and the other half of a CR LF pair.
-                b'\r' | b'\n' => on_new_line |= !newline_ends,
-                _ => break,
-            }
-            skipped += 1;
-        }
-        self.position += skipped;
-        (indented, on_new_line)
-    }
-}
-
-impl<'a> Iterator for Segments<'a> {
-    type Item = Segment<'a>;
-
-    fn next(&mut self) -> Option<Segment<'a>> {
-        let (indented, on_new_line) = self.skip_blanks();
-        let offset = self.position;
-        let rest = self.input.get(offset..self.end)?;
-        if rest.is_empty() {
-            return None;
-        }
-        let (binary_end, binary_fault) = match binary_end(rest, self.delimiters) {
-            None => (None, None),
-            Some(Ok(end)) => (Some(end), None),
-            Some(Err(fault)) => (None, Some(fault)),
-        };
-        let found = binary_end.or_else(|| memchr::memchr(self.delimiters.segment, rest));
-        let length = found.unwrap_or(rest.len());
-        let mut bytes = rest.get(..length)?;
-        if self.delimiters.segment == b'\n' && binary_end.is_none() {
-            bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-        }
-        if found.is_none() {
-            bytes = bytes.trim_ascii_end();
-        }
-        self.position = offset + length + usize::from(found.is_some());
-        Some(Segment {
-            bytes,
-            offset,
-            end: self.position,
-            terminated: found.is_some(),
-            indented,
-            on_new_line,
-            binary_fault,
-            delimiters: self.delimiters,
+impl Delimiters {
+    /// Splits at a separator that is not released.
+    pub fn split<'v>(
+        self,
+        value: &'v [u8],
+        separator: u8,
+    ) -> impl Iterator<Item = &'v [u8]> + use<'v> {
+        let mut released = false;
+        value.split(move |byte| {
+            let is_released = std::mem::take(&mut released);
+            released = !is_released && self.release == Some(*byte);
+            !is_released && *byte == separator
         })
     }
-}
 
-/// Where the terminator of a binary segment stands: exactly as many bytes after its length says. Needs no schema.
-fn binary_end(rest: &[u8], delimiters: Delimiters) -> Option<Result<usize, BinaryFault>> {
-    let separator = delimiters.element;
-    let length_number = match rest {
-        [b'B', b'I', b'N', next, ..] if *next == separator => 1,
-        [b'B', b'D', b'S', next, ..] if *next == separator => 2,
-        _ => return None,
-    };
-    let mut separators = memchr::memchr_iter(separator, rest).skip(length_number - 1);
-    let from = separators.next()? + 1;
-    let Some(to) = separators.next() else {
-        return Some(Err(BinaryFault::LengthNotNumeric));
-    };
-    let Some(length) = rest.get(from..to).and_then(super::delimiters::digits) else {
-        return Some(Err(BinaryFault::LengthNotNumeric));
-    };
-    let end = usize::try_from(length).ok().and_then(|length| (to + 1).checked_add(length));
-    Some(match end.and_then(|end| rest.get(end).map(|byte| (end, *byte))) {
-        None => Err(BinaryFault::PastEnd),
-        Some((end, byte)) if byte == delimiters.segment => Ok(end),
-        Some(_) => Err(BinaryFault::NoTerminator),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const DELIMITERS: Delimiters =
-        Delimiters { element: b'*', component: b'>', segment: b'~', repetition: None };
-
-    fn split(text: &[u8]) -> Vec<Segment<'_>> {
-        Segments::new(text, DELIMITERS, 0, text.len()).collect()
-    }
-
-    #[test]
-    fn newlines_after_terminators_are_no_data_and_inside_they_are() {
-        let segments = split(b"N1*A\r\nB~\r\n\tN3*C");
-        assert_eq!(segments.len(), 2);
-        assert_eq!(segments[0].element(1), b"A\r\nB");
-        assert_eq!(segments[1].tag(), b"N3");
-        assert!(segments[1].indented && segments[1].on_new_line && !segments[1].terminated);
-        assert_eq!(segments[1].offset, 11);
-    }
-
-    #[test]
-    fn binary_data_is_skipped_by_its_length() {
-        let segments = split(b"BIN*5*a~b*c~SE*1~");
-        assert_eq!(segments.len(), 2);
-        assert_eq!(segments[0].element(2), b"a~b*c");
-        assert_eq!(split(b"BDS*ASC*3*~*~~X1*~").len(), 2);
-        assert_eq!(split(b"BIN*9*ab~")[0].binary_fault, Some(BinaryFault::PastEnd));
-        assert_eq!(split(b"BIN*1*ab~")[0].binary_fault, Some(BinaryFault::NoTerminator));
-        assert_eq!(split(b"BIN*x*ab~")[0].binary_fault, Some(BinaryFault::LengthNotNumeric));
-    }
-
-    #[test]
-    fn offsets_of_elements_are_offsets_of_the_input() {
-        let text = b"  REF*PO*7~";
-        let segment = split(text)[0];
-        let places: Vec<_> = segment.elements().collect();
-        assert_eq!(places, [(6, &b"PO"[..]), (9, &b"7"[..])]);
+    /// A value without its release characters.
+    #[must_use]
+    pub fn unreleased(self, value: &[u8]) -> Cow<'_, [u8]> {
+        let Some(release) = self.release.filter(|release| value.contains(release)) else {
+            return Cow::Borrowed(value);
+        };
+        let mut released = false;
+        let kept = |byte: &u8| {
+            released = !released && *byte == release;
+            !released
+        };
+        Cow::Owned(
+            value
+                .iter()
+                .copied()
+                .filter({
+                    let mut kept = kept;
+                    move |byte| kept(byte)
+                })
+                .collect(),
+        )
     }
 }

@@ -15,11 +15,23 @@ pub enum Standard {
     Tradacoms,
 }
 
+impl Standard {
+    /// Whether a segment that begins so is the header of an interchange.
+    pub(super) fn opens_with(self, tag: [u8; 3], after: u8) -> bool {
+        match (self, &tag) {
+            (Self::X12, b"ISA") | (Self::Edifact, b"UNB") => !after.is_ascii_alphanumeric(),
+            (Self::Edifact, b"UNA") => true,
+            (Self::Tradacoms, b"STX") => after == b'=',
+            _ => false,
+        }
+    }
+}
+
 /// What an input is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recognised {
-    /// X12; the offset of ISA, after a byte order mark and blanks.
-    X12(usize),
+    /// An interchange of a standard; the offset of its header, after a byte order mark and blanks.
+    Interchange(Standard, usize),
     /// Another thing that can be named.
     Other(Option<Standard>, &'static str),
     /// Nothing at all.
@@ -45,6 +57,7 @@ const FOREIGN: &[(&[u8], &str)] = &[
     (b"\x30\x82", "a CMS (S/MIME) message"),
     (b"-----BEGIN", "a PEM file"),
     (b"\xD0\xCF\x11\xE0", "an old Office document"),
+    (b"MSH|", "an HL7 message"),
     (b"<", "XML or HTML"),
     (b"{", "JSON"),
 ];
@@ -62,13 +75,16 @@ pub fn recognise(input: &[u8]) -> Recognised {
         return Recognised::Other(None, name);
     }
     if tag_with_separator(trimmed, b"ISA") {
-        return Recognised::X12(start);
+        return Recognised::Interchange(Standard::X12, start);
     }
     if trimmed.starts_with(b"STX=") {
-        return Recognised::Other(Some(Standard::Tradacoms), "TRADACOMS");
+        return Recognised::Interchange(Standard::Tradacoms, start);
     }
     if trimmed.starts_with(b"UNA") || tag_with_separator(trimmed, b"UNB") {
-        return Recognised::Other(Some(Standard::Edifact), "EDIFACT");
+        return Recognised::Interchange(Standard::Edifact, start);
+    }
+    if tag_with_separator(trimmed, b"UIB") {
+        return Recognised::Other(Some(Standard::Edifact), "interactive EDIFACT (UIB), a dialogue");
     }
     if tag_with_separator(trimmed, b"UNH") {
         return Recognised::Other(
@@ -101,12 +117,12 @@ mod tests {
     #[test]
     fn first_bytes_name_the_input() {
         for (input, expected) in [
-            (&b"ISA*00*"[..], Recognised::X12(0)),
-            (b"\xEF\xBB\xBF \r\nISA|00|", Recognised::X12(6)),
+            (&b"ISA*00*"[..], Recognised::Interchange(Standard::X12, 0)),
+            (b"\xEF\xBB\xBF \r\nISA|00|", Recognised::Interchange(Standard::X12, 6)),
             (b"ISAAC*", Recognised::Unknown),
-            (b"UNA:+.? '", Recognised::Other(Some(Standard::Edifact), "EDIFACT")),
-            (b"UNB+UNOC:3", Recognised::Other(Some(Standard::Edifact), "EDIFACT")),
-            (b"STX=ANA:1", Recognised::Other(Some(Standard::Tradacoms), "TRADACOMS")),
+            (b"UNA:+.? '", Recognised::Interchange(Standard::Edifact, 0)),
+            (b"UNB+UNOC:3", Recognised::Interchange(Standard::Edifact, 0)),
+            (b"STX=ANA:1", Recognised::Interchange(Standard::Tradacoms, 0)),
             (b"%PDF-1.7", Recognised::Other(None, "a PDF document")),
             (b"\xFF\xFEI\0S\0A\0", Recognised::Other(None, "text in UTF-16")),
             (b" \n", Recognised::Empty),

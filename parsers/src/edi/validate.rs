@@ -53,6 +53,18 @@ impl Validator {
         Self { matcher, transaction, later_version, counted: 0, missing: Vec::new() }
     }
 
+    /// The table.
+    #[must_use]
+    pub fn transaction(&self) -> &'static Transaction {
+        self.transaction
+    }
+
+    /// Where in the table the last segment stands.
+    #[must_use]
+    pub fn matcher(&self) -> &Matcher {
+        &self.matcher
+    }
+
     /// The next segment, SE not among them.
     pub fn segment(&mut self, segment: &Segment<'_>, sink: &mut dyn Sink) {
         let tag = segment.tag_text();
@@ -187,7 +199,7 @@ impl Elements<'_, '_> {
 
     fn check_binary(&mut self) {
         use super::segment::BinaryFault;
-        let message = match self.segment.binary_fault {
+        let message = match self.segment.traits.binary_fault {
             None => return,
             Some(BinaryFault::LengthNotNumeric) => "the length of the binary data is no number",
             Some(BinaryFault::PastEnd) => "the binary data would run past the end of the input",

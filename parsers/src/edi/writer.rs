@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn values_cannot_break_the_structure() {
         let delimiters =
-            Delimiters { element: b'*', component: b'>', segment: b'~', repetition: None };
+            Delimiters { element: b'*', component: b'>', segment: b'~', ..Delimiters::default() };
         let mut writer = Writer::new(delimiters);
         writer.segment("N1", &[b"ST", b"A*B~C\r\n", b"", b""]);
         writer.segment_with_composite("AK4", &[b"2", b"1"], &[b"", b"7"]);
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn the_header_is_106_bytes() {
         let delimiters =
-            Delimiters { element: b'*', component: b'>', segment: b'~', repetition: None };
+            Delimiters { element: b'*', component: b'>', segment: b'~', ..Delimiters::default() };
         let mut writer = Writer::new(delimiters);
         let elements: [&[u8]; 15] = [
             b"00",
@@ -126,6 +126,6 @@ mod tests {
         writer.header(&elements);
         let isa = writer.finish();
         assert_eq!(isa.len(), 106);
-        assert!(super::super::delimiters::read_header(&isa, 0).unwrap().fixed);
+        assert!(super::super::x12::read_header(&isa, 0).unwrap().fixed);
     }
 }

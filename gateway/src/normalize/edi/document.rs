@@ -24,7 +24,7 @@ use crate::normalize::{Body, Candidate};
 /// What is missing without which there is no document.
 pub(super) fn read(
     report: &Report<'_>,
-    levels: (&Interchange<'_>, &Group<'_>, &Set<'_>),
+    levels: (&Interchange, &Group, &Set),
     store_currency: &str,
 ) -> Result<Candidate, Box<Quality>> {
     let (interchange, _, set) = levels;
@@ -38,7 +38,8 @@ pub(super) fn read(
     let mut draft = Draft::new(blank(levels, table.id), store_currency);
     let mut matcher = Matcher::new(table);
     let mut skipped = Vec::new();
-    for segment in set.walk(report.input) {
+    let mut walk = set.walk(report.input);
+    while let Some(segment) = walk.next_segment() {
         matcher.place(segment.tag_text(), &mut skipped);
         let path: Vec<&str> = matcher.path().collect();
         draft.segment(&path, &segment);
@@ -48,13 +49,9 @@ pub(super) fn read(
     Ok(Candidate { body: Body::Document(draft.document), quality: draft.quality })
 }
 
-fn blank(levels: (&Interchange<'_>, &Group<'_>, &Set<'_>), transaction: &str) -> Document {
+fn blank(levels: (&Interchange, &Group, &Set), transaction: &str) -> Document {
     let (interchange, group, set) = levels;
-    let header = &interchange.header;
-    let party = |qualifier, id| TradingId {
-        qualifier: decoded(header.element(qualifier)),
-        id: decoded(header.element(id)),
-    };
+    let party = |(qualifier, id)| TradingId { qualifier: decoded(qualifier), id: decoded(id) };
     Document {
         kind: if transaction == "850" { DocumentKind::Order } else { DocumentKind::Invoice },
         number: String::new(),
@@ -62,8 +59,8 @@ fn blank(levels: (&Interchange<'_>, &Group<'_>, &Set<'_>), transaction: &str) ->
         purpose: None,
         purchase_order: None,
         currency: None,
-        sender: party(5, 6),
-        receiver: party(7, 8),
+        sender: party(interchange.sender()),
+        receiver: party(interchange.receiver()),
         parties: Vec::new(),
         lines: Vec::new(),
         adjustments: Vec::new(),
@@ -74,7 +71,7 @@ fn blank(levels: (&Interchange<'_>, &Group<'_>, &Set<'_>), transaction: &str) ->
             standard: "x12".to_owned(),
             transaction: transaction.to_owned(),
             version: group.header.text(8).unwrap_or_default(),
-            interchange: decoded(header.element(13)),
+            interchange: decoded(interchange.control_number()),
             group: group.header.text(6).unwrap_or_default(),
             set: set.header.text(2).unwrap_or_default(),
             first_byte: set.offset() as u64,

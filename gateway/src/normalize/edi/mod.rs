@@ -9,8 +9,8 @@ mod places;
 
 use jiff::tz::TimeZone;
 use tillgate_parsers::edi::{
-    self, EdiFinding, Expectations, Group, Interchange, Issue, Options, Policy, Report, Segment,
-    Set,
+    self, EdiFinding, Expectations, Group, Interchange, Issue, KeptSegment, Options, Policy,
+    Report, Set,
 };
 use tillgate_parsers::finding;
 use tillgate_record::{Quality, Severity};
@@ -34,6 +34,7 @@ pub fn interpret(raw: &[u8], context: &Context<'_>) -> Interpretation {
             sender: partner.and_then(|partner| partner.x12.as_ref()).map(identity),
             receiver: context.config.edi.x12.as_ref().map(identity),
         },
+        ..Options::default()
     };
     let report = edi::read(raw, &options);
     let is_unchecked = match partner {
@@ -82,7 +83,7 @@ impl Reader<'_> {
         items
     }
 
-    fn interchange(&self, index: usize, interchange: &Interchange<'_>, items: &mut Vec<Item>) {
+    fn interchange(&self, index: usize, interchange: &Interchange, items: &mut Vec<Item>) {
         for answer in &interchange.answers {
             items.push(if interchange.tally.rejected {
                 Item::Rejected(self.reasons((index, None, None)))
@@ -98,7 +99,7 @@ impl Reader<'_> {
         }
     }
 
-    fn set(&self, node: Position, levels: (&Interchange<'_>, &Group<'_>, &Set<'_>)) -> Item {
+    fn set(&self, node: Position, levels: (&Interchange, &Group, &Set)) -> Item {
         let (interchange, group, set) = levels;
         let rejected = interchange.tally.rejected || group.tally.rejected || set.tally.rejected;
         if rejected {
@@ -123,7 +124,7 @@ impl Reader<'_> {
         }
     }
 
-    fn warnings_of_interchange(&self, interchange: &Interchange<'_>) -> Vec<Quality> {
+    fn warnings_of_interchange(&self, interchange: &Interchange) -> Vec<Quality> {
         let mut warnings = Vec::new();
         if interchange.is_test() {
             warnings.push(warning(
@@ -170,7 +171,7 @@ impl Reader<'_> {
     }
 
     /// TA1: what became of an interchange of ours.
-    fn answer(&self, answer: &Segment<'_>) -> Vec<Quality> {
+    fn answer(&self, answer: &KeptSegment) -> Vec<Quality> {
         let verdict = answer.text(4).unwrap_or_default();
         if verdict == "A" {
             return Vec::new();
@@ -185,10 +186,11 @@ impl Reader<'_> {
     }
 
     /// 997: what became of documents of ours.
-    fn functional_acknowledgement(&self, set: &Set<'_>) -> Vec<Quality> {
+    fn functional_acknowledgement(&self, set: &Set) -> Vec<Quality> {
         let mut group = String::new();
         let mut notes = Vec::new();
-        for segment in set.walk(self.report.input) {
+        let mut walk = set.walk(self.report.input);
+        while let Some(segment) = walk.next_segment() {
             let verdict = segment.text(1).unwrap_or_default();
             match segment.tag() {
                 b"AK1" => group = format!("{verdict} {}", segment.text(2).unwrap_or_default()),

@@ -58,11 +58,16 @@ fn occurrences(report: &Report<'_>, node: Node, findings: &[&EdiFinding]) -> Occ
         .filter_map(|finding| finding.place.segment_position)
         .collect();
     wanted.sort_unstable();
-    let mut counts: HashMap<&[u8], u32> = HashMap::new();
+    let mut counts: HashMap<u32, u32> = HashMap::new();
     let mut occurrences = Occurrences::new();
-    let segments = set.walk(report.input).filter(|segment| !segment.bytes.is_empty());
-    for (position, segment) in (1_u32..).zip(segments) {
-        let count = counts.entry(segment.tag()).or_default();
+    let mut walk = set.walk(report.input);
+    let mut position = 0;
+    while let Some(segment) = walk.next_segment() {
+        if segment.bytes.is_empty() {
+            continue;
+        }
+        position += 1;
+        let count = counts.entry(segment.tag_code()).or_default();
         *count += 1;
         if wanted.binary_search(&position).is_ok() {
             occurrences.insert(position, *count);

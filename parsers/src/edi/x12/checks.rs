@@ -1,11 +1,12 @@
 //! Checks of ISA's own elements: delimiters, qualifiers, date, control number, who it is from and for.
 
-use super::delimiters::{Header, digits};
-use super::finding::Remark;
-use super::report::Options;
-use super::rules::{self, Rule};
-use super::shown::escaped;
-use super::value;
+use super::Header;
+use crate::edi::delimiters::digits;
+use crate::edi::finding::Remark;
+use crate::edi::report::Options;
+use crate::edi::rules::{self, Rule};
+use crate::edi::shown::escaped;
+use crate::edi::value;
 
 /// One thing that is wrong with a header, with the number of the ISA element.
 pub(super) type HeaderFault = (&'static Rule, usize, Remark);

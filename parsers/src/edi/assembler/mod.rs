@@ -1,0 +1,345 @@
+//! What every standard shares: the three levels of envelopes, what is counted in them, and how a remark becomes a finding
+//! with its place.
+//!
+//! In: segments, from the dialects [`super::x12`], [`super::edifact`] and [`super::tradacoms`]. Out: [`Events`]. Holds the
+//! header of each open level and nothing of what was read before. Never: a stop at the first error.
+
+mod excerpt;
+mod numbers;
+mod placing;
+
+pub(super) use self::numbers::{Entry, Numbers};
+pub(super) use self::placing::{spot_of, version};
+use super::event::{Envelope, Events, Stage};
+use super::finding::Remark;
+use super::report::{Options, Tally};
+use super::rules;
+use super::scanner::Block;
+use super::segment::{KeptSegment, Segment};
+use super::standard::Standard;
+use super::validate::{Spot, Validator};
+
+/// What the reader does after a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flow {
+    /// It goes on.
+    On,
+    /// The interchange is closed.
+    Closed,
+    /// The header told what separates repetitions.
+    Repetition(Option<u8>),
+    /// So many bytes are a binary object and no segments: a package of EDIFACT.
+    Package(usize),
+}
+
+/// One level of envelopes: interchange, group or set, where it is open.
+#[derive(Debug, Default)]
+pub(super) struct Level {
+    pub(super) open: bool,
+    /// ISA, GS, ST; UNB, UNG, UNH; STX, BAT, MHD. Empty where messages stand without a group.
+    pub(super) header: KeptSegment,
+    /// Its number among its kind within the level above, from 0.
+    pub(super) index: usize,
+    /// What an acknowledgement says of it.
+    pub(super) tally: Tally,
+    /// Groups of an interchange, sets of a group.
+    pub(super) children: u32,
+    /// Segments of a set, header and trailer included.
+    pub(super) segments: u32,
+    /// The number of children that the trailer states.
+    pub(super) stated: Option<u32>,
+    /// Control numbers of its children.
+    pub(super) numbers: Numbers,
+}
+
+impl Level {
+    fn begin(&mut self, header: Option<&Segment<'_>>, index: usize) {
+        match header {
+            Some(header) => self.header.set(header),
+            None => self.header = KeptSegment::default(),
+        }
+        self.open = true;
+        self.index = index;
+        self.tally = Tally::default();
+        self.children = 0;
+        self.segments = 0;
+        self.stated = None;
+        self.numbers.clear();
+    }
+}
+
+/// What was told once and is not told again.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Told {
+    /// A run of segments outside of sets.
+    pub(super) outside: bool,
+    pub(super) line_ends: bool,
+    pub(super) indent: bool,
+    /// That this version has no tables.
+    pub(super) version: bool,
+    pub(super) numbers_forgotten: bool,
+}
+
+/// How much there was.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// The standard of the first interchange, where one was found.
+    pub standard: Option<Standard>,
+    /// Interchanges.
+    pub interchanges: usize,
+    /// Functional groups; messages without a group are in none.
+    pub groups: usize,
+    /// Transaction sets, messages.
+    pub sets: usize,
+    /// Segments in all.
+    pub segments: u64,
+    /// The input ended in mid-interchange.
+    pub unfinished: bool,
+    /// Findings that are errors.
+    pub errors: u64,
+    /// Findings that are warnings.
+    pub warnings: u64,
+}
+
+/// Where reading stands.
+#[derive(Debug)]
+pub(super) struct State<'o> {
+    pub(super) options: Options<'o>,
+    pub(super) summary: Summary,
+    /// Of the open interchange.
+    pub(super) standard: Option<Standard>,
+    pub(super) interchange: Level,
+    pub(super) group: Level,
+    pub(super) set: Level,
+    pub(super) validator: Option<Validator>,
+    pub(super) told: Told,
+    /// Control numbers of interchanges, by their parties.
+    pub(super) controls: Numbers,
+    /// Findings that went out.
+    pub(super) findings_told: usize,
+}
+
+impl<'o> State<'o> {
+    pub(super) fn new(options: Options<'o>) -> Self {
+        Self {
+            options,
+            summary: Summary::default(),
+            standard: None,
+            interchange: Level::default(),
+            group: Level::default(),
+            set: Level::default(),
+            validator: None,
+            told: Told::default(),
+            controls: Numbers::default(),
+            findings_told: 0,
+        }
+    }
+}
+
+/// One segment's visit: the state, who listens, and the block that the segment stands in.
+pub(super) struct Visit<'v, 'o> {
+    pub(super) state: &'v mut State<'o>,
+    pub(super) events: &'v mut dyn Events,
+    pub(super) block: Block<'v>,
+}
+
+impl Visit<'_, '_> {
+    pub(super) fn open_interchange(&mut self, standard: Standard, header: &Segment<'_>) {
+        let state = &mut *self.state;
+        state.summary.standard = state.summary.standard.or(Some(standard));
+        state.standard = Some(standard);
+        state.summary.segments += 1;
+        state.told = Told::default();
+        state.interchange.begin(Some(header), state.summary.interchanges);
+        state.summary.interchanges += 1;
+        (state.group.open, state.set.open) = (false, false);
+        state.validator = None;
+        self.events.opened(Stage::Interchange, &Envelope { standard, header, transaction: None });
+    }
+
+    /// `header` is none where messages stand in the interchange without a group.
+    pub(super) fn open_group(&mut self, standard: Standard, header: Option<&Segment<'_>>) {
+        let state = &mut *self.state;
+        state.told.outside = false;
+        let index = state.interchange.children as usize;
+        state.group.begin(header, index);
+        state.told.version = false;
+        state.interchange.children = state.interchange.children.saturating_add(1);
+        state.summary.groups += usize::from(header.is_some());
+        let header = state.group.header.view();
+        self.events
+            .opened(Stage::Group, &Envelope { standard, header: &header, transaction: None });
+    }
+
+    pub(super) fn open_set(
+        &mut self,
+        standard: Standard,
+        header: &Segment<'_>,
+        validator: Option<Validator>,
+    ) {
+        let state = &mut *self.state;
+        state.told.outside = false;
+        let index = state.group.children as usize;
+        state.set.begin(Some(header), index);
+        state.set.segments = 1;
+        state.group.children = state.group.children.saturating_add(1);
+        state.summary.sets += 1;
+        let transaction = validator.as_ref().map(Validator::transaction);
+        state.validator = validator;
+        self.events.opened(Stage::Set, &Envelope { standard, header, transaction });
+    }
+
+    /// The header of a set as its first segment, after what there is to say of it as an envelope.
+    pub(super) fn first_segment(&mut self, header: &Segment<'_>) {
+        self.state.set.segments = 0;
+        self.content(header);
+    }
+
+    /// A segment of the open set.
+    pub(super) fn content(&mut self, segment: &Segment<'_>) {
+        if !segment.bytes.is_empty() {
+            self.state.set.segments = self.state.set.segments.saturating_add(1);
+        }
+        if segment.traits.cut && segment.traits.binary_fault.is_none() {
+            return self.over_limit(segment);
+        }
+        match self.state.validator.take() {
+            Some(mut validator) => {
+                validator.segment(segment, &mut placing::Speaker { visit: self, segment });
+                self.events.segment(segment, Some(validator.matcher()));
+                self.state.validator = Some(validator);
+            }
+            None => {
+                self.look(segment);
+                self.events.segment(segment, None);
+            }
+        }
+    }
+
+    /// A segment of a set that has no table.
+    fn look(&mut self, segment: &Segment<'_>) {
+        let (rule, message) = if segment.bytes.is_empty() {
+            (&rules::SEGMENT_EMPTY, "two terminators follow each other")
+        } else if !segment.tag_is_well_formed() {
+            (&rules::SEGMENT_TAG, "this cannot be the tag of a segment")
+        } else if segment.traits.binary_fault.is_some() {
+            (&rules::BINARY_LENGTH, "the length of the binary data is wrong")
+        } else {
+            return;
+        };
+        let remark = Remark::new(message).found(segment.tag());
+        self.say(rule, remark, spot_of(segment), Some(segment));
+    }
+
+    fn over_limit(&mut self, segment: &Segment<'_>) {
+        let is_binary = matches!(segment.tag(), b"BIN" | b"BDS");
+        if !is_binary {
+            let remark = Remark::new("the segment is too long and was not looked at")
+                .expected(format!("at most {} bytes", self.state.options.limits.segment_bytes));
+            self.say(&rules::LIMIT_SEGMENT, remark, spot_of(segment), Some(segment));
+        }
+        self.events.segment(segment, None);
+    }
+
+    /// A segment that belongs to the envelope of a set and not to its content: its trailer, security segments.
+    pub(super) fn count_segment(&mut self, segment: &Segment<'_>) {
+        if self.state.set.open {
+            self.state.set.segments = self.state.set.segments.saturating_add(1);
+            self.events.segment(segment, None);
+        }
+    }
+
+    /// What the table still asks for.
+    pub(super) fn finish_validator(&mut self, at: &Segment<'_>) {
+        if let Some(mut validator) = self.state.validator.take() {
+            validator.finish(at, &mut placing::Speaker { visit: self, segment: at });
+        }
+    }
+
+    /// Ends a level; `end` is the byte after its last.
+    pub(super) fn close(&mut self, stage: Stage, end: usize) {
+        let level = self.state.level_mut(stage);
+        level.open = false;
+        let level = &*self.state.level_mut(stage);
+        self.events.closed(
+            stage,
+            &super::event::Closing {
+                end,
+                tally: &level.tally,
+                segments: level.segments,
+                stated: level.stated,
+            },
+        );
+        self.state.told.outside = false;
+    }
+
+    /// A segment where none may stand. A run of them is told once.
+    pub(super) fn outside(&mut self, segment: &Segment<'_>) {
+        if !self.state.told.outside {
+            self.state.told.outside = true;
+            let remark =
+                Remark::new("a segment stands outside of transaction sets").found(segment.tag());
+            self.say(&rules::OUTSIDE_SET, remark, spot_of(segment), Some(segment));
+        }
+    }
+
+    /// There are more envelopes than the limit allows: the rest is not read.
+    pub(super) fn give_up(&mut self, offset: usize) {
+        let remark = Remark::new(format!(
+            "the input has more than {} interchanges, groups and sets; the rest was not read",
+            self.state.options.limits.nodes
+        ));
+        let spot = Spot { offset, ..Spot::default() };
+        self.say(&rules::LIMIT_SETS, remark, spot, None);
+        for stage in [Stage::Set, Stage::Group, Stage::Interchange] {
+            if self.state.level_mut(stage).open {
+                self.close(stage, offset);
+            }
+        }
+    }
+
+    /// The input ended within binary data.
+    pub(super) fn data_cut_off(&mut self, missing: usize, offset: usize) {
+        if missing > 0 {
+            let remark =
+                Remark::new(format!("the input ends {missing} bytes before its binary data"));
+            let spot = Spot { offset, ..Spot::default() };
+            self.say(&rules::BINARY_LENGTH, remark, spot, None);
+        }
+    }
+
+    /// What is told once an interchange, and the end of the input.
+    pub(super) fn lexical(&mut self, segment: &Segment<'_>) {
+        let traits = segment.traits;
+        if traits.on_new_line && !self.state.told.line_ends {
+            self.state.told.line_ends = true;
+            let remark = Remark::new("line ends follow the segment terminators");
+            self.say_of_interchange(&rules::LINE_ENDS, remark, segment);
+        }
+        if traits.indented && !self.state.told.indent {
+            self.state.told.indent = true;
+            let remark = Remark::new("blanks stand before segment tags");
+            self.say_of_interchange(&rules::INDENTED, remark, segment);
+        }
+        if !traits.terminated {
+            let remark = Remark::new("the last segment has no terminator");
+            self.say_of_interchange(&rules::UNTERMINATED, remark, segment);
+        }
+    }
+}
+
+impl State<'_> {
+    /// Whether no envelope may be opened any more.
+    pub(super) fn is_full(&self) -> bool {
+        let Summary { interchanges, groups, sets, .. } = self.summary;
+        interchanges + groups + sets >= self.options.limits.nodes
+    }
+
+    pub(super) fn level_mut(&mut self, stage: Stage) -> &mut Level {
+        match stage {
+            Stage::Interchange => &mut self.interchange,
+            Stage::Group => &mut self.group,
+            Stage::Set => &mut self.set,
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! The ISA segment: the delimiters of an interchange and its header elements.
+//!
+//! In: the input and the offset of ISA. Out: a [`Header`], or why it cannot be read. Each ISA is read anew, since
+//! every interchange may bring its own delimiters.
+
+use crate::edi::delimiters::{Delimiters, digits};
+use crate::edi::segment::{KeptSegment, Segment, Traits};
+
+/// Length of ISA with its terminator.
+const ISA_BYTES: usize = 106;
+
+/// Where the element separator stands in ISA, and nowhere else.
+const SEPARATOR_POSITIONS: [usize; 16] =
+    [3, 6, 17, 20, 31, 34, 50, 53, 69, 76, 81, 83, 89, 99, 101, 103];
+
+/// An ISA that is longer than this is no ISA: with every element twice as long as allowed it has 180 bytes.
+const LONGEST_ISA: usize = 200;
+
+/// ISA, read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::edi) struct Header<'a> {
+    /// The bytes with a meaning in this interchange.
+    pub(in crate::edi) delimiters: Delimiters,
+    /// ISA01 to ISA16 as they stand, padding included.
+    pub(in crate::edi) elements: [&'a [u8]; 16],
+    /// ISA as it stands, without its terminator.
+    pub(in crate::edi) bytes: &'a [u8],
+    /// Offset of ISA in the input.
+    pub(in crate::edi) offset: usize,
+    /// Offset of each element in the input.
+    pub(in crate::edi) offsets: [usize; 16],
+    /// Bytes up to and including the terminator.
+    pub(in crate::edi) width: usize,
+    /// Whether it is 106 bytes long with every separator in its place.
+    pub(in crate::edi) fixed: bool,
+    /// Whether a blank stood before the terminator.
+    pub(in crate::edi) blank_before_terminator: bool,
+}
+
+impl<'a> Header<'a> {
+    /// An element from 1, without padding.
+    #[must_use]
+    pub(in crate::edi) fn element(&self, number: usize) -> &'a [u8] {
+        number
+            .checked_sub(1)
+            .and_then(|index| self.elements.get(index))
+            .map_or(&[][..], |element| element.trim_ascii())
+    }
+
+    /// As a segment that outlives the block.
+    #[must_use]
+    pub(in crate::edi) fn keep(&self) -> KeptSegment {
+        let mut marks = [0_u32; 15];
+        for (mark, offset) in marks.iter_mut().zip(self.offsets.iter().skip(1)) {
+            *mark = u32::try_from(offset - self.offset - 1).unwrap_or(u32::MAX);
+        }
+        Segment {
+            bytes: self.bytes,
+            offset: self.offset,
+            end: self.offset + self.width,
+            delimiters: self.delimiters,
+            traits: Traits { terminated: true, ..Traits::default() },
+            tag_end: 3,
+            marks: &marks,
+            marks_base: 0,
+        }
+        .keep()
+    }
+}
+
+/// Why ISA cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::edi) enum Unreadable {
+    /// The input ends within it.
+    CutOff,
+    /// Line breaks stand within it at a constant distance, as when a program wrapped the file.
+    Wrapped {
+        /// Bytes a line.
+        columns: usize,
+    },
+    /// Sixteen element separators are not where they could be.
+    Separators {
+        /// Separators found.
+        found: usize,
+    },
+    /// The terminator is a letter, digit or blank.
+    Terminator {
+        /// The byte in its place.
+        found: u8,
+    },
+    /// The terminator is a character of several bytes.
+    WideTerminator,
+}
+
+/// Reads the ISA that begins here. `offset`: where in the input that is.
+///
+/// # Errors
+///
+/// Why it cannot be read without doubt.
+pub(in crate::edi) fn read_header(isa: &[u8], offset: usize) -> Result<Header<'_>, Unreadable> {
+    let Some(&separator) = isa.get(3) else {
+        return Err(Unreadable::CutOff);
+    };
+    let (positions, fixed) = match fixed_positions(isa, separator) {
+        Some(positions) => (positions, true),
+        None => (loose_positions(isa, separator)?, false),
+    };
+    let mut elements = [&[][..]; 16];
+    let mut offsets = [0; 16];
+    for (index, position) in positions.iter().enumerate() {
+        let from = position + 1;
+        let to = positions.get(index + 1).copied().unwrap_or(from + 1);
+        if let (Some(element), Some(place)) = (elements.get_mut(index), offsets.get_mut(index)) {
+            *element = isa.get(from..to).ok_or(Unreadable::CutOff)?;
+            *place = offset + from;
+        }
+    }
+    let terminator_at = positions[15] + 2;
+    let (segment, skipped) = terminator(isa, terminator_at)?;
+    let component = *isa.get(positions[15] + 1).ok_or(Unreadable::CutOff)?;
+    let width = terminator_at + skipped + 1;
+    Ok(Header {
+        delimiters: Delimiters {
+            element: separator,
+            component,
+            segment,
+            repetition: repetition(elements[10], elements[11]),
+            release: None,
+        },
+        elements,
+        bytes: isa.get(..terminator_at).ok_or(Unreadable::CutOff)?,
+        offset,
+        offsets,
+        width,
+        fixed: fixed && skipped == 0,
+        blank_before_terminator: skipped > 0,
+    })
+}
+
+/// Both halves of the rule: the separator stands in its sixteen places, and nowhere else.
+fn fixed_positions(isa: &[u8], separator: u8) -> Option<[usize; 16]> {
+    let fixed = isa.get(..ISA_BYTES)?;
+    let in_place = SEPARATOR_POSITIONS.iter().all(|&at| fixed.get(at) == Some(&separator));
+    // ISA16 and the terminator are judged as delimiters, with a clearer word if one of them clashes.
+    let values = fixed.get(..ISA_BYTES - 2)?;
+    let count = values.iter().filter(|byte| **byte == separator).count();
+    (in_place && count == SEPARATOR_POSITIONS.len()).then_some(SEPARATOR_POSITIONS)
+}
+
+fn loose_positions(isa: &[u8], separator: u8) -> Result<[usize; 16], Unreadable> {
+    let head = isa.get(..LONGEST_ISA).unwrap_or(isa);
+    if let Some(columns) = wrapped_columns(isa) {
+        return Err(Unreadable::Wrapped { columns });
+    }
+    let mut positions = [0; 16];
+    let mut found = 0;
+    for at in memchr::memchr_iter(separator, head).take(16) {
+        if let Some(position) = positions.get_mut(found) {
+            *position = at;
+        }
+        found += 1;
+    }
+    // A segment tag inside the last elements means that ISA ended before its sixteenth element.
+    let runs_into_gs = head.windows(3).any(|window| {
+        window.starts_with(b"GS") && window.get(2) == Some(&separator)
+    } && positions.get(15).is_some_and(|&last| {
+        head.windows(3).position(|w| w.starts_with(b"GS") && w.get(2) == Some(&separator))
+            .is_some_and(|gs| gs < last)
+    }));
+    match (found, head.len() < LONGEST_ISA) {
+        (16, _) if !runs_into_gs => Ok(positions),
+        (16, _) | (_, false) => Err(Unreadable::Separators { found: found.min(15) }),
+        (_, true) => Err(Unreadable::CutOff),
+    }
+}
+
+/// A wrapped file has a line break after every 80th (72nd, 132nd) byte, the first of them within ISA.
+fn wrapped_columns(isa: &[u8]) -> Option<usize> {
+    let lengths: Vec<usize> = isa
+        .split(|byte| *byte == b'\n')
+        .take(4)
+        .map(|line| line.strip_suffix(b"\r").unwrap_or(line).len())
+        .collect();
+    match lengths.as_slice() {
+        [first, second, third, ..] if (40..104).contains(first) => {
+            (first == second && first == third).then_some(*first)
+        }
+        _ => None,
+    }
+}
+
+fn terminator(isa: &[u8], at: usize) -> Result<(u8, usize), Unreadable> {
+    let byte = *isa.get(at).ok_or(Unreadable::CutOff)?;
+    match byte {
+        b' ' => match isa.get(at + 1) {
+            Some(&next) if !next.is_ascii_alphanumeric() && next != b' ' && next < 0x80 => {
+                Ok((next, 1))
+            }
+            _ => Err(Unreadable::Terminator { found: byte }),
+        },
+        0xC2..=0xF4 if isa.get(at + 1).is_some_and(|next| (0x80..0xC0).contains(next)) => {
+            Err(Unreadable::WideTerminator)
+        }
+        _ if byte.is_ascii_alphanumeric() => Err(Unreadable::Terminator { found: byte }),
+        _ => Ok((byte, 0)),
+    }
+}
+
+/// Byte 82 separates repetitions only from version 00402 on, and only if it is no letter, digit or blank: many
+/// senders write `U` under 00501 as well.
+fn repetition(isa11: &[u8], isa12: &[u8]) -> Option<u8> {
+    let &[byte] = isa11 else {
+        return None;
+    };
+    let counts = digits(isa12.trim_ascii()).is_some_and(|version| version >= 402);
+    (counts && !byte.is_ascii_alphanumeric() && byte != b' ').then_some(byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ISA: &[u8] = b"ISA*00*          *00*          *ZZ*SENDER         *ZZ*RECEIVER       *261121*1200*U*00501*000000001*0*P*>~\n";
+
+    #[test]
+    fn the_fixed_header_is_read() {
+        let header = read_header(ISA, 0).unwrap();
+        assert!(header.fixed);
+        assert_eq!(header.element(6), b"SENDER");
+        assert_eq!(header.width, 106);
+        let expected =
+            Delimiters { element: b'*', component: b'>', segment: b'~', ..Delimiters::default() };
+        assert_eq!(header.delimiters, expected);
+    }
+
+    #[test]
+    fn a_trimmed_header_is_read_and_marked() {
+        let text = b"ISA*00* *00* *ZZ*A*ZZ*B*261121*1200*^*00501*000000001*0*P*:~GS*PO";
+        let header = read_header(text, 0).unwrap();
+        assert!(!header.fixed);
+        assert_eq!(header.delimiters.segment, b'~');
+        assert_eq!(header.delimiters.repetition, Some(b'^'));
+        assert_eq!(header.element(8), b"B");
+    }
+
+    #[test]
+    fn what_cannot_be_read_says_why() {
+        assert_eq!(read_header(b"ISA", 0), Err(Unreadable::CutOff));
+        let letter = [&ISA[..105], b"G"].concat();
+        assert_eq!(read_header(&letter, 0), Err(Unreadable::Terminator { found: b'G' }));
+        let wide = [&ISA[..105], "…".as_bytes()].concat();
+        assert_eq!(read_header(&wide, 0), Err(Unreadable::WideTerminator));
+        let lost = b"ISA*00*          *00*          *ZZ*SENDER         *ZZ*RECEIVER~GS*PO*A*B*20261121*1200*1*X*004010~ST*850*0001~BEG*00*SA*1**20261121~PO1*1*1*EA*1**UP*012345678905~CTT*1~SE*5*0001~GE*1*1~IEA*1*000000001~";
+        assert!(matches!(read_header(lost, 0), Err(Unreadable::Separators { .. })));
+    }
+}

@@ -1,0 +1,219 @@
+//! X12: ISA, GS, ST and their trailers.
+//!
+//! In: the header of an interchange, then its segments. Out: levels opened and closed, findings. Never: a search for
+//! `ISA` within data.
+
+mod checks;
+mod groups;
+mod header;
+mod trailers;
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use self::groups::group_of;
+pub(super) use self::header::{Header, Unreadable, read_header};
+use super::assembler::{Entry, Flow, Visit, spot_of, version};
+use super::delimiters::digits;
+use super::finding::Remark;
+use super::rules;
+use super::schema::transaction;
+use super::segment::Segment;
+use super::standard::Standard;
+use super::validate::{Spot, Validator};
+
+const X12: Standard = Standard::X12;
+
+impl Visit<'_, '_> {
+    /// ISA was read.
+    pub(super) fn open_x12(&mut self, header: &Header<'_>) {
+        let kept = header.keep();
+        self.open_interchange(X12, &kept.view());
+        for (rule, number, remark) in checks::check(header, &self.state.options) {
+            let at = number.checked_sub(1).and_then(|index| header.offsets.get(index)).copied();
+            self.say(rule, remark, isa_spot(at.unwrap_or(kept.offset), number), None);
+        }
+        let mut scope = DefaultHasher::new();
+        [5, 6, 7, 8].map(|number| header.element(number)).hash(&mut scope);
+        let number = header.element(13);
+        match self.state.controls.enter(scope.finish(), number) {
+            Entry::New => {}
+            Entry::Repeated => {
+                let remark = Remark::new("this interchange control number was in this file before");
+                let spot = isa_spot(header.offsets[12], 13);
+                self.say(&rules::INTERCHANGE_DUPLICATE, remark.found(number), spot, None);
+            }
+            Entry::Forgotten => self.numbers_forgotten(kept.offset),
+        }
+    }
+
+    /// ISA cannot be read.
+    pub(super) fn unreadable(&mut self, at: usize, fault: Unreadable) {
+        let (rule, remark) = match fault {
+            Unreadable::CutOff => (&rules::IEA_MISSING, Remark::new("the input ends within ISA")),
+            Unreadable::Wrapped { columns } => (
+                &rules::ISA_WRAPPED,
+                Remark::new(format!("the file is cut into lines of {columns} bytes, ISA included")),
+            ),
+            Unreadable::Separators { found } => (
+                &rules::ISA_UNREADABLE,
+                Remark::new("ISA cannot be read")
+                    .expected("16 element separators")
+                    .found(found.to_string().as_bytes()),
+            ),
+            Unreadable::Terminator { found } => (
+                &rules::TERMINATOR_INVALID,
+                Remark::new("the byte after ISA16 is no segment terminator").found(&[found]),
+            ),
+            Unreadable::WideTerminator => (
+                &rules::TERMINATOR_WIDE,
+                Remark::new("the segment terminator is a UTF-8 character of several bytes"),
+            ),
+        };
+        self.state.standard = Some(X12);
+        self.state.summary.standard.get_or_insert(X12);
+        self.say(rule, remark, isa_spot(at, 0), None);
+    }
+
+    /// A segment of an open interchange.
+    pub(super) fn x12(&mut self, segment: &Segment<'_>) -> Flow {
+        match segment.tag() {
+            b"GS" => self.open_functional_group(segment),
+            b"GE" => self.close_functional_group(segment),
+            b"ST" => self.open_transaction(segment),
+            b"SE" => self.close_transaction(segment),
+            b"IEA" => {
+                self.close_x12(segment);
+                return Flow::Closed;
+            }
+            b"TA1" if !self.state.group.open => {
+                self.state.interchange.segments += 1;
+                self.events.answer(segment);
+            }
+            // Grade of service, deferred delivery and syntax extension stand between ISA and GS and count nowhere.
+            b"ISB" | b"ISE" | b"ISX" if !self.state.group.open => {}
+            // Security segments of groups and sets: known, not read.
+            b"S1S" | b"S1E" | b"S2S" | b"S2E" | b"S3S" | b"S3E" | b"S4S" | b"S4E" | b"SVA" => {
+                self.count_segment(segment);
+            }
+            _ if self.state.set.open => self.content(segment),
+            b"" => {
+                let remark = Remark::new("two terminators follow each other");
+                self.say(&rules::SEGMENT_EMPTY, remark, spot_of(segment), None);
+            }
+            _ => self.outside(segment),
+        }
+        Flow::On
+    }
+
+    fn open_functional_group(&mut self, segment: &Segment<'_>) {
+        self.end_group_early(segment);
+        self.open_group(X12, Some(segment));
+        let number = segment.element(6).trim_ascii();
+        if digits(number).is_none() || number.len() > 9 {
+            let remark = Remark::new("the group control number is not one to nine digits");
+            self.say_of_element(&rules::GS06_INVALID, remark.found(number), segment, 6);
+        }
+        match self.state.interchange.numbers.enter(0, number) {
+            Entry::New => {}
+            Entry::Repeated => {
+                let remark = Remark::new("the group control number was in this interchange before");
+                self.say_of_element(&rules::GS06_DUPLICATE, remark.found(number), segment, 6);
+            }
+            Entry::Forgotten => self.numbers_forgotten(segment.offset),
+        }
+    }
+
+    fn open_transaction(&mut self, segment: &Segment<'_>) {
+        self.end_set_early(segment);
+        if !self.state.group.open {
+            return self.outside(segment);
+        }
+        let (id, number) = (segment.element(1).trim_ascii(), segment.element(2).trim_ascii());
+        let entry = self.state.group.numbers.enter(0, number);
+        let version = version(self.state.group.header.element(8));
+        let table = transaction(id).filter(|_| version >= 4010);
+        let is_checked = self.state.options.check_sets;
+        self.check_version(id, version);
+        let validator = table.map(|table| Validator::new(table, version >= 5010));
+        self.open_set(X12, segment, validator.filter(|_| is_checked));
+        self.check_transaction_header(segment, (id, number), entry);
+        self.first_segment(segment);
+    }
+
+    fn check_transaction_header(
+        &mut self,
+        segment: &Segment<'_>,
+        (id, number): (&[u8], &[u8]),
+        entry: Entry,
+    ) {
+        if id.len() != 3 || !id.iter().all(u8::is_ascii_alphanumeric) {
+            let remark = Remark::new("ST01 is no transaction set").found(id);
+            self.say_of_element(&rules::ST01_INVALID, remark, segment, 1);
+        } else if self.state.options.check_sets && transaction(id).is_none() {
+            let remark = Remark::new("tillgate has no table for this transaction set").found(id);
+            self.say_of_element(&rules::SET_UNSUPPORTED, remark, segment, 1);
+        }
+        let group_id = self.state.group.header.element(1);
+        if let Some(expected) = group_of(id).filter(|expected| expected.as_bytes() != group_id) {
+            let remark = Remark::new("the transaction set does not belong into this group")
+                .expected(format!("GS01 {expected}"))
+                .found(group_id);
+            self.say_of_element(&rules::SET_IN_WRONG_GROUP, remark, segment, 1);
+        }
+        match entry {
+            _ if number.is_empty() => {
+                let remark = Remark::new("the set control number is missing");
+                self.say_of_element(&rules::ST02_MISSING, remark, segment, 2);
+            }
+            Entry::Repeated => {
+                let remark = Remark::new("the set control number was in this group before");
+                self.say_of_element(&rules::ST02_DUPLICATE, remark.found(number), segment, 2);
+            }
+            Entry::Forgotten => self.numbers_forgotten(segment.offset),
+            Entry::New => {}
+        }
+        let right = (4..=9).contains(&number.len()) && number.iter().all(u8::is_ascii_alphanumeric);
+        if !right && !number.is_empty() && entry != Entry::Repeated {
+            let remark = Remark::new("the set control number is not four to nine characters long");
+            self.say_of_element(&rules::ST02_INVALID, remark.found(number), segment, 2);
+        }
+    }
+
+    /// Said once a group, and only where we would have had a table.
+    fn check_version(&mut self, id: &[u8], version: u32) {
+        let known = transaction(id).is_some() && self.state.options.check_sets;
+        if !known || self.state.told.version || matches!(version, 4010 | 5010) {
+            return;
+        }
+        self.state.told.version = true;
+        let gs = self.state.group.header.clone();
+        let found = gs.element(8);
+        if version < 4010 {
+            let remark = Remark::new("tillgate has no tables for this version")
+                .expected("004010 or 005010")
+                .found(found);
+            self.say_of_element(&rules::VERSION_UNSUPPORTED, remark, &gs.view(), 8);
+        } else {
+            let nearest = if version < 5010 { "004010" } else { "005010" };
+            let remark = Remark::new(format!("read with the tables of {nearest}")).found(found);
+            self.say_of_element(&rules::VERSION_NEAREST, remark, &gs.view(), 8);
+        }
+    }
+
+    fn numbers_forgotten(&mut self, offset: usize) {
+        if !std::mem::replace(&mut self.state.told.numbers_forgotten, true) {
+            let remark =
+                Remark::new("too many control numbers that do not count on: not all are compared");
+            self.say(&rules::LIMIT_NUMBERS, remark, Spot { offset, ..Spot::default() }, None);
+        }
+    }
+}
+
+fn isa_spot(offset: usize, element: usize) -> Spot {
+    Spot {
+        offset,
+        tag: Some("ISA".to_owned()),
+        element: u32::try_from(element).ok().filter(|element| *element > 0),
+        ..Spot::default()
+    }
+}
