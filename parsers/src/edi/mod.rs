@@ -14,6 +14,7 @@ pub mod delimiters;
 pub mod envelope;
 pub mod finding;
 mod header;
+pub mod index;
 pub mod json;
 pub mod report;
 pub mod rules;
