@@ -6,7 +6,7 @@ use std::fmt::{self, Write};
 use std::ops::Range;
 
 /// Lines of an order.
-const LINES_850: u64 = 35;
+const LINES_850: u64 = 42;
 const LINES_ORDERS: u64 = 40;
 /// Customers of a resale report, and what each has bought.
 const CUSTOMERS: u64 = 10;
@@ -118,7 +118,9 @@ impl Document {
             let vendor = dice.roll(1_000..9_999);
             add(format_args!("PO1*{line}*{quantity}*EA*{price}**UP*{upc}*VN*AB-{vendor}"));
             add(format_args!("PID*F****{}", dice.one_of(&GOODS)));
-            add(format_args!("DTM*002*202612{:02}", dice.roll(1..29)));
+            if line % 2 == 0 {
+                add(format_args!("DTM*002*202612{:02}", dice.roll(1..29)));
+            }
         }
         add(format_args!("CTT*{LINES_850}"));
         set.closed_x12(number)
@@ -180,8 +182,8 @@ impl Document {
         for line in 1..=LINES_ORDERS {
             add(format_args!("LIN+{line}++{}:EN", dice.ean()));
             add(format_args!("IMD+F++:::{}", dice.one_of(&GOODS)));
-            add(format_args!("QTY+21:{}", dice.roll(1..999)));
-            add(format_args!("PRI+AAA:{}", dice.price()));
+            add(format_args!("QTY+21:{}:PCE", dice.roll(1..999)));
+            add(format_args!("PRI+AAA:{}:CA", dice.price()));
         }
         add(format_args!("UNS+S"));
         add(format_args!("CNT+2:{LINES_ORDERS}"));
