@@ -65,5 +65,5 @@ fn odd([low, high]: [__m256i; 2]) -> u64 {
 fn bits([low, high]: [__m256i; 2]) -> u64 {
     let low = u64::from(_mm256_movemask_epi8(low).cast_unsigned());
     let high = u64::from(_mm256_movemask_epi8(high).cast_unsigned());
-    high << 32 | low
+    (high << 32) | low
 }

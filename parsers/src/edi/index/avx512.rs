@@ -48,9 +48,9 @@ pub(super) fn index(block: &[u8], base: u32, marks: &Marks, carry: &mut Carry, o
 /// The places of a word, each in its byte.
 const PLACES: [u8; WORD] = {
     let mut places = [0; WORD];
-    let mut place = 0;
-    while place < WORD {
-        places[place] = place as u8;
+    let mut place = 0_u8;
+    while (place as usize) < WORD {
+        places[place as usize] = place;
         place += 1;
     }
     places

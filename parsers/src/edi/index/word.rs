@@ -8,6 +8,8 @@ use super::{Carry, End, Index, Marks, ODD, RELEASED};
 
 /// Bytes of a word.
 pub(super) const WORD: usize = 64;
+/// The same, as offsets count.
+const WORD_OFFSET: u32 = u64::BITS;
 
 /// One bit a byte of a word, the first byte lowest.
 #[derive(Debug, Clone, Copy)]
@@ -56,14 +58,14 @@ pub(super) fn index_by(
         let (released, next) = released(masks.release, carry.released);
         carry.released = next;
         place(masks, released, at, carry, out, &append);
-        at = at.wrapping_add(WORD as u32);
+        at = at.wrapping_add(WORD_OFFSET);
     }
     if !rest.is_empty() {
         let mut word = [0; WORD];
         word[..rest.len()].copy_from_slice(rest);
         let masks = masks(&word).cut(rest.len());
         let (released, _) = released(masks.release, carry.released);
-        carry.released = released >> rest.len() & 1 == 1;
+        carry.released = (released >> rest.len()) & 1 == 1;
         place(masks, released, at, carry, out, &append);
     }
 }
@@ -87,7 +89,7 @@ fn released(release: u64, before: bool) -> (u64, bool) {
     // A run from an odd place to the end of the word is odd: its carry leaves the word.
     let (after_odd, next) = active.overflowing_add(first & !EVEN);
     let after_odd = after_odd & !active;
-    (after_even & !EVEN | after_odd & EVEN | u64::from(before), next)
+    ((after_even & !EVEN) | (after_odd & EVEN) | u64::from(before), next)
 }
 
 /// Writes what the masks say of the word at `at`.
@@ -124,7 +126,7 @@ fn place(
 
 #[inline(always)]
 fn flags(odd: u64, release: u64) -> u8 {
-    u8::from(odd != 0) * ODD | u8::from(release != 0) * RELEASED
+    (u8::from(odd != 0) * ODD) | (u8::from(release != 0) * RELEASED)
 }
 
 /// Appends the offset of each bit, lowest first.
@@ -162,11 +164,11 @@ impl Wanted {
         let (parts, _) = word.as_chunks::<8>();
         for part in parts.iter().rev() {
             let part = u64::from_le_bytes(*part);
-            masks.element = masks.element << 8 | gathered(equal(part, self.element));
-            masks.segment = masks.segment << 8 | gathered(equal(part, self.segment));
-            masks.odd = masks.odd << 8 | gathered(odd(part));
+            masks.element = (masks.element << 8) | gathered(equal(part, self.element));
+            masks.segment = (masks.segment << 8) | gathered(equal(part, self.segment));
+            masks.odd = (masks.odd << 8) | gathered(odd(part));
             if let Some(release) = self.release {
-                masks.release = masks.release << 8 | gathered(equal(part, release));
+                masks.release = (masks.release << 8) | gathered(equal(part, release));
             }
         }
         masks
