@@ -6,7 +6,7 @@ use std::fmt::{self, Write};
 use std::ops::Range;
 
 /// Lines of an order.
-const LINES_850: u64 = 42;
+const LINES_850: u64 = 45;
 const LINES_ORDERS: u64 = 40;
 /// Customers of a resale report, and what each has bought.
 const CUSTOMERS: u64 = 10;
@@ -118,7 +118,7 @@ impl Document {
             let vendor = dice.roll(1_000..9_999);
             add(format_args!("PO1*{line}*{quantity}*EA*{price}**UP*{upc}*VN*AB-{vendor}"));
             add(format_args!("PID*F****{}", dice.one_of(&GOODS)));
-            if line % 2 == 0 {
+            if line % 3 == 0 {
                 add(format_args!("DTM*002*202612{:02}", dice.roll(1..29)));
             }
         }
