@@ -11,6 +11,7 @@ use tillgate::config::Config;
 use tillgate::normalize::{Body, Context, Item, sale};
 use tillgate::source::Media;
 use tillgate_parsers::card::{self, Scheme, TokenKey};
+use tillgate_parsers::edi::index::{Carry, Index, Marks, Variant, index_with};
 use tillgate_parsers::edi::{self, EdiFinding, Issue, Options, Policy, Report};
 use tillgate_parsers::framing::{Frame, FrameEnd, FramingSettings, LineFramer};
 use tillgate_parsers::{barcode, redact};
@@ -322,4 +323,38 @@ fn clear_numbers(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 fn digit_runs(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|byte| byte.is_ascii() && !byte.is_ascii_digit())
         .filter(|run| run.len() >= CARD_DIGITS_MIN && run.iter().all(u8::is_ascii_digit))
+}
+
+/// Every variant of the delimiter index, in every cut, says what the byte-by-byte one says of the whole. The first bytes
+/// are the delimiters (a release character of 0 is none), where counting begins, and the length of a chunk.
+pub fn edi_index(data: &[u8]) {
+    let Some((&[element, segment, release, base, chunk], block)) = data.split_first_chunk() else {
+        return;
+    };
+    let marks = Marks { element, segment, release: Some(release).filter(|byte| *byte != 0) };
+    let base = u32::from(base) * 0x0101_0101;
+    let whole = delimiters(Variant::Scalar, block.chunks(block.len().max(1)), base, &marks);
+    let known = |at: u32| block[at.wrapping_sub(base) as usize];
+    assert!(whole.marks.iter().all(|at| known(*at) == element), "no separator");
+    assert!(whole.ends.iter().all(|end| known(end.at) == segment), "no terminator");
+    for variant in Variant::available() {
+        for length in [usize::from(chunk).max(1), 1, 64, block.len().max(1)] {
+            let found = delimiters(variant, block.chunks(length), base, &marks);
+            assert_eq!(found, whole, "{variant:?} in {length}s, {marks:?}");
+        }
+    }
+}
+
+fn delimiters<'b>(
+    variant: Variant,
+    chunks: impl Iterator<Item = &'b [u8]>,
+    mut base: u32,
+    marks: &Marks,
+) -> Index {
+    let (mut carry, mut index) = (Carry::default(), Index::default());
+    for chunk in chunks {
+        index_with(variant, chunk, base, marks, &mut carry, &mut index);
+        base = base.wrapping_add(u32::try_from(chunk.len()).expect("inputs are small"));
+    }
+    index
 }

@@ -200,8 +200,7 @@ impl Scanner {
     }
 
     fn reindex(&mut self) {
-        self.index.marks.clear();
-        self.index.ends.clear();
+        self.index.clear();
         self.next = (0, 0);
         self.indexed = self.at;
         self.carry = Carry::default();
@@ -344,10 +343,14 @@ impl Scanner {
             return Step::Starved;
         }
         let length = self.rest().trim_ascii_end().len();
-        let to = self.at + length;
-        let marks = self.index.marks.len();
-        self.found(delimiters, (to, false), (mark, marks), (false, true));
-        Step::Segment
+        if length > 0 {
+            let to = self.at + length;
+            let marks = self.index.marks.partition_point(|mark| (*mark as usize) < to);
+            self.found(delimiters, (to, false), (mark, marks.max(mark)), (false, true));
+        }
+        // Blanks at the end are nobody's.
+        self.at = self.buffer.len();
+        if length > 0 { Step::Segment } else { Step::End }
     }
 
     fn too_long(&mut self, delimiters: Delimiters, mark: usize) -> Step {
