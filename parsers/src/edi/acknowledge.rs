@@ -234,7 +234,7 @@ fn asks_for_ta1(interchange: &Interchange<'_>) -> bool {
 
 /// The delimiters of the input, unless they are what is wrong with it.
 fn usable(delimiters: Delimiters) -> Delimiters {
-    let Delimiters { element, component, segment, repetition } = delimiters;
+    let Delimiters { element, component, segment, repetition, .. } = delimiters;
     let all = [Some(element), Some(component), Some(segment), repetition];
     let distinct = all
         .iter()
@@ -244,7 +244,13 @@ fn usable(delimiters: Delimiters) -> Delimiters {
     if distinct && !all.iter().flatten().any(plain) {
         delimiters
     } else {
-        Delimiters { element: b'*', component: b'>', segment: b'~', repetition: None }
+        Delimiters {
+            element: b'*',
+            component: b'>',
+            segment: b'~',
+            repetition: None,
+            release: None,
+        }
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Delimiters {
     pub segment: u8,
     /// Between repetitions of an element, from version 00402.
     pub repetition: Option<u8>,
+    /// Makes the byte after it data: EDIFACT and TRADACOMS.
+    pub release: Option<u8>,
 }
 
 impl Delimiters {
@@ -131,6 +133,7 @@ pub fn read_header(input: &[u8], start: usize) -> Result<Header<'_>, Unreadable>
             component,
             segment,
             repetition: repetition(elements[10], elements[11]),
+            release: None,
         },
         elements,
         offsets,
@@ -240,8 +243,13 @@ mod tests {
         assert!(header.fixed);
         assert_eq!(header.element(6), b"SENDER");
         assert_eq!(header.end, 106);
-        let expected =
-            Delimiters { element: b'*', component: b'>', segment: b'~', repetition: None };
+        let expected = Delimiters {
+            element: b'*',
+            component: b'>',
+            segment: b'~',
+            repetition: None,
+            release: None,
+        };
         assert_eq!(header.delimiters, expected);
     }
 

@@ -19,7 +19,7 @@ use super::finding::{Findings, Remark};
 use super::header;
 use super::report::{Group, Interchange, Options, Report, Set, Tally};
 use super::rules;
-use super::schema::transaction;
+use super::schema::{find, is_known_set};
 use super::segment::{Segment, Segments};
 use super::standard::{BYTE_ORDER_MARK, Recognised, Standard, recognise};
 use super::validate::{Spot, Validator};
@@ -429,7 +429,7 @@ impl<'a> Assembler<'a, '_> {
         };
         let is_new = group.set_numbers.insert(number);
         let version = group.version();
-        let table = transaction(id).filter(|_| version >= 4010);
+        let table = find(Standard::X12, id, group.header.element(8).trim_ascii());
         group.sets.push(Set {
             header: *segment,
             end: segment.end,
@@ -442,7 +442,7 @@ impl<'a> Assembler<'a, '_> {
         self.state.outside_reported = false;
         self.check_set_header(segment, id, number, is_new);
         if let Some(table) = table {
-            let mut validator = Validator::new(table, version >= 5010);
+            let mut validator = Validator::new(table);
             validator.segment(segment, &mut Speaker { assembler: self, segment });
             self.state.validator = Some(validator);
         }
@@ -452,7 +452,7 @@ impl<'a> Assembler<'a, '_> {
         if id.len() != 3 || !id.iter().all(u8::is_ascii_alphanumeric) {
             let remark = Remark::new("ST01 is no transaction set").found(id);
             self.say_of_element(&rules::ST01_INVALID, remark, segment, 1);
-        } else if transaction(id).is_none() {
+        } else if !is_known_set(Standard::X12, id) {
             let remark = Remark::new("tillgate has no table for this transaction set").found(id);
             self.say_of_element(&rules::SET_UNSUPPORTED, remark, segment, 1);
         }
@@ -483,7 +483,10 @@ impl<'a> Assembler<'a, '_> {
         let Some(group) = self.open_group_mut() else {
             return;
         };
-        if transaction(id).is_none() || group.version_reported || matches!(version, 4010 | 5010) {
+        if !is_known_set(Standard::X12, id)
+            || group.version_reported
+            || matches!(version, 4010 | 5010)
+        {
             return;
         }
         group.version_reported = true;

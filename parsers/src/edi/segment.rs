@@ -50,6 +50,38 @@ impl<'a> Segment<'a> {
         std::str::from_utf8(self.tag()).unwrap_or("")
     }
 
+    /// The tag as a number, as [`super::schema::tag_code`] has it.
+    #[must_use]
+    pub fn tag_code(&self) -> u32 {
+        super::schema::tag_code(self.tag())
+    }
+
+    /// Whether every byte is printable ASCII, so that nobody need look at characters.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.bytes.iter().fold(true, |plain, byte| plain & (b' '..=b'~').contains(byte))
+    }
+
+    /// Whether a release character stands in it.
+    #[must_use]
+    pub fn has_release(&self) -> bool {
+        let release = self.delimiters.release;
+        release.is_some_and(|release| memchr::memchr(release, self.bytes).is_some())
+    }
+
+    /// How many elements follow the tag.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.elements().count()
+    }
+
+    /// Where an element from 1 begins in the input; where it is absent, where the segment ends.
+    #[must_use]
+    pub fn offset_of(&self, number: usize) -> usize {
+        let element = number.checked_sub(1).and_then(|index| self.elements().nth(index));
+        element.map_or(self.offset + self.bytes.len(), |(offset, _)| offset)
+    }
+
     /// Whether the tag is a capital letter and one or two letters or digits.
     #[must_use]
     pub fn tag_is_well_formed(&self) -> bool {
@@ -84,11 +116,16 @@ impl<'a> Segment<'a> {
             b"BDS" => 4,
             _ => usize::MAX,
         };
-        let separator = self.delimiters.element;
+        let Delimiters { element: separator, release, .. } = self.delimiters;
         let start = self.bytes.as_ptr().addr();
         let offset = self.offset;
+        let mut released = false;
         self.bytes
-            .splitn(pieces, move |byte| *byte == separator)
+            .splitn(pieces, move |byte| {
+                let is_data = released;
+                released = !is_data && Some(*byte) == release;
+                *byte == separator && !is_data
+            })
             .skip(1)
             .map(move |element| (offset + (element.as_ptr().addr() - start), element))
     }
@@ -213,8 +250,13 @@ fn binary_end(rest: &[u8], delimiters: Delimiters) -> Option<Result<usize, Binar
 mod tests {
     use super::*;
 
-    const DELIMITERS: Delimiters =
-        Delimiters { element: b'*', component: b'>', segment: b'~', repetition: None };
+    const DELIMITERS: Delimiters = Delimiters {
+        element: b'*',
+        component: b'>',
+        segment: b'~',
+        repetition: None,
+        release: None,
+    };
 
     fn split(text: &[u8]) -> Vec<Segment<'_>> {
         Segments::new(text, DELIMITERS, 0, text.len()).collect()

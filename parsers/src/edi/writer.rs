@@ -92,8 +92,13 @@ mod tests {
 
     #[test]
     fn values_cannot_break_the_structure() {
-        let delimiters =
-            Delimiters { element: b'*', component: b'>', segment: b'~', repetition: None };
+        let delimiters = Delimiters {
+            element: b'*',
+            component: b'>',
+            segment: b'~',
+            repetition: None,
+            release: None,
+        };
         let mut writer = Writer::new(delimiters);
         writer.segment("N1", &[b"ST", b"A*B~C\r\n", b"", b""]);
         writer.segment_with_composite("AK4", &[b"2", b"1"], &[b"", b"7"]);
@@ -103,8 +108,13 @@ mod tests {
 
     #[test]
     fn the_header_is_106_bytes() {
-        let delimiters =
-            Delimiters { element: b'*', component: b'>', segment: b'~', repetition: None };
+        let delimiters = Delimiters {
+            element: b'*',
+            component: b'>',
+            segment: b'~',
+            repetition: None,
+            release: None,
+        };
         let mut writer = Writer::new(delimiters);
         let elements: [&[u8]; 15] = [
             b"00",

@@ -39,7 +39,8 @@ pub(super) fn read(
     let mut matcher = Matcher::new(table);
     let mut skipped = Vec::new();
     for segment in set.walk(report.input) {
-        matcher.place(segment.tag_text(), &mut skipped);
+        matcher.place(segment.tag_code(), &mut skipped);
+        skipped.clear();
         let path: Vec<&str> = matcher.path().collect();
         draft.segment(&path, &segment);
     }
