@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Family;
-use super::resolve::{Part, SetRow, Span, Tables, TotalRow, Usage, bound};
+use super::resolve::{FileRow, Part, SetRow, Span, Tables, TotalRow, Usage, bound};
 
 /// Appends a static of the name.
 pub(crate) fn emit(out: &mut String, family: &Family, edition: &str, tables: &Tables) {
@@ -46,6 +46,7 @@ pub(crate) fn emit(out: &mut String, family: &Family, edition: &str, tables: &Ta
     list(&mut text, "tags", tables.parts.iter().map(|part| format!("{:#x}", part.tag)));
     list(&mut text, "known", tables.known.iter().map(|tag| format!("{tag:#x}")));
     list(&mut text, "transactions", tables.sets.iter().map(|set| transaction(set, edition)));
+    list(&mut text, "files", tables.files.iter().map(file));
     text.push_str("};\n");
     out.push_str(&text);
 }
@@ -87,9 +88,10 @@ fn transaction(set: &SetRow, edition: &str) -> String {
     let tags: Vec<String> = set.tags.iter().map(|tag| format!("{tag:#x}")).collect();
     let totals: Vec<String> = set.totals.iter().map(total).collect();
     format!(
-        "Transaction {{ directory: Directory::{edition}, id: {:?}, group: {:?}, name: {:?}, root: {}, tags: &[{}], \
+        "Transaction {{ directory: Directory::{edition}, id: {:?}, version: {}, group: {:?}, name: {:?}, root: {}, tags: &[{}], \
          totals: &[{}] }}",
         set.id,
+        set.version,
         set.group,
         set.name,
         set.root,
@@ -102,5 +104,30 @@ fn total(row: &TotalRow) -> String {
     format!(
         "Total {{ tag: {:#x}, place: {:?}, qualifier: {:#x}, counted: {:#x}, source: {:?} }}",
         row.tag, row.place, row.qualifier, row.counted, row.source
+    )
+}
+
+fn file(row: &FileRow) -> String {
+    let messages: Vec<String> = row
+        .messages
+        .iter()
+        .map(|(id, mandatory, most)| {
+            let most = bound(*most, "UNBOUNDED");
+            format!("FileMessage {{ id: {id:?}, mandatory: {mandatory}, most: {most} }}")
+        })
+        .collect();
+    let counts: Vec<String> = row
+        .counts
+        .iter()
+        .map(|(tag, element, message)| {
+            format!("FileCount {{ tag: {tag:#x}, element: {element}, message: {message:?} }}")
+        })
+        .collect();
+    format!(
+        "FileKind {{ id: {:?}, name: {:?}, messages: &[{}], counts: &[{}] }}",
+        row.id,
+        row.name,
+        messages.join(", "),
+        counts.join(", ")
     )
 }

@@ -103,6 +103,9 @@ fn token<'t>(line: &mut Line<'t>, text: &'t str, family: &Family) -> Result<&'t 
     let (word, rest) = text.split_at(end);
     match word.strip_prefix('@') {
         None => line.words.push(word),
+        Some(version) if family.editions.first().is_some_and(|(first, _)| *first == version) => {
+            line.editions = [true, false];
+        }
         Some(version) => {
             is_later(line, version.trim_start_matches('<'), family)?;
             line.editions = [version.starts_with('<'), !version.starts_with('<')];

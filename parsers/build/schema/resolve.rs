@@ -31,6 +31,7 @@ pub(crate) struct Tables {
     pub loops: Vec<Loop>,
     pub parts: Vec<Part>,
     pub sets: Vec<SetRow>,
+    pub files: Vec<FileRow>,
     /// Every tag of the standard that is named anywhere, in order.
     pub known: Vec<u32>,
 }
@@ -80,11 +81,23 @@ pub(crate) struct Part {
 #[derive(Debug)]
 pub(crate) struct SetRow {
     pub id: String,
+    pub version: u16,
     pub group: String,
     pub name: String,
     pub root: usize,
     pub tags: Vec<u32>,
     pub totals: Vec<TotalRow>,
+}
+
+/// The messages of a file, and the elements that count them.
+#[derive(Debug)]
+pub(crate) struct FileRow {
+    pub id: String,
+    pub name: String,
+    /// Message, whether it must be there, how often it may.
+    pub messages: Vec<(String, bool, u32)>,
+    /// Segment and element that count a message.
+    pub counts: Vec<(u32, usize, String)>,
 }
 
 /// A control total: where it stands, and what it counts or sums.
@@ -117,7 +130,11 @@ pub(crate) fn resolve(
     };
     resolver.segments();
     for set in sets.iter().filter(|set| set.editions[edition]) {
-        resolver.set(set);
+        if set.is_file {
+            resolver.file(set, sets);
+        } else {
+            resolver.set(set);
+        }
     }
     resolver.know();
     resolver.tables
@@ -146,7 +163,9 @@ impl Resolver<'_, '_> {
         }
         for (tag, segment) in &dictionary.segments {
             let code = self.tag(tag, &segment.at);
-            if segment.editions[self.edition] {
+            // Known by name and not looked into.
+            let is_bare = segment.positions.is_empty() && self.family.folder == "tradacoms";
+            if segment.editions[self.edition] && !is_bare {
                 let rows = self.rows(segment, false);
                 let count = rows.len();
                 let usages = self.store(rows, &segment.at);

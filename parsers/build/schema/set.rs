@@ -6,11 +6,15 @@ use super::dictionary::{is_mandatory, times_of};
 use super::line::{Editions, Line};
 use super::{At, Fault};
 
-/// A set or message.
+/// A set or message, or the messages of a TRADACOMS file.
 #[derive(Debug)]
 pub(crate) struct Set {
     pub at: At,
+    /// Its positions are messages.
+    pub is_file: bool,
     pub id: String,
+    /// The message version of TRADACOMS.
+    pub version: u16,
     pub name: String,
     /// The functional group, where the standard has them.
     pub group: String,
@@ -52,7 +56,11 @@ pub(crate) fn read(lines: &[Line<'_>], sets: &mut Vec<Set>) -> Vec<Fault> {
         let (body, next) = after_head.split_at(count);
         match head(first) {
             Ok(mut set) => {
-                if sets.iter().any(|known| known.id == set.id) {
+                let overlaps = |known: &Set| {
+                    (known.is_file, &known.id) == (set.is_file, &set.id)
+                        && (0..2).any(|index| known.editions[index] && set.editions[index])
+                };
+                if sets.iter().any(overlaps) {
                     faults.push(first.at.fault(format!("`{}` is defined twice", set.id)));
                 }
                 fill(&mut set, body, &mut faults);
@@ -66,17 +74,18 @@ pub(crate) fn read(lines: &[Line<'_>], sets: &mut Vec<Set>) -> Vec<Fault> {
 }
 
 fn is_head(line: &Line<'_>) -> bool {
-    line.depth == 0 && matches!(line.words.first(), Some(&("set" | "message")))
+    line.depth == 0 && matches!(line.words.first(), Some(&("set" | "message" | "file")))
 }
 
 fn head(line: &Line<'_>) -> Result<Set, Fault> {
     if !is_head(line) {
-        return Err(line.at.fault("a set begins with `set` or `message`"));
+        return Err(line.at.fault("a set begins with `set`, `message` or `file`"));
     }
     let id = line.word(1, "the set's id")?.to_owned();
-    let group = match line.words.get(2..).unwrap_or_default() {
-        [] => String::new(),
-        ["group", group] => (*group).to_owned(),
+    let (group, version) = match line.words.get(2..).unwrap_or_default() {
+        [] => ("", 0),
+        ["group", group] => (*group, 0),
+        [version] if version.parse::<u16>().is_ok() => ("", version.parse().unwrap_or_default()),
         _ => return Err(line.at.fault("after the id stand the name and `group`")),
     };
     if line.name.is_empty() {
@@ -84,9 +93,11 @@ fn head(line: &Line<'_>) -> Result<Set, Fault> {
     }
     Ok(Set {
         at: line.at.clone(),
+        is_file: line.words.first() == Some(&"file"),
         id,
+        version,
         name: line.name.to_owned(),
-        group,
+        group: group.to_owned(),
         totals: Vec::new(),
         nodes: Vec::new(),
         editions: line.editions,

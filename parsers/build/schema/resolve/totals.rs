@@ -3,9 +3,52 @@
 use super::super::Fault;
 use super::super::dictionary::{Content, Group};
 use super::super::set::{Set, Total};
-use super::{Resolver, TotalRow, packed, tag_code};
+use super::{FileRow, Resolver, TotalRow, packed, tag_code};
+
+const WRITTEN: &str = "a total is written `CTT01 PO1`, `CTT02 IT1 02` or `CNT 2 LIN`";
+
+/// The validator keeps so many running totals a set.
+const MOST_TOTALS: usize = 8;
+
+/// `CTT01`.
+fn element_of(place: &str) -> Option<(u32, usize)> {
+    let (tag, element) = place.split_at_checked(place.len().checked_sub(2)?)?;
+    Some((tag_code(tag), element.parse().ok().filter(|element| *element > 0)?))
+}
 
 impl Resolver<'_, '_> {
+    /// The messages of a file are messages of the family, and its counts count them.
+    pub(super) fn file(&mut self, file: &Set, sets: &[Set]) {
+        let is_message = |name: &str| sets.iter().any(|set| !set.is_file && set.id == name);
+        let mut row = FileRow {
+            id: file.id.clone(),
+            name: file.name.clone(),
+            messages: Vec::new(),
+            counts: Vec::new(),
+        };
+        for node in &file.nodes {
+            if node.children.is_some() || !is_message(&node.name) {
+                self.faults
+                    .push(node.at.fault(format!("nothing defines the message `{}`", node.name)));
+            }
+            row.messages.push((node.name.clone(), node.mandatory, node.most[self.edition]));
+        }
+        for total in &file.totals {
+            match total.words.as_slice() {
+                [place, message] if !total.is_sum && is_message(message) => {
+                    match element_of(place) {
+                        Some((tag, element)) => row.counts.push((tag, element, message.clone())),
+                        None => self.faults.push(total.at.fault(WRITTEN)),
+                    }
+                }
+                _ => {
+                    self.faults.push(total.at.fault("a file counts messages: `count OFT01 ORDERS`"))
+                }
+            }
+        }
+        self.tables.files.push(row);
+    }
+
     pub(super) fn totals(&mut self, set: &Set) -> Vec<TotalRow> {
         let mut rows = Vec::new();
         for total in set.totals.iter().filter(|total| total.editions[self.edition]) {
@@ -13,6 +56,9 @@ impl Resolver<'_, '_> {
                 Ok(row) => rows.push(row),
                 Err(fault) => self.faults.push(fault),
             }
+        }
+        if rows.len() > MOST_TOTALS {
+            self.faults.push(set.at.fault(format!("there are more than {MOST_TOTALS} totals")));
         }
         rows
     }
@@ -28,9 +74,8 @@ impl Resolver<'_, '_> {
                 (place, *counted, rest.first().copied())
             }
             [place, counted, rest @ ..] if place.len() > 3 => {
-                let (tag, element) = place.split_at(place.len() - 2);
-                let element = element.parse().map_err(|_| wrong())?;
-                ((tag_code(tag), (element, 0), 0), *counted, rest.first().copied())
+                let (tag, element) = element_of(place).ok_or_else(wrong)?;
+                ((tag, (element, 0), 0), *counted, rest.first().copied())
             }
             _ => return Err(wrong()),
         };

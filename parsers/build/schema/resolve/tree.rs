@@ -35,6 +35,7 @@ impl Resolver<'_, '_> {
         let totals = self.totals(set);
         self.tables.sets.push(SetRow {
             id: set.id.clone(),
+            version: set.version,
             group: set.group.clone(),
             name: set.name.clone(),
             root,

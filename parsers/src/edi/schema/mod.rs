@@ -9,7 +9,8 @@ mod tables;
 
 pub use matcher::{Matcher, Outcome};
 pub use tables::{
-    Bond, Kind, Loop, Need, Note, Part, Shape, Span, Tables, Total, Transaction, UNBOUNDED, Usage,
+    Bond, FileCount, FileKind, FileMessage, Kind, Loop, Need, Note, Part, Shape, Span, Tables,
+    Total, Transaction, UNBOUNDED, Usage,
 };
 
 use super::standard::Standard;
@@ -34,8 +35,8 @@ mod generated {
 
     use super::Directory;
     use super::tables::{
-        Bond, Kind, Loop, Need, Note, Part, Shape, Span, Tables, Total, Transaction, UNBOUNDED,
-        Usage,
+        Bond, FileCount, FileKind, FileMessage, Kind, Loop, Need, Note, Part, Shape, Span, Tables,
+        Total, Transaction, UNBOUNDED, Usage,
     };
 
     include!(concat!(env!("OUT_DIR"), "/schema.rs"));

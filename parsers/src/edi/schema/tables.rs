@@ -22,6 +22,42 @@ pub struct Tables {
     /// Every tag that the standard has, in order.
     pub(super) known: &'static [u32],
     pub(super) transactions: &'static [Transaction],
+    pub(super) files: &'static [FileKind],
+}
+
+/// A kind of TRADACOMS file: the messages that it holds, in order. Its first message tells which it is.
+#[derive(Debug)]
+pub struct FileKind {
+    /// `ORDERS`.
+    pub id: &'static str,
+    /// What it is called.
+    pub name: &'static str,
+    /// Its messages.
+    pub messages: &'static [FileMessage],
+    /// The elements that count messages.
+    pub counts: &'static [FileCount],
+}
+
+/// A message of a file.
+#[derive(Debug)]
+pub struct FileMessage {
+    /// Its type in MHD.
+    pub id: &'static str,
+    /// Whether it must be there.
+    pub mandatory: bool,
+    /// How often it may be there.
+    pub most: u32,
+}
+
+/// An element that holds the number of messages of a type.
+#[derive(Debug)]
+pub struct FileCount {
+    /// The segment that holds it.
+    pub tag: u32,
+    /// Which element.
+    pub element: u8,
+    /// The messages that are counted.
+    pub message: &'static str,
 }
 
 /// Rows that belong together.
@@ -38,6 +74,8 @@ pub struct Transaction {
     pub directory: Directory,
     /// ST01, or the message type of UNH or MHD.
     pub id: &'static str,
+    /// The message version of TRADACOMS; 0 elsewhere.
+    pub version: u16,
     /// The GS01 that goes with it; empty where the standard has none.
     pub group: &'static str,
     /// What it is called.
@@ -193,6 +231,12 @@ impl Tables {
     #[must_use]
     pub fn transactions(&self) -> &'static [Transaction] {
         self.transactions
+    }
+
+    /// The kinds of file of TRADACOMS; elsewhere none.
+    #[must_use]
+    pub fn files(&self) -> &'static [FileKind] {
+        self.files
     }
 
     /// A set or message by its name.

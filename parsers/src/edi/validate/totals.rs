@@ -11,7 +11,7 @@ use crate::edi::standard::Standard;
 use crate::edi::value;
 
 /// Totals that a set may have; the build checks that none has more.
-const MOST_TOTALS: usize = 4;
+const MOST_TOTALS: usize = 8;
 
 /// Decimals that are summed exactly.
 const DECIMALS: usize = 6;
