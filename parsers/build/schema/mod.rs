@@ -115,7 +115,10 @@ pub(crate) fn compile(sources: &[Source]) -> Result<String, Vec<Fault>> {
         }
         for (index, (_, name)) in family.editions.iter().enumerate() {
             let tables = resolve::resolve(family, index, (&dictionary, &sets), &mut faults);
-            emit::emit(&mut out, family, name, &tables);
+            // What is wrong need not fit into its masks.
+            if faults.is_empty() {
+                emit::emit(&mut out, family, name, &tables);
+            }
         }
     }
     // The second version finds the mistakes of the first again.

@@ -344,7 +344,7 @@ fn unused() -> Usage {
 fn note_row(note: &Note, count: usize) -> Result<NoteRow, Fault> {
     let mut others = 0;
     for position in &note.positions {
-        if *position == 0 || *position as usize > count {
+        if *position == 0 || *position as usize > count.min(MOST_POSITIONS) {
             return Err(note.at.fault(format!("the segment has no position {position}")));
         }
         let bit = 1_u64 << position;

@@ -163,3 +163,6 @@ impl Validator {
         sink.remark(rule, Remark::new(message).found(segment.tag()), spot);
     }
 }
+
+#[cfg(test)]
+mod tests;

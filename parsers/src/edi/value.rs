@@ -46,6 +46,20 @@ pub fn is_number(value: &[u8]) -> bool {
     }
 }
 
+/// The length of a number that is digits and at most one point, as most are. None for any other.
+#[must_use]
+pub(super) fn plain_length(value: &[u8], point: bool) -> Option<usize> {
+    let mut points = 0;
+    for byte in value {
+        match byte {
+            b'0'..=b'9' => {}
+            b'.' if point && points == 0 => points = 1,
+            _ => return None,
+        }
+    }
+    Some(value.len() - points).filter(|digits| *digits > 0)
+}
+
 /// The length of a number for the standard: sign, point and exponent mark do not count.
 #[must_use]
 pub fn number_length(value: &[u8]) -> usize {
@@ -55,11 +69,10 @@ pub fn number_length(value: &[u8]) -> usize {
 /// Year, month and day of CCYYMMDD or YYMMDD. Two-digit years from 70 on are of the last century.
 #[must_use]
 pub fn date(value: &[u8]) -> Option<(i16, i8, i8)> {
-    if !value.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
     let number = |from: usize, to: usize| -> Option<i16> {
-        std::str::from_utf8(value.get(from..to)?).ok()?.parse().ok()
+        value.get(from..to)?.iter().try_fold(0, |number: i16, byte| {
+            byte.is_ascii_digit().then(|| number * 10 + i16::from(byte - b'0'))
+        })
     };
     let (year, rest) = match value.len() {
         8 => (number(0, 4)?, 4),

@@ -55,7 +55,10 @@ impl Matcher {
     /// Before the header segment.
     #[must_use]
     pub fn new(transaction: &'static Transaction) -> Self {
-        let tables = transaction.tables();
+        Self::within(transaction.tables(), transaction)
+    }
+
+    fn within(tables: &'static Tables, transaction: &'static Transaction) -> Self {
         let mut matcher = Self {
             tables,
             transaction,
@@ -265,11 +268,15 @@ impl Frame {
 
     /// One bit for everything mandatory from the cursor up to an index that was neither there nor reported.
     fn lacking(&self, index: usize) -> u128 {
+        let pending = self.level.mandatory & !(self.seen | self.missed);
+        if pending == 0 {
+            return 0;
+        }
         let up_to = |index: usize| match index {
             0..128 => (1_u128 << index) - 1,
             _ => u128::MAX,
         };
-        self.level.mandatory & up_to(index) & !up_to(self.cursor) & !(self.seen | self.missed)
+        pending & up_to(index) & !up_to(self.cursor)
     }
 
     /// What is lacking is missing; said once.
@@ -285,17 +292,116 @@ impl Frame {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Directory, tag_code, tag_text};
+    use super::super::{Directory, Span, tag_code, tag_text};
     use super::*;
 
     fn walk(set: &[u8], tags: &[&str]) -> (Vec<Outcome>, Vec<String>) {
-        let transaction = Directory::X12V4010.tables().transaction(set).unwrap();
+        walk_in(Directory::X12V4010, set, tags)
+    }
+
+    fn walk_in(directory: Directory, set: &[u8], tags: &[&str]) -> (Vec<Outcome>, Vec<String>) {
+        let transaction = directory.tables().transaction(set).unwrap();
         let mut matcher = Matcher::new(transaction);
         let mut missing = Vec::new();
         let outcomes =
             tags.iter().map(|tag| matcher.place(tag_code(tag.as_bytes()), &mut missing)).collect();
         matcher.finish(&mut missing);
         (outcomes, missing.into_iter().map(tag_text).collect())
+    }
+
+    #[test]
+    fn every_level_can_be_walked() {
+        for directory in Directory::ALL {
+            assert!(!directory.tables().transactions().is_empty(), "{directory:?}");
+            for transaction in directory.tables().transactions() {
+                let matcher = Matcher::new(transaction);
+                assert_eq!(matcher.depth(), 0, "{}", transaction.id);
+                assert!(transaction.tags.iter().all(|tag| directory.tables().is_known(*tag)));
+            }
+        }
+    }
+
+    #[test]
+    fn a_message_finds_its_places() {
+        let tags = ["UNH", "BGM", "DTM", "RFF", "DTM", "NAD", "RFF", "LIN", "QTY", "UNS", "CNT"];
+        let (outcomes, missing) = walk_in(Directory::D96A, b"ORDERS", &tags);
+        assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Placed), "{outcomes:?}");
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+
+    /// UNH, SG1 of one LOC, SG2 of two, UNS which is mandatory, SG3 of LOC.
+    static IN_A_ROW: Tables = Tables {
+        names: &[],
+        codes: &[],
+        usages: &[],
+        notes: &[],
+        shapes: &[],
+        loops: &[
+            Loop { name: "", parts: Span { first: 0, count: 5 }, mandatory: 0b01001 },
+            Loop { name: "SG1", parts: Span { first: 5, count: 1 }, mandatory: 1 },
+            Loop { name: "SG2", parts: Span { first: 5, count: 1 }, mandatory: 1 },
+            Loop { name: "SG3", parts: Span { first: 5, count: 1 }, mandatory: 1 },
+        ],
+        parts: &[
+            Part { shape: u16::MAX, inner: u16::MAX, most: 1 },
+            Part { shape: u16::MAX, inner: 1, most: 1 },
+            Part { shape: u16::MAX, inner: 2, most: 2 },
+            Part { shape: u16::MAX, inner: u16::MAX, most: 1 },
+            Part { shape: u16::MAX, inner: 3, most: 9 },
+            Part { shape: u16::MAX, inner: u16::MAX, most: 1 },
+        ],
+        tags: &[UNH, LOC, LOC, UNS, LOC, LOC],
+        known: &[],
+        transactions: &[],
+        files: &[],
+    };
+    static MESSAGE: Transaction = Transaction {
+        directory: Directory::D96A,
+        id: "",
+        version: 0,
+        group: "",
+        name: "",
+        root: 0,
+        tags: &[],
+        totals: &[],
+    };
+    const UNH: u32 = u32::from_be_bytes(*b"UNH\0");
+    const LOC: u32 = u32::from_be_bytes(*b"LOC\0");
+    const UNS: u32 = u32::from_be_bytes(*b"UNS\0");
+
+    #[test]
+    fn a_full_place_spills_to_the_next_of_its_tag_but_not_past_what_is_mandatory() {
+        let mut matcher = Matcher::within(&IN_A_ROW, &MESSAGE);
+        let mut missing = Vec::new();
+        let mut seen = Vec::new();
+        for tag in [UNH, LOC, LOC, LOC, LOC, UNS, LOC] {
+            let outcome = matcher.place(tag, &mut missing);
+            seen.push((matcher.loop_id().unwrap_or_default(), outcome));
+        }
+        assert_eq!(
+            seen,
+            [
+                ("", Outcome::Placed),
+                ("SG1", Outcome::Placed),
+                ("SG2", Outcome::Placed),
+                ("SG2", Outcome::Placed),
+                ("SG2", Outcome::LoopTooOften(2)),
+                ("", Outcome::Placed),
+                ("SG3", Outcome::Placed),
+            ]
+        );
+        assert!(missing.is_empty());
+    }
+
+    #[test]
+    fn names_of_loops_come_from_the_files() {
+        let transaction = Directory::D96A.tables().transaction(b"ORDERS").unwrap();
+        let mut matcher = Matcher::new(transaction);
+        let mut missing = Vec::new();
+        for tag in ["UNH", "BGM", "DTM", "NAD", "CTA", "COM"] {
+            matcher.place(tag_code(tag.as_bytes()), &mut missing);
+        }
+        assert_eq!(matcher.path().collect::<Vec<_>>(), ["SG2", "SG5"]);
     }
 
     #[test]

@@ -73,13 +73,23 @@ fn composite_fits(tables: &Tables, whole: &Usage, value: (&[u8], u8)) -> bool {
         && (!period::is_period(usages) || period::is_right(value.split(|byte| *byte == separator)))
 }
 
+#[inline]
 fn value_fits(tables: &Tables, usage: &Usage, value: &[u8]) -> bool {
     let (length, right) = match usage.kind {
         Kind::Text => (value.len(), true),
-        Kind::Code => (value.len(), tables.has_code(usage, value.trim_ascii())),
-        Kind::Whole => (value::number_length(value), value::is_whole_number(value)),
-        Kind::Decimal => (value::number_length(value), value::is_decimal(value)),
-        Kind::Number => (value::number_length(value), value::is_number(value)),
+        Kind::Code => (value.len(), tables.has_code(usage, value)),
+        Kind::Whole => match value::plain_length(value, false) {
+            Some(length) => (length, true),
+            None => (value::number_length(value), value::is_whole_number(value)),
+        },
+        Kind::Decimal => match value::plain_length(value, true) {
+            Some(length) => (length, true),
+            None => (value::number_length(value), value::is_decimal(value)),
+        },
+        Kind::Number => match value::plain_length(value, false) {
+            Some(length) => (length, true),
+            None => (value::number_length(value), value::is_number(value)),
+        },
         Kind::Date => (value.len(), value::date(value).is_some()),
         Kind::Time => (value.len(), value::is_time(value)),
         Kind::Letters => (value.len(), !value.iter().any(u8::is_ascii_digit)),
