@@ -296,9 +296,9 @@ fn add_position(group: &mut Group, usage: Option<Use>, editions: Editions) {
         None => false,
     };
     if let (true, Some(last)) = (fills_the_other, group.positions.last_mut()) {
-        for index in 0..2 {
-            if editions[index] {
-                last.uses[index] = usage.clone();
+        for (slot, holds) in last.uses.iter_mut().zip(editions) {
+            if holds {
+                slot.clone_from(&usage);
             }
         }
         return;

@@ -6,7 +6,7 @@
 //!
 //! Read top-down: [`standard`] names the input by its first bytes, [`delimiters`] reads ISA, [`segment`] splits,
 //! [`envelope`] assembles interchanges, groups and sets and resynchronises after faults, [`schema`] holds the
-//! tables, [`validate`] holds a set against them, [`report`] is the result, [`mod@acknowledge`] and [`json`]
+//! tables that the build makes of `parsers/schemas`, [`validate`] holds a set against them, [`report`] is the result, [`mod@acknowledge`] and [`json`]
 //! look at it.
 
 pub mod acknowledge;

@@ -85,6 +85,12 @@ impl Validator {
         self.report_missing(at, sink);
     }
 
+    /// The table.
+    #[must_use]
+    pub fn transaction(&self) -> &'static Transaction {
+        self.transaction
+    }
+
     /// Where the last segment was placed.
     #[must_use]
     pub fn matcher(&self) -> &Matcher {

@@ -42,7 +42,8 @@ impl Resolver<'_, '_> {
                     }
                 }
                 _ => {
-                    self.faults.push(total.at.fault("a file counts messages: `count OFT01 ORDERS`"))
+                    let message = "a file counts messages: `count OFT01 ORDERS`";
+                    self.faults.push(total.at.fault(message));
                 }
             }
         }
