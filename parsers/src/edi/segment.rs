@@ -7,6 +7,8 @@
 use std::borrow::Cow;
 
 use super::delimiters::Delimiters;
+use super::scanner::{Scanner, Step};
+use super::standard::Standard;
 
 /// What is wrong with binary data: BIN, BDS, UNO.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,13 +77,7 @@ impl<'s> Segment<'s> {
     /// longer.
     #[must_use]
     pub fn tag_code(&self) -> u32 {
-        match *self.tag() {
-            [a, b, c] => u32::from_be_bytes([a, b, c, 0]),
-            [a, b] => u32::from_be_bytes([a, b, 0, 0]),
-            [a, b, c, d] => u32::from_be_bytes([a, b, c, d]),
-            [a] => u32::from_be_bytes([a, 0, 0, 0]),
-            _ => 0,
-        }
+        super::schema::tag_code(self.tag())
     }
 
     /// The tag, where it is ASCII.
@@ -201,6 +197,15 @@ pub struct KeptSegment {
 }
 
 impl KeptSegment {
+    /// The first segment of a text, read with these delimiters.
+    #[must_use]
+    pub fn first_of(text: &[u8], standard: Standard, delimiters: Delimiters) -> Option<Self> {
+        let mut scanner = Scanner::new(text.len().max(1), Some(text.len()));
+        scanner.open(standard, delimiters);
+        scanner.fill(text);
+        (scanner.advance(true) == Step::Segment).then(|| scanner.segment().keep())
+    }
+
     /// Takes another segment's place; the room is used again.
     pub(super) fn set(&mut self, segment: &Segment<'_>) {
         self.bytes.clear();
