@@ -22,7 +22,9 @@ pub(super) fn findings(elements: &[Element]) -> Vec<Finding> {
             }
             continue;
         }
-        found.extend(behind.iter().skip(1).chain(before).find_map(|other| exclusion(element, other)));
+        found.extend(
+            behind.iter().skip(1).chain(before).find_map(|other| exclusion(element, other)),
+        );
         found.extend(missing(element, elements));
         found.extend(missing_serial(element, elements));
     }
@@ -47,7 +49,8 @@ fn exclusion(element: &Element, other: &Element) -> Option<Finding> {
     let is_excluded = one != two && excludes(element, two);
     is_excluded.then(|| {
         let (name, other) = (named(one), named(two));
-        let message = format!("{name} and {other} must not be on the same item: the label is wrong");
+        let message =
+            format!("{name} and {other} must not be on the same item: the label is wrong");
         Finding {
             expected: Some("one of them".to_owned()),
             found: Some("both".to_owned()),
@@ -60,7 +63,7 @@ fn missing(element: &Element, elements: &[Element]) -> Option<Finding> {
     let is_there =
         |pattern: &&str| elements.iter().any(|other| is_meant(pattern, &other.identifier));
     let is_met = |demand: &&Vec<Vec<&str>>| {
-        demand.iter().any(|alternative| alternative.iter().all(|pattern| is_there(pattern)))
+        demand.iter().any(|alternative| alternative.iter().all(&is_there))
     };
     let demand = element.row.needs.iter().find(|demand| !is_met(demand))?;
     let alternatives: Vec<String> = demand
@@ -86,7 +89,12 @@ fn missing_serial(element: &Element, elements: &[Element]) -> Option<Finding> {
         && element.value.len() <= element.row.lengths().0;
     (is_signed && has_no_serial).then(|| {
         let name = named(&element.identifier);
-        let message = format!("{name} has no serial part, which a signature (8030) needs: the label is wrong");
-        Finding { expected: Some("a serial part".to_owned()), ..error("gs1-missing-serial", message) }
+        let message = format!(
+            "{name} has no serial part, which a signature (8030) needs: the label is wrong"
+        );
+        Finding {
+            expected: Some("a serial part".to_owned()),
+            ..error("gs1-missing-serial", message)
+        }
     })
 }

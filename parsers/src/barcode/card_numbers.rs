@@ -45,7 +45,7 @@ fn unexplained(symbology: &Symbology<'_>, content: &[u8]) -> Vec<(usize, usize)>
     let kind = symbology.content();
     let (linear, composite) = split_composite(content);
     let retail = match kind {
-        Content::Retail => gtin::retail(linear).is_ok(),
+        Content::Retail => gtin::retail(linear, symbology.may_have_add_on()).is_ok(),
         Content::ShortRetail => gtin::ean_8(linear).is_ok(),
         // Only 14 digits are read as a trade item: see `read_carton`.
         Content::ItfCarton => content.len() == 14 && gtin::plain(content).is_some(),

@@ -126,7 +126,9 @@ pub(super) fn of_gtin(gtin: &str) -> Option<Coupon> {
             save_value: part(11, 13),
             ..Coupon::default()
         }),
-        [b'0', b'9', b'8', b'1'..=b'4', ..] => Some(Coupon { form: "ean-981", ..Coupon::default() }),
+        [b'0', b'9', b'8', b'1'..=b'4', ..] => {
+            Some(Coupon { form: "ean-981", ..Coupon::default() })
+        }
         [b'0', b'9', b'9', ..] => Some(Coupon { form: "ean-99", ..Coupon::default() }),
         _ => None,
     }
@@ -194,8 +196,7 @@ impl Fields<'_> {
 
     fn purchase(&mut self, name: &str) -> Result<Purchase, Flaw> {
         let requirement = self.sized(&format!("the requirement of {name}"), b'1'..=b'5', 0)?;
-        let requirement_code =
-            self.code(&format!("the requirement code of {name}"), b"012349")?;
+        let requirement_code = self.code(&format!("the requirement code of {name}"), b"012349")?;
         let family = self.take(&format!("three digits of the family of {name}"), 3)?;
         Ok(Purchase { requirement, requirement_code, family, company: None })
     }

@@ -103,7 +103,10 @@ impl Row {
             is_attribute: place?.contains("attribute"),
             qualifiers: qualifiers.map(|list| lists(list.trim_start_matches('='))),
             components: value?.split(' ').map(Component::parse).collect::<Option<_>>()?,
-            needs: words(needs?, '&').into_iter().map(|demand| alternatives(demand.trim())).collect(),
+            needs: words(needs?, '&')
+                .into_iter()
+                .map(|demand| alternatives(demand.trim()))
+                .collect(),
             excludes: words(excludes?, ','),
             title: title?,
         })
@@ -144,7 +147,10 @@ fn words(text: &'static str, separator: char) -> Vec<&'static str> {
 /// Whether an identifier is one that a pattern such as `31nn` means.
 pub(super) fn is_meant(pattern: &str, identifier: &str) -> bool {
     pattern.len() == identifier.len()
-        && pattern.bytes().zip(identifier.bytes()).all(|(meant, digit)| meant == b'n' || meant == digit)
+        && pattern
+            .bytes()
+            .zip(identifier.bytes())
+            .all(|(meant, digit)| meant == b'n' || meant == digit)
 }
 
 #[cfg(test)]
@@ -168,7 +174,7 @@ mod tests {
     fn no_identifier_has_two_meanings() {
         for number in 0..10_000_u16 {
             let text = format!("{number:04}");
-            let found = (2..=4).filter(|digits| Row::of(text[..*digits].as_bytes()).is_some());
+            let found = (2..=4).filter(|digits| Row::of(&text.as_bytes()[..*digits]).is_some());
             assert!(found.count() <= 1, "{text}");
         }
     }

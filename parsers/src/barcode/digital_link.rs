@@ -147,7 +147,7 @@ fn identifier(name: &[u8]) -> Option<String> {
 }
 
 /// Whether a key and what follows it are one of the sequences that the dictionary allows.
-fn is_path<Name: AsRef<str>>(path: &[Name]) -> bool {
+pub(super) fn is_path<Name: AsRef<str>>(path: &[Name]) -> bool {
     let Some((key, behind)) = path.split_first() else { return false };
     let lists = Row::of(key.as_ref().as_bytes()).and_then(|row| row.qualifiers.as_ref());
     let is_in_order = |list: &&Vec<&str>| {
@@ -159,9 +159,8 @@ fn is_path<Name: AsRef<str>>(path: &[Name]) -> bool {
 
 impl DigitalLink {
     fn check_characters(&mut self, uri: &[u8], parts: &Parts) {
-        let is_uri = |byte: &u8| {
-            byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(byte)
-        };
+        let is_uri =
+            |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(byte);
         // A star is no part of a host name either, but stands where a card number was masked.
         let is_host = |byte: &u8| is_uri(byte) && !b"_~?#@!$&'()+,;=%".contains(byte);
         let wrong = uri.iter().any(|byte| !is_uri(byte));
@@ -267,7 +266,8 @@ fn wrong_path(path: &[String]) -> Finding {
 
 fn misplaced(identifier: &str) -> Finding {
     let name = named(identifier);
-    let message = format!("{name} must not stand behind the ? of the web address: the label is wrong");
+    let message =
+        format!("{name} must not stand behind the ? of the web address: the label is wrong");
     Finding {
         expected: Some("qualifiers in the path, attributes behind the ?".to_owned()),
         ..error("digital-link-query", message)

@@ -141,7 +141,8 @@ pub(super) fn error(code: &'static str, message: String) -> Finding {
 }
 
 fn empty() -> Finding {
-    let message = "expected GS1 elements, found nothing behind the symbology identifier: scan again";
+    let message =
+        "expected GS1 elements, found nothing behind the symbology identifier: scan again";
     error("gs1-empty", message.to_owned())
 }
 
@@ -176,7 +177,9 @@ pub(super) fn wrong_length(element: &Element) -> Finding {
         found: Some(format!("{} characters", element.value.len())),
         ..error(
             "gs1-length",
-            format!("the value of {name} has the wrong length: if the scanner swallows FNC1, switch that off"),
+            format!(
+                "the value of {name} has the wrong length: if the scanner swallows FNC1, switch that off"
+            ),
         )
     }
 }
@@ -198,6 +201,9 @@ fn wrong_value(element: &Element, before: usize, flaw: &Flaw) -> Finding {
     Finding {
         expected: Some(flaw.expected.clone().into_owned()),
         found: Some(found),
-        ..error(flaw.code, format!("the value of {name} is wrong at character {}: {advice}", at + 1))
+        ..error(
+            flaw.code,
+            format!("the value of {name} is wrong at character {}: {advice}", at + 1),
+        )
     }
 }

@@ -87,14 +87,16 @@ pub fn gtin_14(written: &str) -> Result<String, GtinProblem> {
     Err(GtinProblem::CheckDigit { expected: char::from(b'0' + expected) })
 }
 
-/// Reads what stands under `]E0` and `]E3`.
-pub(super) fn retail(content: &[u8]) -> Result<Retail, Problem> {
+/// Reads what stands under `]E0` and, with an add-on, under `]E3`.
+pub(super) fn retail(content: &[u8], may_have_add_on: bool) -> Result<Retail, Problem> {
     if !content.iter().all(u8::is_ascii_digit) {
         return Err(Problem::Form { length: content.len() });
     }
     // The linear part is tried from the longest: 13 digits may also be eight with five beside them.
     let parts = [(13, 0), (12, 0), (8, 0), (13, 2), (13, 5), (12, 2), (12, 5), (8, 2), (8, 5)];
-    let fitting = parts.into_iter().filter(|(linear, add_on)| linear + add_on == content.len());
+    let fitting = parts.into_iter().filter(|(linear, add_on)| {
+        linear + add_on == content.len() && (may_have_add_on || *add_on == 0)
+    });
     let mut problem = Problem::Form { length: content.len() };
     for (linear, _) in fitting {
         let (number, add_on) = content.split_at_checked(linear).unwrap_or((content, b""));
@@ -110,7 +112,11 @@ pub(super) fn retail(content: &[u8]) -> Result<Retail, Problem> {
     Err(problem)
 }
 
+/// Eight digits are a UPC-E first: an EAN-8 has an identifier of its own, `]E4`.
 fn linear_part(number: &[u8]) -> Result<(&'static str, String), Problem> {
+    if let Some(long) = upc_e::expanded(number) {
+        return Ok(("upc-e", padded(&long)));
+    }
     match plain(number) {
         Some(Plain { symbology: Some(symbology), gtin }) => Ok((symbology, gtin)),
         _ => Err(wrong_check_digit(number)),

@@ -103,7 +103,10 @@ impl Barcode {
     fn read_content(&mut self, symbology: &Symbology<'_>, content: &[u8]) {
         let (linear, composite) = card_numbers::split_composite(content);
         match symbology.content() {
-            Content::Retail => self.read_retail(symbology, gtin::retail(linear), composite),
+            Content::Retail => {
+                let number = gtin::retail(linear, symbology.may_have_add_on());
+                self.read_retail(symbology, number, composite);
+            }
             Content::ShortRetail => self.read_retail(symbology, gtin::ean_8(linear), composite),
             Content::AddOn => self.read_add_on(content),
             Content::ItfCarton => self.read_carton(content),
@@ -266,3 +269,5 @@ fn no_gtin(content: &[u8]) -> Finding {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;

@@ -52,7 +52,9 @@ pub(super) fn of_gtin(gtin: &str, add_on: Option<&str>) -> Option<Publication> {
         front if front.starts_with("977") => Some(Publication {
             kind: "issn",
             number: number.get(3..10).map(issn)?,
-            issue: number.get(10..12).map(|variant| format!("{variant}{}", add_on.unwrap_or_default())),
+            issue: number
+                .get(10..12)
+                .map(|variant| format!("{variant}{}", add_on.unwrap_or_default())),
             ..none
         }),
         _ => None,
@@ -97,7 +99,7 @@ fn price(add_on: &str) -> Option<(&'static str, String)> {
     Some((currency, format!("{whole}.{hundredths}")))
 }
 
-/// An ISBN of ten characters, an ISSN or an ISMN that begins with M, as someone wrote it, as a GTIN of 14 digits.
+/// An ISBN, ISSN or ISMN as someone wrote it, with hyphens or of the form until 2007, as a GTIN of 14 digits.
 pub(super) fn gtin_14(written: &str) -> Option<String> {
     let plain: String = written.chars().filter(|c| !matches!(c, '-' | ' ')).collect();
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
@@ -108,6 +110,9 @@ pub(super) fn gtin_14(written: &str) -> Option<String> {
             return check_digit_fits(number.as_bytes()).then(|| format!("0{number}"));
         }
         9 if digits(front) && check.starts_with(modulo_11(front, 10)) => format!("978{front}"),
+        12 if front.starts_with("97") && check_digit_fits(plain.as_bytes()) => {
+            return Some(format!("0{plain}"));
+        }
         7 if digits(front) && check.starts_with(modulo_11(front, 8)) => format!("977{front}00"),
         _ => return None,
     };

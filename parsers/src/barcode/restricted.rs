@@ -55,10 +55,14 @@ pub enum PatternError {
     #[error("expected 13 places, or 12 for UPC-A")]
     Length,
     /// A place that is no digit and no known letter, or letters out of order.
-    #[error("expected digits, then I for the item, M for the measure, V for its check digit, and C at the end")]
+    #[error(
+        "expected digits, then I for the item, M for the measure, V for its check digit, and C at the end"
+    )]
     Places,
     /// A range that GS1 gave to others.
-    #[error("expected 02, 04 or 20 to 29 in front, or 2 or 4 for UPC-A: other ranges are not the store's")]
+    #[error(
+        "expected 02, 04 or 20 to 29 in front, or 2 or 4 for UPC-A: other ranges are not the store's"
+    )]
     Range,
     /// A measure that has no check digit of its own.
     #[error("expected four or five M beside a V: GS1 defines no other check digit")]

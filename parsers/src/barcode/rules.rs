@@ -85,15 +85,17 @@ impl Rules {
         }
         let card = self.loyalty.iter().find(|card| card.fits(content))?;
         Some(match card.check.fits(content) {
-            true => {
-                Ok(Meaning::Loyalty { card: card.name.clone(), number: content.to_owned() })
-            }
+            true => Ok(Meaning::Loyalty { card: card.name.clone(), number: content.to_owned() }),
             false => Err(wrong_loyalty(&card.name)),
         })
     }
 
     /// What a number of the EAN/UPC family means.
-    pub(super) fn of_gtin(&self, gtin: &str, add_on: Option<&str>) -> Option<Result<Meaning, Finding>> {
+    pub(super) fn of_gtin(
+        &self,
+        gtin: &str,
+        add_on: Option<&str>,
+    ) -> Option<Result<Meaning, Finding>> {
         if let Some(restricted) = restricted::of_gtin(gtin, &self.restricted) {
             return Some(restricted.map(Meaning::Restricted));
         }
@@ -128,9 +130,8 @@ fn luhn_fits(number: &str) -> bool {
         (0, _) => *digit,
         (_, twice) => twice / 10 + twice % 10,
     };
-    digits.is_some_and(|digits| {
-        digits.iter().enumerate().map(count).sum::<u32>().is_multiple_of(10)
-    })
+    digits
+        .is_some_and(|digits| digits.iter().enumerate().map(count).sum::<u32>().is_multiple_of(10))
 }
 
 fn wrong_loyalty(card: &str) -> Finding {

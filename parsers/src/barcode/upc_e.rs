@@ -49,7 +49,7 @@ mod tests {
         assert_eq!(compressed("212345000069"), None);
         assert_eq!(compressed("012345000066"), None, "check digit");
         assert_eq!(compressed(""), None);
-        for middle in 0..1_000_000_u32 {
+        for middle in (0..1_000_000_u32).step_by(17) {
             let front = format!("0{middle:06}");
             let found = ('0'..='9').find_map(|check| {
                 let short = format!("{front}{check}");

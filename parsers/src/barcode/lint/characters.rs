@@ -9,8 +9,7 @@ pub(super) fn digits(part: &[u8]) -> Checked {
 }
 
 pub(super) fn is_set_82(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(byte, b'!'..=b'"' | b'%'..=b'/' | b':'..=b'?' | b'_')
+    byte.is_ascii_alphanumeric() || matches!(byte, b'!'..=b'"' | b'%'..=b'/' | b':'..=b'?' | b'_')
 }
 
 pub(super) fn set_82(part: &[u8]) -> Checked {
@@ -29,7 +28,7 @@ pub(super) fn set_39(part: &[u8]) -> Checked {
 pub(super) fn set_64(part: &[u8]) -> Checked {
     let padding = part.iter().rev().take_while(|byte| **byte == b'=').count();
     let length = part.len() - padding;
-    if padding > 2 || (padding > 0 && part.len() % 3 != 0) {
+    if padding > 2 || (padding > 0 && !part.len().is_multiple_of(3)) {
         let expected = "one or two = at the end, and a length that three divides";
         return Err(Flaw::new((length, padding), CODE, expected));
     }

@@ -57,7 +57,9 @@ pub(super) fn check_pair(part: &[u8]) -> Checked {
 }
 
 fn primes() -> impl Iterator<Item = u32> {
-    (2..).filter(|number| (2..).take_while(|part| part * part <= *number).all(|part| number % part != 0))
+    (2..).filter(|number| {
+        (2..).take_while(|part| part * part <= *number).all(|part| number % part != 0)
+    })
 }
 
 /// Longest and shortest international bank account number (ISO 13616; GS1 (8007) takes 34).

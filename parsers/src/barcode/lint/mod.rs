@@ -191,6 +191,3 @@ fn all(
         None => Ok(()),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -76,16 +76,15 @@ pub(super) fn piece_of_total(part: &[u8]) -> Checked {
 pub(super) fn position_in_sequence(part: &[u8]) -> Checked {
     let mut numbers = part.split(|byte| *byte == b'/');
     let is_number = |text: &&[u8]| !text.is_empty() && text.iter().all(u8::is_ascii_digit);
-    let (Some(position), Some(end), None) = (
-        numbers.next().filter(is_number),
-        numbers.next().filter(is_number),
-        numbers.next(),
-    ) else {
+    let (Some(position), Some(end), None) =
+        (numbers.next().filter(is_number), numbers.next().filter(is_number), numbers.next())
+    else {
         return Err(Flaw::whole(part, POSITION, "position and end, such as 2/3"));
     };
     for (at, number) in [(0, position), (position.len() + 1, end)] {
         if number.starts_with(b"0") {
-            return Err(Flaw::new((at, 1), ZERO, "a number without zeros in front"));
+            let expected = "a number without zeros in front";
+            return Err(Flaw::new((at, number.len()), ZERO, expected));
         }
     }
     // Without zeros in front, the longer number is the larger.
