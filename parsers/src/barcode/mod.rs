@@ -11,6 +11,7 @@ mod coupon;
 mod dictionary;
 mod digital_link;
 mod element;
+mod explain;
 mod gtin;
 mod lint;
 mod percent;
@@ -23,6 +24,7 @@ mod written;
 
 pub use association::{EXCLUDED, MISSING};
 pub use coupon::{Coupon, Purchase};
+pub use explain::explained;
 pub use gtin::{GtinProblem, check_digit_fits, gtin_14};
 pub use publication::Publication;
 pub use restricted::{Measure, Pattern, PatternError, Restricted, national, national_schemes};

@@ -2,6 +2,7 @@
 //!
 //! Pure: no file is opened (but the time zone database of the system), no name resolved, no device asked.
 
+mod barcodes;
 mod sources;
 
 use std::net::SocketAddr;
@@ -36,6 +37,7 @@ pub(super) fn flaws(config: &Config) -> Vec<Flaw> {
     retention(&config.retention, &mut flaws);
     log_level(&config.log.level, &mut flaws);
     sources::check(config, &mut flaws);
+    barcodes::check(config, &mut flaws);
     flaws.0
 }
 
