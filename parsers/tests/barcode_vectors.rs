@@ -132,7 +132,8 @@ fn loyalty_cards_and_functions_come_before_the_standards() {
         Some(Meaning::Loyalty { card: card.to_owned(), number: number.to_owned() })
     };
     assert_eq!(read(b"2912345678906").meaning, loyalty("green", "2912345678906"));
-    assert_eq!(read(b"9156001122333").meaning, loyalty("blue", "9156001122333"));
+    let blue = read(b"9156001122333");
+    assert_eq!((blue.meaning, blue.findings), (loyalty("blue", "9156001122333"), Vec::new()));
     assert_eq!(read(b"TILL-TOTAL").meaning, Some(Meaning::Function("total".to_owned())));
     assert_eq!(read(b"TILL-TOTALS").meaning, None);
     let misread = read(b"9156001122331");

@@ -276,6 +276,57 @@ url = "mqtt://broker.example:1883"
     }
 
     #[test]
+    fn a_store_gives_barcodes_a_meaning() {
+        let more = "[barcodes]\nschemes = ['se']\n\
+                    [[scale_label]]\nid = 'counter'\npattern = '29IIIIIMMMMMC'\nmeasure = 'weight'\ndecimals = 3\n\
+                    [[loyalty_card]]\nid = 'club'\nprefix = '9156'\nlength_min = 13\nlength_max = 13\n\
+                    [[function_code]]\ncode = 'TILL-TOTAL'\nname = 'total'\n";
+        let config = toml::from_str(&format!("{CONFIG}{more}")).unwrap();
+        let context = Context {
+            config: &config,
+            source: "scanner-3",
+            received_at: "2026-11-21T10:03:11Z".parse().unwrap(),
+            control_number: None,
+        };
+        for (data, gtin, expected) in [
+            (
+                "2012345612990",
+                Some("02012345600003"),
+                r#"{"is":"restricted","scheme":"se","item":"123456","price":"12.99","weight":null,"count":null}"#,
+            ),
+            (
+                "2912345012502",
+                Some("02912345000004"),
+                r#"{"is":"restricted","scheme":"counter","item":"12345","price":null,"weight":"1.250","count":null}"#,
+            ),
+            ("9156001122334", None, r#"{"is":"loyalty","card":"club","number":"9156001122334"}"#),
+            ("TILL-TOTAL", None, r#"{"is":"function","name":"total"}"#),
+        ] {
+            let raw = format!(
+                r#"{{"kind":"barcode","lane":"3","aim":null,"data":"{data}","damaged":false}}"#
+            );
+            let Some(Item::Candidate(candidate)) = interpret(raw.as_bytes(), &context).items.pop()
+            else {
+                panic!("expected a candidate: {data}")
+            };
+            let Body::Reading {
+                reading: ReadingKind::Barcode { gtin: found, meaning, .. }, ..
+            } = candidate.body
+            else {
+                panic!("expected a barcode: {data}")
+            };
+            assert_eq!(found.as_deref(), gtin, "{data}");
+            assert_eq!(serde_json::to_string(&meaning).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn elements_that_lack_their_item_are_taken_with_a_warning() {
+        assert_eq!(rules(&barcode("]C1", "10A1")), ("candidate", vec!["gs1-missing-ai"]));
+        assert_eq!(rules(&barcode("]C1", "10A B")), ("rejected", vec!["gs1-characters"]));
+    }
+
+    #[test]
     fn a_card_counts_when_a_track_said_whose_it_is() {
         let card = |token: &str, loyalty: &str, damaged: bool| {
             let field = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());

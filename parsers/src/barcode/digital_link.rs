@@ -4,7 +4,7 @@
 //! address of something else. Never: a request to that address.
 
 use super::dictionary::Row;
-use super::element::{Element, Elements, error, named, unknown};
+use super::element::{Element, Elements, MAX_ELEMENTS, error, named, unknown};
 use super::percent::{Plus, decoded};
 use crate::finding::{Fault, Finding, Severity};
 
@@ -55,6 +55,9 @@ pub(super) fn read(uri: &[u8]) -> Option<DigitalLink> {
     let mut path = Vec::new();
     for pair in parts.segments.get(parts.key..).unwrap_or_default().chunks_exact(2) {
         let [name, value] = *pair else { continue };
+        if link.is_hopeless() {
+            break;
+        }
         let Some(identifier) = identifier(slice(uri, name)) else { continue };
         if identifier.as_bytes() != slice(uri, name) {
             link.elements.findings.push(old_name(&identifier));
@@ -66,6 +69,9 @@ pub(super) fn read(uri: &[u8]) -> Option<DigitalLink> {
         link.elements.findings.push(wrong_path(&path));
     }
     for parameter in parts.parameters {
+        if link.is_hopeless() {
+            break;
+        }
         link.take_parameter(uri, parameter, &path);
     }
     Some(link)
@@ -158,6 +164,11 @@ pub(super) fn is_path<Name: AsRef<str>>(path: &[Name]) -> bool {
 }
 
 impl DigitalLink {
+    /// Nobody reads more findings than this, and one of them at least is an error then.
+    fn is_hopeless(&self) -> bool {
+        self.elements.findings.len() > 2 * MAX_ELEMENTS
+    }
+
     fn check_characters(&mut self, uri: &[u8], parts: &Parts) {
         let is_uri =
             |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(byte);

@@ -8,7 +8,7 @@ use super::lint::Flaw;
 use crate::finding::{Fault, Finding, Severity};
 
 /// Most elements of one barcode: the engine of GS1 takes no more, and no label has as many.
-const MAX_ELEMENTS: usize = 64;
+pub(super) const MAX_ELEMENTS: usize = 64;
 
 /// Longest wrong part of a value that a finding repeats: less than any card number has.
 const SHOWN_BYTES_MAX: usize = 8;

@@ -24,7 +24,7 @@ pub fn explained(identifier: &str, value: &str) -> Option<String> {
         }
         return date_and_time(value);
     }
-    let decimals = usize::from(identifier.bytes().nth(3)? - b'0');
+    let decimals = usize::from(identifier.as_bytes().get(3)?.wrapping_sub(b'0'));
     match identifier.as_bytes() {
         // The three digits of the currency stand before the amount.
         [b'3', b'9', b'1' | b'3', _] => {

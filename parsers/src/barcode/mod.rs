@@ -209,8 +209,16 @@ impl Barcode {
     }
 
     fn find_meaning(&mut self, rules: &Rules) {
+        let of_store = rules.of_store(&self.data);
+        if matches!(of_store, Some(Ok(_))) {
+            // What the store knows for its own was never meant as a GTIN.
+            let is_guess = |finding: &Finding| {
+                finding.code == "gtin-check-digit" && finding.severity == Severity::Warning
+            };
+            self.findings.retain(|finding| !is_guess(finding));
+        }
         let of_gtin = || rules.of_gtin(self.gtin.as_deref()?, self.add_on.as_deref());
-        match rules.of_store(&self.data).or_else(of_gtin) {
+        match of_store.or_else(of_gtin) {
             Some(Ok(meaning)) => self.meaning = Some(meaning),
             Some(Err(finding)) => self.findings.push(finding),
             None => {}
@@ -271,5 +279,3 @@ fn no_gtin(content: &[u8]) -> Finding {
 
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod vectors;

@@ -1,5 +1,7 @@
 //! Barcodes as scanners send them.
 
+mod vectors;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -219,6 +221,17 @@ fn a_digital_link_is_read() {
         ("https://a/01/09520123456788/10/", "gs1-length"),
     ] {
         assert_eq!(codes(&read(None, uri.as_bytes())).first(), Some(&code), "{uri}");
+    }
+}
+
+#[test]
+fn a_web_address_full_of_errors_gives_few_findings() {
+    let item = "https://a/01/09520123456788";
+    for uri in
+        [format!("{item}?{}", "17=1&".repeat(1500)), format!("{item}{}", "/10/1".repeat(1500))]
+    {
+        let found = read(None, uri.as_bytes()).findings.len();
+        assert!((1..200).contains(&found), "{found}");
     }
 }
 

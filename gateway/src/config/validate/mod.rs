@@ -412,6 +412,41 @@ mod tests {
     }
 
     #[test]
+    fn barcodes_are_checked() {
+        let label = |pattern: &str| {
+            format!(
+                "[[scale_label]]\nid = \"l\"\npattern = \"{pattern}\"\nmeasure = \"price\"\ndecimals = 2"
+            )
+        };
+        let card = |prefix: &str, longest: u8| {
+            format!(
+                "[[loyalty_card]]\nid = \"c\"\nprefix = \"{prefix}\"\nlength_min = 8\nlength_max = {longest}"
+            )
+        };
+        let code = "[[function_code]]\ncode = \"T\"\nname = \"total\"";
+        assert_told(
+            &format!("{GATEWAY}{BROKER}"),
+            &[
+                ("[barcodes]\nschemes = [\"se\", \"us-5\"]", ""),
+                (
+                    "[barcodes]\nschemes = [\"sv\"]",
+                    "[barcodes] schemes[0]: \"sv\" is no national scheme",
+                ),
+                (&label("21IIIIVMMMMMC"), ""),
+                (
+                    &label("40IIIIVMMMMMC"),
+                    "[[scale_label]] \"l\" pattern: expected 02, 04 or 20 to 29",
+                ),
+                (&card("9156", 8), ""),
+                (&card("", 8), "[[loyalty_card]] \"c\" prefix: expected some characters"),
+                (&card("9156", 7), "[[loyalty_card]] \"c\" length_max: expected at least"),
+                (code, ""),
+                (&format!("{code}\n{code}"), "[[function_code]] #2 code: is the same as in"),
+            ],
+        );
+    }
+
+    #[test]
     fn the_gateway_is_checked() {
         let odd = "[gateway]\norg = \"a/b\"\nstore = \"\"\nid = \".gw\"\ndata_dir = \"d\"\n\
                    currency = \"cny\"\ntimezone = \"Mars\"\n";

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::element::elements;
-use super::lint::Lint;
-use super::percent::{Plus, decoded};
-use super::*;
+use crate::barcode::element::elements;
+use crate::barcode::lint::Lint;
+use crate::barcode::percent::{Plus, decoded};
+use crate::barcode::*;
 
 /// Suites, or rows by their input, that are not tried.
 struct LeftOut {
