@@ -21,5 +21,5 @@ pub use key::IdempotencyKey;
 pub use link::{Customer, Decision, Evidence, Link};
 pub use parked::{ParkedKind, ParkedRecord};
 pub use provenance::{Channel, Provenance, Quality, Severity};
-pub use reading::{ReadingKind, ReadingRecord};
+pub use reading::{BarcodeMeaning, ReadingKind, ReadingRecord};
 pub use sale::{Sale, SaleAdditions, SaleKind, SaleRecord};
