@@ -337,7 +337,8 @@ pub fn edi_index(data: &[u8]) {
     let Some((&[element, segment, release, base, chunk], block)) = data.split_first_chunk() else {
         return;
     };
-    let marks = Marks { element, segment, release: Some(release).filter(|byte| *byte != 0) };
+    let release = Some(release).filter(|byte| *byte != 0);
+    let marks = Marks { element, segment, release, inner: [b':', b'^'] };
     let base = u32::from(base) * 0x0101_0101;
     let whole = delimiters(Variant::Scalar, block.chunks(block.len().max(1)), base, &marks);
     let known = |at: u32| block[at.wrapping_sub(base) as usize];

@@ -34,6 +34,8 @@ pub struct Traits {
     pub plain: bool,
     /// A release character stands in it.
     pub released: bool,
+    /// A component or repetition separator stands in it.
+    pub divided: bool,
     /// It is larger than the limit, and cut off there.
     pub cut: bool,
     /// What is wrong with its binary data.
@@ -146,6 +148,19 @@ impl<'s> Segment<'s> {
     pub fn elements(&self) -> impl Iterator<Item = (usize, &'s [u8])> + use<'s> {
         let segment = *self;
         (1..=self.count()).map(move |number| (segment.offset_of(number), segment.element(number)))
+    }
+
+    /// The elements after the tag, as they stand.
+    pub fn values(&self) -> impl Iterator<Item = &'s [u8]> + use<'s> {
+        let (bytes, base) = (self.bytes, self.marks_base);
+        let ends = self.marks.iter().map(move |mark| (*mark as usize).saturating_sub(base));
+        let last = (self.tag_end < bytes.len()).then_some(bytes.len());
+        let mut from = self.tag_end + 1;
+        ends.chain(last).map(move |to| {
+            let value = bytes.get(from..to).unwrap_or_default();
+            from = to + 1;
+            value
+        })
     }
 
     /// Whether every byte is printable ASCII, so that no character needs to be looked at.

@@ -112,8 +112,10 @@ fn processor_seconds() -> f64 {
 
 fn marks(kind: Kind) -> Marks {
     match kind {
-        Kind::Order850 | Kind::Resale867 => Marks { element: b'*', segment: b'~', release: None },
-        Kind::Orders => Marks { element: b'+', segment: b'\'', release: Some(b'?') },
+        Kind::Order850 | Kind::Resale867 => {
+            Marks { element: b'*', segment: b'~', release: None, inner: *b">>" }
+        }
+        Kind::Orders => Marks { element: b'+', segment: b'\'', release: Some(b'?'), inner: *b"::" },
     }
 }
 

@@ -21,6 +21,7 @@ pub(super) fn index(block: &[u8], base: u32, marks: &Marks, carry: &mut Carry, o
     let element = spread(marks.element);
     let segment = spread(marks.segment);
     let release = marks.effective_release().map(|byte| spread(byte));
+    let [one, other] = marks.inner.map(|byte| spread(byte));
     let masks = |word: &[u8; WORD]| {
         let halves = load(word);
         Masks {
@@ -28,6 +29,7 @@ pub(super) fn index(block: &[u8], base: u32, marks: &Marks, carry: &mut Carry, o
             segment: equal(halves, segment),
             release: release.map_or(0, |release| equal(halves, release)),
             odd: odd(halves),
+            inner: equal(halves, one) | equal(halves, other),
         }
     };
     index_by(block, base, carry, out, (masks, append));

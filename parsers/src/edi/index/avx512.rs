@@ -30,6 +30,7 @@ pub(super) fn index(block: &[u8], base: u32, marks: &Marks, carry: &mut Carry, o
     let element = spread(marks.element);
     let segment = spread(marks.segment);
     let release = marks.effective_release().map(spread);
+    let inner = marks.inner.map(spread);
     let (blank, printable) = (spread(0x20), spread(0x7E - 0x20));
     let masks = |word: &[u8; WORD]| {
         let word = load(word);
@@ -38,6 +39,7 @@ pub(super) fn index(block: &[u8], base: u32, marks: &Marks, carry: &mut Carry, o
             segment: _mm512_cmpeq_epi8_mask(word, segment),
             release: release.map_or(0, |release| _mm512_cmpeq_epi8_mask(word, release)),
             odd: _mm512_cmpgt_epu8_mask(_mm512_sub_epi8(word, blank), printable),
+            inner: _mm512_cmpeq_epi8_mask(word, inner[0]) | _mm512_cmpeq_epi8_mask(word, inner[1]),
         }
     };
     let numbers = load(&PLACES);

@@ -39,6 +39,9 @@ pub struct Marks {
     pub segment: u8,
     /// Takes the meaning from the byte after it.
     pub release: Option<u8>,
+    /// What divides elements further, component and repetition separator: only told that one is there. The same byte
+    /// twice where there is one only.
+    pub inner: [u8; 2],
 }
 
 impl Marks {
@@ -53,6 +56,8 @@ impl Marks {
 pub const ODD: u8 = 1;
 /// A release character stands between the previous terminator and this one.
 pub const RELEASED: u8 = 2;
+/// One of [`Marks::inner`] stands between the previous terminator and this one, released or not.
+pub const INNER: u8 = 4;
 
 /// A segment terminator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -62,7 +67,7 @@ pub struct End {
     /// How many element separators stood in [`Index::marks`] when it came: those of its segment are the ones from the
     /// previous end's number to this one.
     pub marks: u32,
-    /// [`ODD`] and [`RELEASED`].
+    /// [`ODD`], [`RELEASED`] and [`INNER`].
     pub flags: u8,
 }
 
@@ -88,7 +93,7 @@ impl Index {
 pub struct Carry {
     /// The last byte was a release character that was not itself released: the next byte is data.
     released: bool,
-    /// [`ODD`] and [`RELEASED`], as far as seen since the last terminator.
+    /// [`ODD`], [`RELEASED`] and [`INNER`], as far as seen since the last terminator.
     flags: u8,
 }
 

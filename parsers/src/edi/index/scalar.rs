@@ -2,7 +2,7 @@
 //!
 //! In and out: as [`super::index`]. Never: faster at the cost of being plain.
 
-use super::{Carry, End, Index, Marks, ODD, RELEASED};
+use super::{Carry, End, INNER, Index, Marks, ODD, RELEASED};
 
 pub(super) fn index(block: &[u8], base: u32, marks: &Marks, carry: &mut Carry, out: &mut Index) {
     let release = marks.effective_release();
@@ -21,6 +21,7 @@ pub(super) fn index(block: &[u8], base: u32, marks: &Marks, carry: &mut Carry, o
             }
             carry.flags |= if matches!(byte, 0x20..=0x7E) { 0 } else { ODD };
             carry.flags |= if is_release { RELEASED } else { 0 };
+            carry.flags |= if marks.inner.contains(&byte) { INNER } else { 0 };
         }
         at = at.wrapping_add(1);
     }

@@ -2,8 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-const EDIFACT: Marks = Marks { element: b'+', segment: b'\'', release: Some(b'?') };
-const X12: Marks = Marks { element: b'*', segment: b'~', release: None };
+const EDIFACT: Marks = Marks { element: b'+', segment: b'\'', release: Some(b'?'), inner: *b":*" };
+const X12: Marks = Marks { element: b'*', segment: b'~', release: None, inner: *b">^" };
 
 /// The index of a block in chunks that end at `cuts`, which may be in any order.
 fn indexed(variant: Variant, block: &[u8], base: u32, marks: &Marks, cuts: &[usize]) -> Index {
@@ -84,7 +84,7 @@ fn runs_longer_than_words() {
 
 #[test]
 fn of_two_roles_of_a_byte_one_wins() {
-    let both = Marks { element: b'~', segment: b'~', release: None };
+    let both = Marks { element: b'~', segment: b'~', release: None, inner: *b">^" };
     hold(b"A~B~", &both, &[], &[(1, 0, 0), (3, 0, 0)]);
     let released = Marks { release: Some(b'~'), ..both };
     hold(b"A~~B~", &released, &[], &[(1, 0, 0), (2, 0, 0), (4, 0, 0)]);
@@ -138,7 +138,12 @@ fn delimiter() -> impl Strategy<Value = u8> {
 
 fn delimiters() -> impl Strategy<Value = Marks> {
     let any = (delimiter(), delimiter(), prop::option::of(delimiter()));
-    let any = any.prop_map(|(element, segment, release)| Marks { element, segment, release });
+    let any = any.prop_map(|(element, segment, release)| Marks {
+        element,
+        segment,
+        release,
+        inner: [element ^ 1, b':'],
+    });
     prop_oneof![any, Just(EDIFACT), Just(Marks { release: None, ..EDIFACT })]
 }
 

@@ -4,7 +4,7 @@
 //! [`index`] makes the masks with the arithmetic of any processor.
 
 use super::scalar::count;
-use super::{Carry, End, Index, Marks, ODD, RELEASED};
+use super::{Carry, End, INNER, Index, Marks, ODD, RELEASED};
 
 /// Bytes of a word.
 pub(super) const WORD: usize = 64;
@@ -19,6 +19,8 @@ pub(super) struct Masks {
     pub(super) release: u64,
     /// Outside 0x20..=0x7E.
     pub(super) odd: u64,
+    /// One of the separators within elements.
+    pub(super) inner: u64,
 }
 
 impl Masks {
@@ -30,6 +32,7 @@ impl Masks {
             segment: self.segment & kept,
             release: self.release & kept,
             odd: self.odd & kept,
+            inner: self.inner & kept,
         }
     }
 }
@@ -106,6 +109,7 @@ fn place(
     let segment = masks.segment & !released;
     let element = masks.element & !released & !segment;
     let odd = masks.odd & !segment;
+    let inner = masks.inner & !segment;
     let written = count(&out.marks);
     append(&mut out.marks, element, at);
     let mut open = !0_u64;
@@ -115,18 +119,19 @@ fn place(
         out.ends.push(End {
             at: at.wrapping_add(left.trailing_zeros()),
             marks: written.wrapping_add((element & before).count_ones()),
-            flags: carry.flags | flags(odd & before & open, masks.release & before & open),
+            flags: carry.flags | flags([odd, masks.release, inner], before & open),
         });
         carry.flags = 0;
         left &= left - 1;
         open = !before << 1;
     }
-    carry.flags |= flags(odd & open, masks.release & open);
+    carry.flags |= flags([odd, masks.release, inner], open);
 }
 
 #[inline(always)]
-fn flags(odd: u64, release: u64) -> u8 {
-    (u8::from(odd != 0) * ODD) | (u8::from(release != 0) * RELEASED)
+fn flags(seen: [u64; 3], within: u64) -> u8 {
+    let [odd, release, inner] = seen.map(|mask| u8::from(mask & within != 0));
+    (odd * ODD) | (release * RELEASED) | (inner * INNER)
 }
 
 /// Appends the offset of each bit, lowest first.
@@ -143,6 +148,7 @@ struct Wanted {
     element: u64,
     segment: u64,
     release: Option<u64>,
+    inner: [u64; 2],
 }
 
 const ONES: u64 = 0x0101_0101_0101_0101;
@@ -155,18 +161,21 @@ impl Wanted {
             element: spread(marks.element),
             segment: spread(marks.segment),
             release: marks.effective_release().map(spread),
+            inner: marks.inner.map(spread),
         }
     }
 
     #[inline(always)]
     fn masks(&self, word: &[u8; WORD]) -> Masks {
-        let mut masks = Masks { element: 0, segment: 0, release: 0, odd: 0 };
+        let mut masks = Masks { element: 0, segment: 0, release: 0, odd: 0, inner: 0 };
         let (parts, _) = word.as_chunks::<8>();
         for part in parts.iter().rev() {
             let part = u64::from_le_bytes(*part);
             masks.element = (masks.element << 8) | gathered(equal(part, self.element));
             masks.segment = (masks.segment << 8) | gathered(equal(part, self.segment));
             masks.odd = (masks.odd << 8) | gathered(odd(part));
+            let [one, other] = self.inner.map(|inner| equal(part, inner));
+            masks.inner = (masks.inner << 8) | gathered(one | other);
             if let Some(release) = self.release {
                 masks.release = (masks.release << 8) | gathered(equal(part, release));
             }

@@ -19,10 +19,10 @@ pub(super) fn fits(tables: &Tables, shape: &Shape, segment: &Segment<'_>) -> boo
         return false;
     }
     let repetition = delimiters.repetition.unwrap_or(delimiters.component);
-    let mixed = memchr::memchr2(delimiters.component, repetition, segment.bytes).is_some();
+    let mixed = segment.traits.divided;
     let mut usages = tables.elements(shape).iter();
     let (mut present, mut bit, mut filled) = (0_u64, 1_u64, true);
-    for (_, value) in segment.elements() {
+    for value in segment.values() {
         let Some(usage) = usages.next() else {
             return false;
         };

@@ -134,7 +134,7 @@ impl Visit<'_, '_> {
         let table = find(X12, id, self.state.group.header.element(8));
         let is_checked = self.state.options.check_sets;
         self.check_version(id, version);
-        let validator = table.map(|table| Validator::new(table));
+        let validator = table.map(|table| Box::new(Validator::new(table)));
         self.open_set(X12, segment, validator.filter(|_| is_checked));
         self.check_transaction_header(segment, (id, number), entry);
         self.first_segment(segment);
