@@ -162,7 +162,7 @@ impl Receipts {
     }
 
     /// These are to be published again.
-    pub(super) fn ask(&mut self, span: Span) {
+    fn ask(&mut self, span: Span) {
         self.asked.add(span);
         self.asked.join_to(ASKED_RANGES);
     }

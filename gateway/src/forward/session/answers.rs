@@ -62,6 +62,7 @@ impl<O: Outbox> Session<O> {
         match item {
             Item::Record { sequence, .. } => self.record_answered(id, sequence, reason).await?,
             Item::Again(_) => self.repeat_answered(id, reason)?,
+            Item::InPlace(sequence) => self.replacement_answered(id, sequence, reason)?,
             Item::Notice(notice) => self.notice_answered(id, &notice, reason).await?,
             Item::Status => {
                 if !matches!(reason, Reason::Success | Reason::NoSubscriber) {
@@ -86,14 +87,41 @@ impl<O: Outbox> Session<O> {
         reason: Reason,
     ) -> Result<(), Trouble> {
         if let Reason::Never(why) = reason {
-            park(&self.context, sequence, why).await?;
-            // What leaves in its place goes beside the others, where receipts would wait for it.
-            self.ask_again(sequence);
-            return self.window.settle(id).map_err(doubt);
+            return self.replace(id, sequence, why).await;
         }
         if self.take_or_hold(id, reason)? {
             self.meters.acknowledged.increment(1);
             locked(&self.context.poison).delivered(sequence);
+        }
+        Ok(())
+    }
+
+    /// The broker never takes a record: it is parked, and what says so goes out in its place. The record counts as
+    /// delivered only when the broker has that, with receipts or without: its number must not be missing.
+    async fn replace(&mut self, id: u16, sequence: u64, why: &str) -> Result<(), Trouble> {
+        park(&self.context, sequence, why).await?;
+        let Some((message, bytes)) = self.in_place_of(sequence).await? else {
+            return self.window.settle(id).map_err(doubt);
+        };
+        self.window.replace(id).map_err(doubt)?;
+        self.send(&message, Item::InPlace(sequence), bytes)
+    }
+
+    fn replacement_answered(
+        &mut self,
+        id: u16,
+        sequence: u64,
+        reason: Reason,
+    ) -> Result<(), Trouble> {
+        let is_over = if let Reason::Never(why) = reason {
+            warn!(sequence, why, "the broker refused what says that a record was parked, too");
+            self.window.settle(id).map_err(doubt)?;
+            true
+        } else {
+            self.take_or_hold(id, reason)?
+        };
+        if is_over {
+            self.window.settle_replaced(sequence);
         }
         Ok(())
     }
@@ -207,7 +235,7 @@ impl<O: Outbox> Session<O> {
                     self.meters.capture_to_ack.record(seconds(age_us));
                 }
                 Item::Again(sequence) => self.repeat_settled(sequence),
-                Item::Notice(_) | Item::Status => {}
+                Item::InPlace(_) | Item::Notice(_) | Item::Status => {}
             }
         }
         if let Some(through) = through {

@@ -106,7 +106,7 @@ impl<O: Outbox> Session<O> {
     }
 
     /// What the outbox has in the place of a parked record, so that its number is not missing: if it fits.
-    async fn in_place_of(&mut self, sequence: u64) -> Result<Option<(Message, usize)>, Trouble> {
+    pub(super) async fn in_place_of(&mut self, sequence: u64) -> Result<Option<(Message, usize)>, Trouble> {
         let found = self.context.outbox.after(sequence - 1, 1).await;
         let found = found.map_err(|error| outbox_trouble(&error))?.into_iter().next();
         let packed =
@@ -179,7 +179,7 @@ impl<O: Outbox> Session<O> {
         self.send(&message, Item::Status, bytes)
     }
 
-    fn send(&mut self, message: &Message, item: Item, bytes: usize) -> Result<(), Trouble> {
+    pub(super) fn send(&mut self, message: &Message, item: Item, bytes: usize) -> Result<(), Trouble> {
         if self.window.unanswered() == 0 {
             // From here on the watchdog counts.
             self.vitals.progress.beat();

@@ -340,13 +340,6 @@ impl<O: Outbox> Session<O> {
         self.receipts_catch_up(self.context.acknowledged.load(Ordering::Relaxed));
     }
 
-    /// A record that was parked is published again, as what leaves in its place.
-    pub(super) fn ask_again(&self, sequence: u64) {
-        if let Some(receipts) = self.receipts() {
-            locked(receipts).ask((sequence, sequence));
-        }
-    }
-
     /// A record is not asked for any more.
     pub(super) fn repeat_done(&self, sequence: u64) {
         if let Some(receipts) = self.receipts() {
