@@ -61,7 +61,7 @@ impl<O: Outbox> Session<O> {
         self.meters.publish_ack.record(elapsed.as_secs_f64());
         match item {
             Item::Record { sequence, .. } => self.record_answered(id, sequence, reason).await?,
-            Item::Again(_) => self.repeat_answered(id, reason)?,
+            Item::Again(sequence) => self.repeat_answered(id, sequence, reason).await?,
             Item::InPlace(sequence) => self.replacement_answered(id, sequence, reason)?,
             Item::Notice(notice) => self.notice_answered(id, &notice, reason).await?,
             Item::Status => {
@@ -126,11 +126,18 @@ impl<O: Outbox> Session<O> {
         Ok(())
     }
 
-    /// A record that the broker had before: what it refuses for good now is not asked for again.
-    fn repeat_answered(&mut self, id: u16, reason: Reason) -> Result<(), Trouble> {
+    /// A record that a broker had before.
+    async fn repeat_answered(
+        &mut self,
+        id: u16,
+        sequence: u64,
+        reason: Reason,
+    ) -> Result<(), Trouble> {
         if let Reason::Never(why) = reason {
-            warn!(why, "the broker refused a record that was sent again");
-            return self.window.settle(id).map_err(doubt);
+            if self.set_aside(sequence, why) {
+                return self.window.settle(id).map_err(doubt);
+            }
+            return self.replace(id, sequence, why).await;
         }
         self.take_or_hold(id, reason).map(drop)
     }

@@ -129,6 +129,8 @@ struct Session<O> {
     hold: Backoff,
     /// What to do with the first record, or with all through this one.
     suspect: Option<(u64, Verdict)>,
+    /// Whether this is not the main broker.
+    is_fallback: bool,
     /// Whether the board shows why records are held.
     is_holding: bool,
     notices_under_way: usize,
@@ -166,11 +168,11 @@ pub(super) async fn run<O: Outbox>(
 ) -> Result<End, Trouble> {
     vitals.progress.beat();
     let stop = context.stop.clone();
-    let (transport, capabilities) = tokio::select! {
+    let connected = tokio::select! {
         () = stop.cancelled() => return Ok(End::Stopped),
         connected = connect(&context, &connection) => connected?,
     };
-    let mut session = Session::new(context, vitals, transport, capabilities);
+    let mut session = Session::new(context, vitals, connected, &connection);
     session.greet(&connection);
     tokio::select! {
         () = stop.cancelled() => return Ok(End::Stopped),
@@ -227,20 +229,26 @@ impl<O: Outbox> Session<O> {
     fn new(
         context: Arc<Context<O>>,
         vitals: Arc<Vitals>,
-        transport: Transport,
-        capabilities: Capabilities,
+        (transport, capabilities): (Transport, Capabilities),
+        connection: &Connection,
     ) -> Self {
         let (settings, timing) = (&context.settings, &context.settings.timing);
         let limit = usize::from(settings.window_records.min(capabilities.receive_maximum)).max(1);
         let first = context.acknowledged.load(Ordering::Relaxed) + 1;
         let verdict =
             locked(&context.poison).verdict(first, timing.poison_patience, Instant::now());
+        if let Some(receipts) = &context.receipts {
+            locked(receipts).begin_anew();
+        }
         let told = capabilities.packet_max.and_then(|max| usize::try_from(max).ok());
         Self {
             capabilities,
             topics: [settings.topic("records"), settings.topic("findings")],
             supply: Supply::new(Arc::clone(&context.outbox), first - 1),
-            repeats: Repeats::new(Arc::clone(&context.outbox)),
+            repeats: Repeats::new(
+                Arc::clone(&context.outbox),
+                Backoff::new(timing.backoff_base, timing.backoff_cap),
+            ),
             window: Window::default(),
             limit,
             pace: limit,
@@ -257,6 +265,7 @@ impl<O: Outbox> Session<O> {
                     Some((beside.max(first), verdict))
                 }
             },
+            is_fallback: connection.address != settings.connection.address,
             is_holding: false,
             notices_under_way: 0,
             next_notices: Instant::now(),
@@ -322,7 +331,7 @@ impl<O: Outbox> Session<O> {
         let always = notices.min(self.next_subscription.unwrap_or(never));
         match self.flow {
             Flow::Waiting { until } => until.min(always),
-            Flow::Open => receipts.min(always),
+            Flow::Open => receipts.min(always).min(self.repeats.due().unwrap_or(never)),
             Flow::Draining => always,
         }
     }
