@@ -48,6 +48,10 @@ pub trait Consumer {
     /// A message that is no record that can be counted. It is acknowledged, so that it does not come for ever.
     fn odd(&mut self, odd: &Odd);
 
+    /// A gateway says that so many records that are missing here will never come: they are written off. The event is
+    /// handed over like a record, so that who reads them later sees the hole explained.
+    fn lost_records(&mut self, records: u64);
+
     /// The broker sends from now on.
     fn connected(&mut self);
 
@@ -206,6 +210,11 @@ impl<C: Consumer> Listening<'_, C> {
             match self.ledger.take(&message.topic, &message.payload) {
                 Ok(Taken::New) => {
                     self.unconfirmed += 1;
+                    goes_on = self.consumer.record(&message.payload)?;
+                }
+                Ok(Taken::Lost(records)) => {
+                    self.unconfirmed += 1;
+                    self.consumer.lost_records(records);
                     goes_on = self.consumer.record(&message.payload)?;
                 }
                 Ok(Taken::Repeat) => {}

@@ -25,6 +25,8 @@ pub(super) enum Item {
     InPlace(u64),
     /// A notice, by its id.
     Notice(String),
+    /// A word about records that are gone.
+    Lost,
     /// Birth or offline message.
     Status,
 }

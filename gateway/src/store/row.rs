@@ -331,6 +331,8 @@ pub(super) fn event_type_number(kind: EventType) -> i64 {
         EventType::Invoice => 4,
         // Never stored: a record is parked where it is, and leaves as this.
         EventType::Parked => 5,
+        // Never stored: it speaks of records that are not here.
+        EventType::Lost => 6,
     }
 }
 

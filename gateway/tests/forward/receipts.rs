@@ -31,6 +31,23 @@ fn warned(gateway: &Gateway) -> Vec<String> {
     gateway.board.broker().warnings.into_iter().map(|warning| warning.code).collect()
 }
 
+/// What the gateway said that it no longer has: first and last.
+fn lost(broker: &Broker) -> Vec<(u64, u64)> {
+    let seen = broker.seen();
+    let events = seen
+        .publishes
+        .iter()
+        .filter_map(|publish| serde_json::from_slice::<serde_json::Value>(&publish.payload).ok());
+    events
+        .filter(|event| event["type"] == "tillgate.lost.v1")
+        .map(|event| {
+            assert_eq!(event["source"], "/acme/0042/gw-1");
+            let first = event["sequence"].as_str().unwrap().parse().unwrap();
+            (first, event["data"]["through"].as_u64().unwrap())
+        })
+        .collect()
+}
+
 /// How often each number from 1 on arrived.
 fn arrivals(broker: &Broker, count: u64) -> Vec<usize> {
     let sequences = broker.seen().sequences();
@@ -224,6 +241,8 @@ async fn what_is_no_longer_kept_is_told_and_the_rest_is_sent() {
     broker.say(Version::V5, "{\"incarnation\":1,\"resend\":[11,25]}");
     until("the rest", || broker.seen().repeats() == 5).await;
     assert_eq!(warned(&gateway), ["resend-unavailable"]);
+    until("a word about the others", || !lost(&broker).is_empty()).await;
+    assert_eq!(lost(&broker), [(11, 20)]);
     outbox.add(20);
     gateway.delivered(51).await;
     let seen = broker.seen();
@@ -313,6 +332,8 @@ async fn a_reading_that_fails_costs_a_repeat_nothing_but_time_and_a_damaged_reco
     let again: Vec<usize> = arrivals(&broker, 30).split_off(9);
     let expected = |number: usize| if [12, 13, 20].contains(&number) { 1 } else { 2 };
     assert!(again.into_iter().eq((10..=30).map(expected)));
+    until("words about the others", || lost(&broker).len() == 3).await;
+    assert_eq!(lost(&broker), [(12, 12), (13, 13), (20, 20)]);
     assert_eq!(warned(&gateway), ["resend-unavailable"]);
     assert_eq!(broker.seen().connects.len(), 1);
 }

@@ -62,6 +62,11 @@ impl<O: Outbox> Session<O> {
         match item {
             Item::Record { sequence, .. } => self.record_answered(id, sequence, reason).await?,
             Item::Again(sequence) => self.repeat_answered(id, sequence, reason).await?,
+            Item::Lost => match reason {
+                // The CRM asks again.
+                Reason::Never(_) => self.window.settle(id).map_err(doubt)?,
+                _ => self.take_or_hold(id, reason).map(drop)?,
+            },
             Item::InPlace(sequence) => self.replacement_answered(id, sequence, reason)?,
             Item::Notice(notice) => self.notice_answered(id, &notice, reason).await?,
             Item::Status => {
@@ -242,7 +247,7 @@ impl<O: Outbox> Session<O> {
                     self.meters.capture_to_ack.record(seconds(age_us));
                 }
                 Item::Again(sequence) => self.repeat_settled(sequence),
-                Item::InPlace(_) | Item::Notice(_) | Item::Status => {}
+                Item::InPlace(_) | Item::Lost | Item::Notice(_) | Item::Status => {}
             }
         }
         if let Some(through) = through {

@@ -5,9 +5,11 @@
 //! overtakes another one, more under way than the window.
 
 mod answers;
+mod lost;
 mod offers;
 mod receipts;
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -17,11 +19,13 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use self::lost::Gone;
 use self::receipts::Repeats;
 use super::backoff::Backoff;
 use super::dial::{Dial, dial};
 use super::message::Progress;
 use super::poison::{Poison, Verdict};
+use super::ranges::Span;
 use super::receipts::Receipts;
 use super::settings::{Connection, Settings};
 use super::supervisor::Chance;
@@ -118,6 +122,8 @@ struct Session<O> {
     topics: [String; 2],
     supply: Supply<O>,
     repeats: Repeats<O>,
+    /// Records that the CRM asked for and that are not here: incarnation, first and last.
+    lost: VecDeque<(u32, Span, Gone)>,
     window: Window,
     /// Most items in the window.
     limit: usize,
@@ -249,6 +255,7 @@ impl<O: Outbox> Session<O> {
                 Arc::clone(&context.outbox),
                 Backoff::new(timing.backoff_base, timing.backoff_cap),
             ),
+            lost: VecDeque::new(),
             window: Window::default(),
             limit,
             pace: limit,

@@ -43,6 +43,9 @@ impl<O: Outbox> Session<O> {
             self.flow = Flow::Open;
             self.pace = 1;
         }
+        if self.flow == Flow::Open && !self.is_alone() {
+            self.offer_lost()?;
+        }
         while self.flow == Flow::Open && self.has_room() {
             match self.next() {
                 Some(Next::New(record)) => self.offer(record).await?,
@@ -53,7 +56,7 @@ impl<O: Outbox> Session<O> {
         Ok(())
     }
 
-    fn has_room(&self) -> bool {
+    pub(super) fn has_room(&self) -> bool {
         let limit = if self.is_alone() { 1 } else { self.limit.min(self.pace) };
         self.window.len() < limit && self.window.bytes() < WINDOW_BYTES
     }

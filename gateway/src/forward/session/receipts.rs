@@ -16,6 +16,7 @@ use super::super::ranges::Span;
 use super::super::receipts::{Receipts, Said, read};
 use super::super::supply::{DAMAGED, Supply};
 use super::super::trouble::Trouble;
+use super::lost::Gone;
 use super::{Flow, Outgoing, Session, locked};
 use crate::telemetry::metric::Metric;
 use crate::telemetry::status::Condition;
@@ -323,10 +324,11 @@ impl<O: Outbox> Session<O> {
         }
     }
 
-    fn complain_of_pruned(&self, (first, last): Span) {
+    fn complain_of_pruned(&mut self, (first, last): Span) {
         if let Some(receipts) = self.receipts() {
             locked(receipts).done((first, last), Instant::now());
         }
+        self.tell_lost((first, last), Gone::Pruned);
         Metric::ResendRequests.add(1, &[("outcome", "pruned")]);
         let words = format!("the CRM asks for records {first} to {last}, which are no longer kept");
         self.complain(UNAVAILABLE, words, "it confirmed them before: restore them there; a longer [retention] record_days keeps more");
@@ -358,10 +360,11 @@ impl<O: Outbox> Session<O> {
         }
     }
 
-    fn complain_of_missing(&self, (first, last): Span, problem: &str) {
+    fn complain_of_missing(&mut self, (first, last): Span, problem: &str) {
         if let Some(receipts) = self.receipts() {
             locked(receipts).done((first, last), Instant::now());
         }
+        self.tell_lost((first, last), Gone::Damaged);
         let words = format!("records {first} to {last} cannot be sent once more: {problem}");
         let fix = "`tillgate verify` says whether the journal is whole; the CRM may ask again";
         self.complain(UNAVAILABLE, words, fix);
