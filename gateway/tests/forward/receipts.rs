@@ -247,6 +247,9 @@ async fn what_is_no_longer_kept_is_told_and_the_rest_is_sent() {
     gateway.delivered(51).await;
     let seen = broker.seen();
     assert_eq!((seen.repeats(), seen.connects.len()), (5, 1));
+    drop(seen);
+    broker.say(Version::V5, &through(51));
+    until("no warning", || warned(&gateway).is_empty()).await;
 }
 
 #[tokio::test]

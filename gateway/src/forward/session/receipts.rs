@@ -263,7 +263,7 @@ impl<O: Outbox> Session<O> {
 
     fn confirm(&self, through: u64) {
         self.context.outbox.confirm(through);
-        for code in [MALFORMED, UNKNOWN] {
+        for code in [MALFORMED, UNKNOWN, UNAVAILABLE] {
             self.context.board.clear_broker_warning(code);
         }
     }
