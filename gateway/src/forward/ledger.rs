@@ -115,6 +115,9 @@ struct Book {
 pub struct Ledger {
     /// By the events' source, then by incarnation.
     books: BTreeMap<String, BTreeMap<u32, Book>>,
+    /// The gateway that was served last.
+    #[serde(skip)]
+    served: String,
     #[serde(skip)]
     ids: HashMap<(String, u32, u64), Uuid>,
     #[serde(skip)]
@@ -185,10 +188,18 @@ impl Ledger {
         }
     }
 
-    /// What is to be said to the gateways now, at most `limit` words. It counts as said.
+    /// What is to be said to the gateways now, at most `limit` words and the requests of one gateway. It counts as said. Each time
+    /// the gateway behind the one that was served last comes first.
     pub fn due(&mut self, limit: usize, now: Instant) -> Vec<Word> {
         let mut words = Vec::new();
-        for (source, books) in &mut self.books {
+        let served = std::mem::take(&mut self.served);
+        let (before, behind): (Vec<_>, Vec<_>) =
+            self.books.iter_mut().partition(|(source, _)| **source <= served);
+        for (source, books) in behind.into_iter().chain(before) {
+            if words.len() >= limit {
+                break;
+            }
+            self.served.clone_from(source);
             let topic = format!("{TOPIC_ROOT}{source}/receipts");
             for (incarnation, book) in books {
                 if words.len() >= limit {
@@ -379,6 +390,23 @@ mod tests {
         assert_eq!(take(&mut ledger, 1, 2), Taken::New);
         assert_eq!(take(&mut ledger, 1, 2), Taken::Repeat);
         assert_eq!(take(&mut ledger, 1, 3), Taken::Repeat);
+    }
+
+    #[test]
+    fn each_gateway_is_served_in_its_turn() {
+        let (mut ledger, now) = (Ledger::default(), Instant::now());
+        let mut served = Vec::new();
+        for round in 1..=3 {
+            for gateway in 1..=5 {
+                let event = event(1, round).replace("/gw", &format!("/g{gateway}"));
+                ledger
+                    .take(&TOPIC.replace("/gw", &format!("/g{gateway}")), event.as_bytes())
+                    .unwrap();
+            }
+            served.extend(ledger.due(2, now).into_iter().map(|word| word.topic));
+        }
+        let turns = ["g1", "g2", "g3", "g4", "g5", "g1"];
+        assert_eq!(served, turns.map(|name| format!("tillgate/v1/acme/1/{name}/receipts")));
     }
 
     #[test]
