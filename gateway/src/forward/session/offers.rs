@@ -125,7 +125,7 @@ impl<O: Outbox> Session<O> {
         if self.suspect == Some((sequence, Verdict::Park)) {
             locked(&self.context.poison).parked(sequence);
             return Some(
-                "the broker ended each connection at it, also when it was published alone, and gives no reason"
+                "the broker ended each connection at it or never answered it, also when it was published alone, and gives no reason"
                     .to_owned(),
             );
         }
