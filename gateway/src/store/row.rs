@@ -322,6 +322,9 @@ impl EntryRow {
     }
 }
 
+/// The capture of a record or an entry that outlived its own in a recovery. Captures are numbered from 1.
+pub(super) const LOST_CAPTURE: i64 = 0;
+
 /// The number of an event type in the store.
 pub(super) fn event_type_number(kind: EventType) -> i64 {
     match kind {
