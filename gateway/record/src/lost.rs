@@ -1,5 +1,5 @@
-//! What leaves for records that a gateway no longer has (`tillgate.lost.v1`), so that a receiver that asked for them does
-//! not wait for ever.
+//! What leaves for records that a gateway no longer has (`tillgate.lost.v1`), so that a receiver that asked for them
+//! does not wait for ever.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

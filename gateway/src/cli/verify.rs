@@ -29,8 +29,8 @@ pub(super) struct VerifyArgs {
     json: bool,
     /// Where the journal is not whole, recover what can be read. The gateway must be stopped.
     ///
-    /// A fresh journal is filled with all rows that hold and takes the place of the damaged one, which is set aside, never
-    /// deleted. A start of the gateway does the same for what was not delivered yet.
+    /// A fresh journal is filled with all rows that hold and takes the place of the damaged one, which is set
+    /// aside, never deleted. A start of the gateway does the same for what was not delivered yet.
     #[arg(long)]
     recover: bool,
 }

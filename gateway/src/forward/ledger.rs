@@ -188,8 +188,8 @@ impl Ledger {
         }
     }
 
-    /// What is to be said to the gateways now, at most `limit` words and the requests of one gateway. It counts as said. Each time
-    /// the gateway behind the one that was served last comes first.
+    /// What is to be said to the gateways now, at most `limit` words and the requests of one gateway. It counts as
+    /// said. Each time the gateway behind the one that was served last comes first.
     pub fn due(&mut self, limit: usize, now: Instant) -> Vec<Word> {
         let mut words = Vec::new();
         let served = std::mem::take(&mut self.served);

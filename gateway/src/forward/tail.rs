@@ -137,7 +137,8 @@ pub(super) async fn subscribed(
     }
 }
 
-/// Has the broker forget our session. It keeps one whose subscription it refused, too, which would get nothing for ever.
+/// Has the broker forget our session. It keeps one whose subscription it refused, too, which would get nothing for
+/// ever.
 pub(super) async fn forget_session(settings: &TailSettings) -> Result<(), Trouble> {
     let settings = TailSettings { clean: true, ..settings.clone() };
     let mut transport = open(&settings, true).await?;

@@ -135,8 +135,9 @@ pub(super) async fn next_control_number(
     sqlx::query(SQL).bind(partner).bind(first).fetch_one(connection).await?.try_get(0)
 }
 
-/// After a loss at this time control numbers go on above this one: the seconds since 2026, of which no partner gets more
-/// than one acknowledgement each in the long run. Nine digits last until 2057 (X12, I12: a control number has nine).
+/// After a loss at this time control numbers go on above this one: the seconds since 2026, of which no partner
+/// gets more than one acknowledgement each in the long run. Nine digits last until 2057 (X12, I12: a control
+/// number has nine).
 pub(super) fn control_floor(lost_us: i64) -> i64 {
     const BEGIN_SECONDS: i64 = 1_767_225_600;
     (lost_us / 1_000_000 - BEGIN_SECONDS).clamp(0, CONTROL_FLOOR_MOST)

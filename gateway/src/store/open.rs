@@ -152,8 +152,8 @@ struct Sound {
     incarnations: Incarnations,
 }
 
-/// Opens the journal of a data folder; makes both where they are missing, and recovers a damaged one: one that its start
-/// finds damaged, or one of which a `known` problem was found before.
+/// Opens the journal of a data folder; makes both where they are missing, and recovers a damaged one: one that its
+/// start finds damaged, or one of which a `known` problem was found before.
 pub(super) async fn open(
     data_dir: &Path,
     known: Option<String>,

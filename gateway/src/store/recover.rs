@@ -166,8 +166,8 @@ async fn build(
     Ok(loss)
 }
 
-/// What the clock of retention said: with a new one nothing would be old for weeks. It is never taken for later than the
-/// machine's clock; one that cannot be read begins anew.
+/// What the clock of retention said: with a new one nothing would be old for weeks. It is never taken for later
+/// than the machine's clock; one that cannot be read begins anew.
 async fn retention_moment(damaged: &mut Damaged) -> Option<i64> {
     const SQL: &str = "SELECT moment_us FROM retention_clock WHERE id BETWEEN ? AND ?";
     let rows = damaged.rows(SQL, 1, 1).await;

@@ -296,7 +296,7 @@ impl<O: Outbox> Session<O> {
             let pruned = self.context.outbox.pruned();
             match asked {
                 Some(span) if span.0 <= pruned => {
-                    self.complain_of_pruned((span.0, span.1.min(pruned)))
+                    self.complain_of_pruned((span.0, span.1.min(pruned)));
                 }
                 Some(span) => self.repeats.begin(span),
                 // What was asked for meanwhile may be before what was sent.
