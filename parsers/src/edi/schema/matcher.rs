@@ -257,9 +257,14 @@ impl Part {
 }
 
 impl Frame {
+    /// Eight tags are compared at a time: most searches look through a whole level and find nothing.
     fn find(&self, tag: u32, from: usize) -> Option<usize> {
-        let found = self.tags.get(from..)?.iter().position(|own| *own == tag)?;
-        Some(from + found)
+        let tags = self.tags.get(from..)?;
+        let (eights, _) = tags.as_chunks::<8>();
+        let differ = |eight: &&[u32; 8]| !eight.iter().fold(false, |hit, own| hit | (*own == tag));
+        let passed = 8 * eights.iter().take_while(differ).count();
+        let found = tags.get(passed..)?.iter().position(|own| *own == tag)?;
+        Some(from + passed + found)
     }
 
     fn has_room(&self, index: usize) -> bool {
