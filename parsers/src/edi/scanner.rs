@@ -8,10 +8,13 @@
 use super::delimiters::{Delimiters, digits};
 use super::index::{self, Carry, Index, Marks};
 use super::segment::{BinaryFault, Segment, Traits};
-use super::standard::Standard;
+use super::standard::{Recognised, Standard, recognise};
 
 /// Bytes that are read at once: block and index stay in the second cache.
 const BLOCK_BYTES: usize = 64 * 1024;
+
+/// Bytes from which the beginning of an interchange is judged: a header that is wrapped into lines needs four of them.
+pub(super) const HEAD_BYTES: usize = 1024;
 
 /// What stands around a place: for line numbers and excerpts.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +71,8 @@ pub(super) struct Scanner {
     at: usize,
     /// Bytes of the input still to be passed over.
     skip: usize,
+    /// The bytes to pass over are binary data, after which a terminator has to stand.
+    after_binary: bool,
     syntax: Option<Syntax>,
     indexed: usize,
     index: Index,
@@ -94,6 +99,7 @@ impl Scanner {
             line: 1,
             at: 0,
             skip: 0,
+            after_binary: false,
             syntax: None,
             indexed: 0,
             index: Index::default(),
@@ -120,8 +126,9 @@ impl Scanner {
         let full = if self.buffer.len() < BLOCK_BYTES {
             BLOCK_BYTES
         } else {
-            // One segment fills the block: it grows up to the limit, which `advance` enforces.
-            self.buffer.len() + BLOCK_BYTES.max(self.buffer.len())
+            // One segment fills the block: it grows up to the limit, which `advance` enforces. By one block at a time, so
+            // that the index of what follows it stays small.
+            self.buffer.len() + BLOCK_BYTES
         };
         let taken = chunk.len().min(full - self.buffer.len());
         self.buffer.extend_from_slice(chunk.get(..taken).unwrap_or_default());
@@ -136,6 +143,12 @@ impl Scanner {
     /// Offset of [`Scanner::rest`] in the input.
     pub(super) fn offset(&self) -> usize {
         self.base + self.at
+    }
+
+    /// The bytes that were not read yet, as far as what begins there is judged by.
+    pub(super) fn head(&self) -> &[u8] {
+        let rest = self.rest();
+        rest.get(..HEAD_BYTES).unwrap_or(rest)
     }
 
     pub(super) fn block(&self) -> Block<'_> {
@@ -165,6 +178,7 @@ impl Scanner {
         self.syntax = Some(Syntax { standard, delimiters });
         self.blanks = (false, false);
         self.dropping = false;
+        self.after_binary = false;
         self.fresh = standard != Standard::X12;
         self.reindex();
     }
@@ -236,16 +250,26 @@ impl Scanner {
         if self.dropping && !self.drop_rest(ended) {
             return if ended { Step::End } else { Step::Starved };
         }
+        if self.after_binary {
+            return self.end_binary(delimiters, ended);
+        }
         self.skip_blanks(delimiters);
         let rest = self.rest();
         match rest {
             [] => return if ended { Step::End } else { Step::Starved },
             [_] | [_, _] | [_, _, _] if !ended => return Step::Starved,
-            [a, b, c, after, ..] if !self.fresh && standard.opens_with([*a, *b, *c], *after) => {
-                return Step::Opening;
+            [a, b, c, after, ..] if !self.fresh && standard.may_open_with([*a, *b, *c], *after) => {
+                // A tag of three letters is no header yet: `UNA` begins words, and data may have lost its tag.
+                if !ended && rest.len() < HEAD_BYTES {
+                    return Step::Starved;
+                }
+                if matches!(recognise(self.head()), Recognised::Interchange(_, 0)) {
+                    return Step::Opening;
+                }
             }
             _ => {}
         }
+        let rest = self.rest();
         let is_binary = standard == Standard::X12
             && matches!(rest, [b'B', b'I', b'N', next, ..] | [b'B', b'D', b'S', next, ..]
                 if *next == delimiters.element);
@@ -343,11 +367,20 @@ impl Scanner {
         if !ended {
             return Step::Starved;
         }
+        self.last_segment(delimiters, mark)
+    }
+
+    /// What stands after the last terminator, at the end of the input.
+    fn last_segment(&mut self, delimiters: Delimiters, mark: usize) -> Step {
         let length = self.rest().trim_ascii_end().len();
         let to = self.at + length;
-        let marks = self.index.marks.len();
-        self.found(delimiters, (to, false), (mark, marks), (false, true));
-        Step::Segment
+        if length > 0 {
+            let marks = self.index.marks.partition_point(|mark| (*mark as usize) < to);
+            self.found(delimiters, (to, false), (mark, marks.max(mark)), (false, true));
+        }
+        // Whatever blanks follow: nothing may be read twice.
+        self.at = self.buffer.len();
+        if length > 0 { Step::Segment } else { Step::End }
     }
 
     fn too_long(&mut self, delimiters: Delimiters, mark: usize) -> Step {
@@ -395,8 +428,9 @@ impl Scanner {
 
     /// TRADACOMS has an equals sign after its tags: `MHD=1+ORDERS:9`.
     fn tradacoms_tag(&self, bytes: &[u8]) -> Option<usize> {
-        let is_tradacoms = self.syntax.is_some_and(|syntax| syntax.standard == Standard::Tradacoms);
-        bytes.iter().take(5).position(|byte| *byte == b'=').filter(|_| is_tradacoms)
+        let syntax = self.syntax.filter(|syntax| syntax.standard == Standard::Tradacoms)?;
+        let tag = bytes.iter().take(5).take_while(|byte| **byte != syntax.delimiters.element);
+        tag.into_iter().position(|byte| *byte == b'=')
     }
 
     /// BIN and BDS: exactly as many bytes of data as their length says, whatever they are. Needs no schema.
@@ -446,13 +480,32 @@ impl Scanner {
         self.found_binary(delimiters, (data, to));
         self.found.traits.cut = true;
         // With the terminator.
-        let beyond = length + 1;
-        let here = beyond.min(self.buffer.len() - to);
+        self.found.after = to + length + 1;
+        let here = length.min(self.buffer.len() - to);
         self.at = to + here;
-        self.skip = beyond - here;
-        self.next = (self.index.ends.len(), self.index.marks.len());
-        self.indexed = self.buffer.len();
+        self.skip = length - here;
+        self.after_binary = true;
+        let at = self.at;
+        let next = self.index.ends.partition_point(|end| (end.at as usize) < at);
+        let mark = self.index.marks.partition_point(|mark| (*mark as usize) < at);
+        self.next = (next, mark);
         Step::Segment
+    }
+
+    /// Behind data that was skipped a terminator has to stand; else what follows up to the next one is told as faulty.
+    fn end_binary(&mut self, delimiters: Delimiters, ended: bool) -> Step {
+        match self.rest().first() {
+            None => return if ended { Step::End } else { Step::Starved },
+            Some(byte) if *byte == delimiters.segment => {
+                self.after_binary = false;
+                self.at += 1;
+                return self.advance(ended);
+            }
+            Some(_) => {}
+        }
+        let step = self.faulty_binary(delimiters, ended, BinaryFault::NoTerminator);
+        self.after_binary = step == Step::Starved;
+        step
     }
 
     /// Binary data from `data` on, the segment's terminator at `end`.

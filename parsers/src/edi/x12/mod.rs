@@ -30,7 +30,8 @@ impl Visit<'_, '_> {
         self.open_interchange(X12, &kept.view());
         for (rule, number, remark) in checks::check(header, &self.state.options) {
             let at = number.checked_sub(1).and_then(|index| header.offsets.get(index)).copied();
-            self.say(rule, remark, isa_spot(at.unwrap_or(kept.offset), number), None);
+            let spot = isa_spot(at.unwrap_or(kept.offset), number);
+            self.say(rule, remark, spot, Some(&kept.view()));
         }
         let mut scope = DefaultHasher::new();
         [5, 6, 7, 8].map(|number| header.element(number)).hash(&mut scope);
@@ -40,14 +41,15 @@ impl Visit<'_, '_> {
             Entry::Repeated => {
                 let remark = Remark::new("this interchange control number was in this file before");
                 let spot = isa_spot(header.offsets[12], 13);
-                self.say(&rules::INTERCHANGE_DUPLICATE, remark.found(number), spot, None);
+                let segment = kept.view();
+                self.say(&rules::INTERCHANGE_DUPLICATE, remark.found(number), spot, Some(&segment));
             }
             Entry::Forgotten => self.numbers_forgotten(kept.offset),
         }
     }
 
     /// ISA cannot be read.
-    pub(super) fn unreadable(&mut self, at: usize, fault: Unreadable) {
+    pub(super) fn unreadable(&mut self, (at, head): (usize, &[u8]), fault: Unreadable) {
         let (rule, remark) = match fault {
             Unreadable::CutOff => (&rules::IEA_MISSING, Remark::new("the input ends within ISA")),
             Unreadable::Wrapped { columns } => (
@@ -71,7 +73,7 @@ impl Visit<'_, '_> {
         };
         self.state.standard = Some(X12);
         self.state.summary.standard.get_or_insert(X12);
-        self.say(rule, remark, isa_spot(at, 0), None);
+        self.say(rule, remark, isa_spot(at, 0), Some(&Segment::of_bytes(head, at)));
     }
 
     /// A segment of an open interchange.
