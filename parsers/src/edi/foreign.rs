@@ -182,7 +182,7 @@ fn cms(head: &[u8]) -> Option<Foreign> {
         });
     }
     let is_base64 = (start.starts_with(b"MII") || start.starts_with(b"MIA"))
-        && contains(start, b"kqhkiG9w0BB");
+        && (contains(start, b"SqGSIb3DQEH") || contains(start, b"kqhkiG9w0BB"));
     is_base64.then(|| Foreign::new("a CMS (PKCS#7, S/MIME) message in base64", DECRYPT))
 }
 

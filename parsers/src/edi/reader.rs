@@ -96,30 +96,30 @@ impl<'o> Reader<'o> {
         }
     }
 
-    /// Passes over blanks and byte order marks; gives back where the first mark stood, whether there
-    /// were blanks, and whether there are bytes enough to judge what follows.
-    fn skip_to_head(&mut self, ended: bool) -> (Option<usize>, bool, bool) {
-        let (mut mark, mut blanks) = (None, false);
-        loop {
-            let rest = self.scanner.rest();
-            let skipped = rest.len() - rest.trim_ascii_start().len();
-            let is_marked = rest.get(skipped..).unwrap_or_default().starts_with(BYTE_ORDER_MARK);
-            mark = mark.or(is_marked.then_some(self.scanner.offset() + skipped));
-            blanks |= skipped > 0;
-            let skipped = skipped + if is_marked { BYTE_ORDER_MARK.len() } else { 0 };
-            if skipped == 0 {
-                let has_head = ended || self.scanner.head().len() == HEAD_BYTES;
-                return (mark, blanks, has_head);
-            }
-            self.scanner.consume(skipped);
-        }
+    /// Whether there are bytes enough to judge what follows.
+    fn has_head(&self, ended: bool) -> bool {
+        ended || self.scanner.head().len() == HEAD_BYTES
+    }
+
+    /// Passes over blanks; gives back whether there were any, and whether a byte order mark follows.
+    fn skip_blanks(&mut self) -> (bool, bool) {
+        let rest = self.scanner.rest();
+        let text = rest.trim_ascii_start();
+        let blanks = rest.len() - text.len();
+        let is_marked = text.starts_with(BYTE_ORDER_MARK);
+        self.scanner.consume(blanks);
+        (blanks > 0, is_marked)
     }
 
     fn start(&mut self, before: (bool, bool), ended: bool, events: &mut dyn Events) -> bool {
-        let (mark, blanks, has_head) = self.skip_to_head(ended);
-        let (mark, blanks) = (mark.is_some() | before.0, blanks | before.1);
+        let (has_blanks, is_marked) = self.skip_blanks();
+        let (mark, blanks) = (before.0 | is_marked, before.1 | has_blanks);
         self.mode = Mode::Start { mark, blanks };
-        if !has_head {
+        if is_marked {
+            self.scanner.consume(BYTE_ORDER_MARK.len());
+            return true;
+        }
+        if !self.has_head(ended) {
             return false;
         }
         let head = self.scanner.head();
@@ -148,13 +148,17 @@ impl<'o> Reader<'o> {
 
     /// What follows a trailer: the end, the next header, or bytes that belong to nothing.
     fn between(&mut self, ended: bool, events: &mut dyn Events) -> bool {
-        let (mark, _, has_head) = self.skip_to_head(ended);
-        // Files that were joined keep the marks that they began with.
-        if let Some(offset) = mark.filter(|_| !self.marked) {
-            self.marked = true;
-            self.visit(events).0.byte_order_mark(offset);
+        let (_, is_marked) = self.skip_blanks();
+        if is_marked {
+            // Files that were joined keep the marks that they began with.
+            if !std::mem::replace(&mut self.marked, true) {
+                let (mut visit, offset) = self.visit(events);
+                visit.byte_order_mark(offset);
+            }
+            self.scanner.consume(BYTE_ORDER_MARK.len());
+            return true;
         }
-        if !has_head || self.scanner.rest().is_empty() {
+        if !self.has_head(ended) || self.scanner.rest().is_empty() {
             return false;
         }
         if matches!(recognise(self.scanner.head()), Recognised::Interchange(_, 0)) {

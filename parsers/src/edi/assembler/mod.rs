@@ -140,7 +140,7 @@ impl<'o> State<'o> {
             told: Told::default(),
             controls: Numbers::default(),
             findings_told: 0,
-            counted: (0, 0),
+            counted: (0, 1),
         }
     }
 }

@@ -137,6 +137,9 @@ impl Visit<'_, '_> {
         let newlines = |bytes: &[u8]| memchr::memchr_iter(b'\n', bytes).count();
         let Block { bytes, base, line } = self.block;
         let Some(at) = offset.checked_sub(base) else {
+            if offset == 0 {
+                return 1;
+            }
             let state = &*self.state;
             let levels = [&state.set, &state.group, &state.interchange].into_iter();
             let level = levels.filter(|level| level.header.offset <= offset).max_by_key(|level| level.header.offset);
