@@ -212,7 +212,7 @@ impl<'o> Reader<'o> {
                 self.scanner.consume(una);
                 self.begin(standard, delimiters);
             }
-            Standard::Tradacoms => self.begin(standard, tradacoms::DELIMITERS),
+            Standard::Tradacoms => self.open_tradacoms(events),
         }
         true
     }
@@ -245,6 +245,19 @@ impl<'o> Reader<'o> {
                 self.scanner.consume(if fault == Unreadable::CutOff { usize::MAX } else { 3 });
             }
         }
+    }
+
+    fn open_tradacoms(&mut self, events: &mut dyn Events) {
+        let head = self.scanner.head();
+        let Some(fault) = tradacoms::unreadable(head) else {
+            return self.begin(Standard::Tradacoms, tradacoms::DELIMITERS);
+        };
+        let first: Vec<u8> = head.iter().copied().take(MOST_SHOWN).collect();
+        let (mut visit, offset) = self.visit(events);
+        visit.unreadable_transmission((offset, &first), fault);
+        self.terminator = None;
+        self.mode = Mode::Lost { after: None };
+        self.scanner.consume(3);
     }
 
     fn within(&mut self, standard: Standard, ended: bool, events: &mut dyn Events) -> bool {

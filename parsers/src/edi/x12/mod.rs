@@ -11,7 +11,7 @@ mod trailers;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use self::groups::group_of;
-pub(super) use self::header::{Header, Unreadable, read_header};
+pub(super) use self::header::{Header, Unreadable, read_header, wrapped_columns};
 use super::assembler::{Entry, Flow, Visit, spot_of, version};
 use super::delimiters::digits;
 use super::finding::Remark;
@@ -202,7 +202,7 @@ impl Visit<'_, '_> {
         }
     }
 
-    fn numbers_forgotten(&mut self, offset: usize) {
+    pub(super) fn numbers_forgotten(&mut self, offset: usize) {
         if !std::mem::replace(&mut self.state.told.numbers_forgotten, true) {
             let remark =
                 Remark::new("too many control numbers that do not count on: not all are compared");
