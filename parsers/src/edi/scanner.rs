@@ -47,6 +47,13 @@ struct Syntax {
     delimiters: Delimiters,
 }
 
+impl Delimiters {
+    /// Those that the index looks for.
+    fn marks(self) -> Marks {
+        Marks { element: self.element, segment: self.segment, release: self.release }
+    }
+}
+
 /// The segment that was found last, by places in the buffer.
 #[derive(Debug, Clone, Copy, Default)]
 struct Found {
@@ -75,6 +82,8 @@ pub(super) struct Scanner {
     after_binary: bool,
     syntax: Option<Syntax>,
     indexed: usize,
+    /// The bytes that the index was made for.
+    indexed_for: Option<Marks>,
     index: Index,
     carry: Carry,
     /// The next terminator and the first separator after the last one.
@@ -102,6 +111,7 @@ impl Scanner {
             after_binary: false,
             syntax: None,
             indexed: 0,
+            indexed_for: None,
             index: Index::default(),
             carry: Carry::default(),
             next: (0, 0),
@@ -180,7 +190,10 @@ impl Scanner {
         self.dropping = false;
         self.after_binary = false;
         self.fresh = standard != Standard::X12;
-        self.reindex();
+        // A file of many small interchanges would be indexed again from each of them to the end of the block.
+        if self.indexed <= self.at || self.indexed_for != Some(delimiters.marks()) {
+            self.reindex();
+        }
     }
 
     /// The repetition separator became known: EDIFACT tells its syntax version in UNB.
@@ -226,14 +239,11 @@ impl Scanner {
         let Some(fresh) = self.buffer.get(self.indexed..).filter(|fresh| !fresh.is_empty()) else {
             return;
         };
-        let marks = Marks {
-            element: delimiters.element,
-            segment: delimiters.segment,
-            release: delimiters.release,
-        };
+        let marks = delimiters.marks();
         let base = u32::try_from(self.indexed).unwrap_or(u32::MAX);
         index::index(fresh, base, &marks, &mut self.carry, &mut self.index);
         self.indexed = self.buffer.len();
+        self.indexed_for = Some(marks);
     }
 
     /// Goes on to the next segment. `ended`: no more bytes will come.
@@ -417,7 +427,9 @@ impl Scanner {
             },
         };
         let (indented, on_new_line) = std::mem::take(&mut self.blanks);
-        let released = looks.1 && delimiters.release.is_some();
+        // What the index saw may stand in bytes before the segment, which belong to none.
+        let released = looks.1
+            && delimiters.release.is_some_and(|release| memchr::memchr(release, bytes).is_some());
         let traits =
             Traits { terminated, indented, on_new_line, plain, released, ..Traits::default() };
         let after = to + usize::from(terminated);

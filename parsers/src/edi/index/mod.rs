@@ -1,5 +1,5 @@
 //! Interim.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Marks {
     pub element: u8,
     pub segment: u8,

@@ -123,7 +123,8 @@ impl Visit<'_, '_> {
         };
         let batch = if self.state.group.header.is_empty() { 0 } else { self.state.group.index as u64 + 1 };
         // Leading zeros make no other number.
-        match self.state.interchange.numbers.enter(batch, number.to_string().as_bytes()) {
+        let zeros = text.iter().take_while(|digit| **digit == b'0').count();
+        match self.state.interchange.numbers.enter(batch, text.get(zeros..).unwrap_or(text)) {
             Entry::Repeated => {
                 let remark = Remark::new("the message reference was in this transmission before");
                 return self.say_of_element(&rules::MHD_DUPLICATE, remark.found(text), segment, 1);
@@ -152,9 +153,12 @@ impl Visit<'_, '_> {
             self.say_of_element(&rules::MHD_TYPE, remark, segment, 2);
         }
         self.too_many(segment, 2);
-        let application = self.state.interchange.header.clone();
-        let application = application.element(7);
-        if is_first && !application.is_empty() && application != message {
+        if !is_first {
+            return;
+        }
+        let stx = self.state.interchange.header.clone();
+        let application = stx.element(7);
+        if !application.is_empty() && application != message {
             let remark = Remark::new("the first message is not what STX announces")
                 .expected(super::shown::shown(application))
                 .found(message);

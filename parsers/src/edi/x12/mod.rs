@@ -136,8 +136,8 @@ impl Visit<'_, '_> {
         let table = transaction(id).filter(|_| version >= 4010);
         let is_checked = self.state.options.check_sets;
         self.check_version(id, version);
-        let validator = table.map(|table| Validator::new(table, version >= 5010));
-        self.open_set(X12, segment, validator.filter(|_| is_checked));
+        let table = table.filter(|_| is_checked);
+        self.open_set(X12, segment, table.map(|table| Validator::new(table, version >= 5010)));
         self.check_transaction_header(segment, (id, number), entry);
         self.first_segment(segment);
     }
