@@ -70,7 +70,10 @@ fn kinds() -> Vec<Kind> {
             set: |into, number| {
                 line(into, format_args!("MHD={number}+ORDERS:9'CLO=1:2'ORD=7::261121'"));
                 for item in 1..=20 {
-                    line(into, format_args!("OLD={item}+5010210000000++:00893592+12+60++++ROLLS?+:4'"));
+                    line(
+                        into,
+                        format_args!("OLD={item}+5010210000000++:00893592+12+60++++ROLLS?+:4'"),
+                    );
                 }
                 line(into, format_args!("OTR=20'MTR=25'"));
             },
@@ -171,7 +174,12 @@ fn a_segment_without_an_end_is_bounded_and_told() {
         let pieces = std::iter::once(head).chain(endless).chain([tail]);
         let (counter, summary, peak) = peak(pieces, Limits::default());
         assert!(counter.told("limit-segment"), "{:?}", counter.codes);
-        assert_eq!((counter.findings, summary.sets, summary.unfinished), (1, 1, false), "{:?}", counter.codes);
+        assert_eq!(
+            (counter.findings, summary.sets, summary.unfinished),
+            (1, 1, false),
+            "{:?}",
+            counter.codes
+        );
         assert!(peak < 16 * MEGABYTE, "{byte}: {peak} bytes");
     }
 }
@@ -180,13 +188,20 @@ fn a_segment_without_an_end_is_bounded_and_told() {
 fn binary_data_beyond_the_limit_is_passed_over_and_what_follows_is_read() {
     let data = 150 * CHUNK_BYTES;
     let wrong = Some("binary-length");
-    for (byte, length, code) in [(b'~', data, None), (b'x', data - 1, wrong), (b'x', 10 * data, wrong)] {
+    for (byte, length, code) in
+        [(b'~', data, None), (b'x', data - 1, wrong), (b'x', 10 * data, wrong)]
+    {
         let head = format!("{ISA}{GS}ST*850*0001~BIN*{length}*").into_bytes();
         let endless = std::iter::repeat_n(vec![byte; CHUNK_BYTES], 150);
         let tail = b"~SE*3*0001~GE*1*1~IEA*1*000000001~".to_vec();
         let pieces = std::iter::once(head).chain(endless).chain([tail]);
         let (counter, summary, peak) = peak(pieces, Limits::default());
-        assert_eq!(code.is_some_and(|code| counter.told(code)), code.is_some(), "{:?}", counter.codes);
+        assert_eq!(
+            code.is_some_and(|code| counter.told(code)),
+            code.is_some(),
+            "{:?}",
+            counter.codes
+        );
         assert_eq!(code.is_none(), counter.findings == 0, "{length}: {:?}", counter.codes);
         assert_eq!(summary.unfinished, length > data, "{length}: {:?}", counter.codes);
         assert!(peak < 4 * MEGABYTE, "{peak} bytes");
@@ -214,8 +229,9 @@ fn a_million_interchanges_and_numbers_in_disorder_are_bounded() {
 
 #[test]
 fn more_envelopes_than_allowed_are_not_read_and_that_is_told() {
-    let pieces = std::iter::once(format!("{ISA}{GS}").into_bytes())
-        .chain((1..2000).map(|number| format!("ST*850*{number:04}~SE*2*{number:04}~").into_bytes()));
+    let pieces = std::iter::once(format!("{ISA}{GS}").into_bytes()).chain(
+        (1..2000).map(|number| format!("ST*850*{number:04}~SE*2*{number:04}~").into_bytes()),
+    );
     let limits = Limits { nodes: 1000, ..Limits::default() };
     let (counter, summary, _) = peak(pieces, limits);
     assert!(counter.told("limit-sets"), "{:?}", counter.codes);

@@ -33,7 +33,10 @@ fn elements(segment: &Segment<'_>) -> String {
 impl Events for Recorder {
     fn opened(&mut self, stage: Stage, envelope: &Envelope<'_>) {
         let (standard, table) = (envelope.standard, envelope.transaction.is_some());
-        self.say(format_args!("opened {stage:?} {standard:?} {table} {}", elements(envelope.header)));
+        self.say(format_args!(
+            "opened {stage:?} {standard:?} {table} {}",
+            elements(envelope.header)
+        ));
     }
 
     fn segment(&mut self, segment: &Segment<'_>, matcher: Option<&Matcher>) {
@@ -75,8 +78,10 @@ fn assert_same(input: &[u8], whole: &(String, Summary), chunked: &(String, Summa
     let lines = whole.0.lines().zip(chunked.0.lines());
     let (one, other) = lines.into_iter().find(|(one, other)| one != other).unwrap_or_default();
     let same = one.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count();
-    let short = |line: &str| line.chars().skip(same.saturating_sub(90)).take(200).collect::<String>();
-    let (begins, input) = (one.chars().take(200).collect::<String>(), input.get(..2000).unwrap_or(input));
+    let short =
+        |line: &str| line.chars().skip(same.saturating_sub(90)).take(200).collect::<String>();
+    let (begins, input) =
+        (one.chars().take(200).collect::<String>(), input.get(..2000).unwrap_or(input));
     panic!(
         "{how}\n{begins}\n{}\n{}\n{:?}\n{:?}\n{}",
         short(one),
@@ -112,14 +117,12 @@ fn holds(input: &[u8], sizes: &[usize], segment_bytes: usize) {
 
 fn golden() -> Vec<(String, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/edi/golden");
-    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "edi"));
     assert!(paths.len() > 50, "{} golden files", paths.len());
-    paths
-        .into_iter()
-        .map(|path| (path.display().to_string(), fs::read(&path).unwrap()))
-        .collect()
+    paths.into_iter().map(|path| (path.display().to_string(), fs::read(&path).unwrap())).collect()
 }
 
 #[test]
@@ -141,10 +144,9 @@ fn every_golden_file_cut_at_every_place() {
 
 #[test]
 fn inputs_of_several_blocks_with_what_is_odd_at_every_edge_of_a_block() {
-    let sample = fs::read(
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/edi/golden/order-5010.edi"),
-    )
-    .unwrap();
+    let sample =
+        fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/edi/golden/order-5010.edi"))
+            .unwrap();
     for odd in [
         &b"\r\n"[..],
         b"\n\n\n   \t",
@@ -168,7 +170,13 @@ fn inputs_of_several_blocks_with_what_is_odd_at_every_edge_of_a_block() {
             input.resize(64 * 1024 - 1 - before, b'x');
             input.push(b'~');
             input.extend_from_slice(odd);
-            input.extend(std::iter::repeat_n(*b"N1*ST*a long name, so that there are few segments~", pad / 50).flatten());
+            input.extend(
+                std::iter::repeat_n(
+                    *b"N1*ST*a long name, so that there are few segments~",
+                    pad / 50,
+                )
+                .flatten(),
+            );
             input.extend_from_slice(odd);
             input.extend_from_slice(&sample[end..]);
             for segment_bytes in [1 << 20, 5000] {

@@ -147,7 +147,12 @@ fn every_tradacoms_file_is_judged_as_written_down() {
             .collect();
         codes.sort();
         codes.dedup();
-        assert_eq!(Some(codes.join(", ").as_str()), expected.get(row.file.as_str()).copied(), "{}", row.file);
+        assert_eq!(
+            Some(codes.join(", ").as_str()),
+            expected.get(row.file.as_str()).copied(),
+            "{}",
+            row.file
+        );
         files += 1;
     }
     assert_eq!(files, expected.len());

@@ -54,6 +54,9 @@ replay! {
     redact_text: "card",
     x12: "x12",
     sale_json: "json",
+    edi_chunks: "x12",
+    edifact: "edifact",
+    tradacoms: "tradacoms",
 }
 
 fn replay(target: &str, dictionary: &str, check: fn(&[u8])) {

@@ -31,10 +31,13 @@ const UNWRAP: &str = "take the content out of its message first, as an AS2 or ma
 const ASK: &str = "ask the sender for X12, EDIFACT or TRADACOMS with its envelope";
 const ENVELOPE: &str = "ask the sender for the whole interchange, with its envelope";
 const BEGINNING: &str = "ask the sender for the whole file: its beginning is missing";
-const CONVERT_UTF_8: &str = "convert it to UTF-8 or to one byte a character, as the sender's export can";
+const CONVERT_UTF_8: &str =
+    "convert it to UTF-8 or to one byte a character, as the sender's export can";
 const CONVERT_EBCDIC: &str = "transfer it as text, so that EBCDIC becomes ASCII, or convert it";
-const OTHER_STANDARD: &str = "convert it to X12 or EDIFACT first; tillgate does not read this standard";
-const AS_JSON: &str = "send sales as JSON to the endpoint for JSON; as EDI, ask for X12, EDIFACT or TRADACOMS";
+const OTHER_STANDARD: &str =
+    "convert it to X12 or EDIFACT first; tillgate does not read this standard";
+const AS_JSON: &str =
+    "send sales as JSON to the endpoint for JSON; as EDI, ask for X12, EDIFACT or TRADACOMS";
 const PROGRAM: &str = "look into how it came here: it is a program, not a document";
 const AGAIN: &str = "transfer it again: nothing of its content arrived";
 const DECODE: &str = "decode it first";
@@ -67,7 +70,11 @@ const MAGIC: &[(&[u8], &str, &str)] = &[
     (b"-----BEGIN PGP ", "a PGP message or key", DECRYPT),
     (b"-----BEGIN PKCS7", "a CMS (PKCS#7) message in PEM", DECRYPT),
     (b"-----BEGIN CMS", "a CMS (PKCS#7) message in PEM", DECRYPT),
-    (b"-----BEGIN CERTIFICATE", "a certificate", "give it to whoever keeps your partners' certificates"),
+    (
+        b"-----BEGIN CERTIFICATE",
+        "a certificate",
+        "give it to whoever keeps your partners' certificates",
+    ),
     (b"-----BEGIN ", "a PEM file", ASK),
     (b"EDI_DC40", "an SAP IDoc", OTHER_STANDARD),
     (b"EDI_DC ", "an SAP IDoc", OTHER_STANDARD),
@@ -98,8 +105,18 @@ const PIECES: &[(&[u8], Standard, &str, &str)] = &[
     (b"UNH", Standard::Edifact, "an EDIFACT message without its envelope (UNB)", ENVELOPE),
     (b"UNT", Standard::Edifact, "the end of an EDIFACT message", BEGINNING),
     (b"UNZ", Standard::Edifact, "the end of an EDIFACT interchange", BEGINNING),
-    (b"UIB", Standard::Edifact, "interactive EDIFACT (UIB), a dialogue", "ask the sender for batch EDIFACT, with UNB"),
-    (b"UIH", Standard::Edifact, "interactive EDIFACT (UIH), a dialogue", "ask the sender for batch EDIFACT, with UNB"),
+    (
+        b"UIB",
+        Standard::Edifact,
+        "interactive EDIFACT (UIB), a dialogue",
+        "ask the sender for batch EDIFACT, with UNB",
+    ),
+    (
+        b"UIH",
+        Standard::Edifact,
+        "interactive EDIFACT (UIH), a dialogue",
+        "ask the sender for batch EDIFACT, with UNB",
+    ),
     (b"BAT", Standard::Tradacoms, "a batch of TRADACOMS without its transmission (STX)", ENVELOPE),
     (b"MHD", Standard::Tradacoms, "a TRADACOMS message without its envelope (STX)", ENVELOPE),
     (b"END", Standard::Tradacoms, "the end of a TRADACOMS transmission", BEGINNING),
@@ -118,11 +135,15 @@ fn by_bytes(head: &[u8]) -> Option<Foreign> {
     let (name, advice) = match head {
         [0, ..] if head.iter().all(|byte| *byte == 0) => ("a file of zero bytes", AGAIN),
         [b'B', b'Z', b'h', b'1'..=b'9', ..] => ("a bzip2 file", DECOMPRESS),
-        [b'P', b'K', 3, 4, ..] if contains(head, b"[Content_Types].xml") => ("an Office document", ASK),
+        [b'P', b'K', 3, 4, ..] if contains(head, b"[Content_Types].xml") => {
+            ("an Office document", ASK)
+        }
         [b'P', b'K', 3, 4, ..] => ("a ZIP archive", UNPACK),
         [b'B', b'M', _, _, _, _, 0, 0, 0, 0, ..] => ("a BMP image", ASK),
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => ("a WebP image", ASK),
-        [b'M', b'Z', ..] if head.get(..128).unwrap_or(head).contains(&0) => ("a program (Windows)", PROGRAM),
+        [b'M', b'Z', ..] if head.get(..128).unwrap_or(head).contains(&0) => {
+            ("a program (Windows)", PROGRAM)
+        }
         _ if head.get(257..262) == Some(b"ustar") => ("a tar archive", UNPACK),
         _ => return wide_text(head).or_else(|| cms(head)).or_else(|| ebcdic(head)),
     };
@@ -188,9 +209,7 @@ fn cms(head: &[u8]) -> Option<Foreign> {
 
 /// Text in EBCDIC has its blanks at 40 and its letters and digits from 81 on; ASCII has hardly any byte there.
 fn ebcdic(head: &[u8]) -> Option<Foreign> {
-    let usual = |byte: &&u8| {
-        matches!(byte, 0x40 | 0x4B | 0x60 | 0x6B | 0x7A | 0x81..=0xA9 | 0xC1..=0xE9 | 0xF0..=0xF9)
-    };
+    let usual = |byte: &&u8| matches!(byte, 0x40 | 0x4B | 0x60 | 0x6B | 0x7A | 0x81..=0xA9 | 0xC1..=0xE9 | 0xF0..=0xF9);
     let is_ebcdic = head.len() >= 64
         && std::str::from_utf8(head).is_err()
         && head.iter().filter(usual).count() * 10 >= head.len() * 9;
@@ -204,9 +223,8 @@ fn piece(head: &[u8]) -> Option<Foreign> {
     if [&b"MSH"[..], b"FHS", b"BHS"].iter().any(|tag| tag_with_separator(head, tag)) {
         return Some(Foreign::new("an HL7 message", OTHER_STANDARD));
     }
-    let is_blank_separated = head.starts_with(b"ISA ") && head.get(4..6).is_some_and(|two| {
-        two.iter().all(u8::is_ascii_digit)
-    });
+    let is_blank_separated = head.starts_with(b"ISA ")
+        && head.get(4..6).is_some_and(|two| two.iter().all(u8::is_ascii_digit));
     if is_blank_separated {
         let name = "X12 with blanks for its element separator";
         return Some(Foreign { standard: Some(Standard::X12), ..Foreign::new(name, ASK) });
@@ -240,19 +258,34 @@ fn by_text(head: &[u8]) -> Option<Foreign> {
 /// Headers of mail, AS2 and HTTP, or the parts of a message without its headers.
 fn message(head: &[u8]) -> Option<Foreign> {
     const HEADERS: [&str; 14] = [
-        "content-type", "content-transfer-encoding", "content-disposition", "mime-version", "message-id", "from", "to",
-        "date", "subject", "received", "return-path", "delivered-to", "as2-version", "disposition-notification-to",
+        "content-type",
+        "content-transfer-encoding",
+        "content-disposition",
+        "mime-version",
+        "message-id",
+        "from",
+        "to",
+        "date",
+        "subject",
+        "received",
+        "return-path",
+        "delivered-to",
+        "as2-version",
+        "disposition-notification-to",
     ];
     let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
     let first = lines.next()?;
     let field = |line: &[u8]| {
         let name = line.get(..line.iter().position(|byte| *byte == b':')?)?.to_ascii_lowercase();
-        HEADERS.iter().any(|header| header.as_bytes() == name).then_some(()).or_else(|| {
-            (name.starts_with(b"as2-") || name.starts_with(b"x-as2")).then_some(())
-        })
+        HEADERS
+            .iter()
+            .any(|header| header.as_bytes() == name)
+            .then_some(())
+            .or_else(|| (name.starts_with(b"as2-") || name.starts_with(b"x-as2")).then_some(()))
     };
     let next = lines.next().unwrap_or_default();
-    let has_fields = field(first).is_some() && (field(next).is_some() || next.is_empty() || starts_blank(next));
+    let has_fields =
+        field(first).is_some() && (field(next).is_some() || next.is_empty() || starts_blank(next));
     let is_part = first.starts_with(b"--") && field(next).is_some();
     let is_http = first.ends_with(b" HTTP/1.1") || first.starts_with(b"HTTP/1.");
     if !(has_fields || is_part || is_http) {
@@ -260,12 +293,21 @@ fn message(head: &[u8]) -> Option<Foreign> {
     }
     let lower = head.to_ascii_lowercase();
     let (name, advice) = match () {
-        () if contains(&lower, b"disposition-notification;") || contains(&lower, b"message/disposition-notification") => {
-            ("a receipt (MDN) of AS2 or mail", "nothing to do: it says that a message of yours arrived")
+        () if contains(&lower, b"disposition-notification;")
+            || contains(&lower, b"message/disposition-notification") =>
+        {
+            (
+                "a receipt (MDN) of AS2 or mail",
+                "nothing to do: it says that a message of yours arrived",
+            )
         }
-        () if contains(&lower, b"smime-type=enveloped-data") => ("an encrypted S/MIME message", DECRYPT),
+        () if contains(&lower, b"smime-type=enveloped-data") => {
+            ("an encrypted S/MIME message", DECRYPT)
+        }
         () if contains(&lower, b"pkcs7") => ("a signed or encrypted S/MIME message", UNWRAP),
-        () if contains(&lower, b"\nas2-") || lower.starts_with(b"as2-") => ("an AS2 message with its headers", UNWRAP),
+        () if contains(&lower, b"\nas2-") || lower.starts_with(b"as2-") => {
+            ("an AS2 message with its headers", UNWRAP)
+        }
         () if is_http => ("an HTTP message with its headers", UNWRAP),
         () if is_part => ("a MIME message of several parts, without its headers", UNWRAP),
         () => ("a mail or MIME message with its headers", UNWRAP),
@@ -279,7 +321,9 @@ fn starts_blank(line: &[u8]) -> bool {
 
 /// VDA 4905, 4908, 4913, 4915: records of 128 bytes, which begin with a record type of three digits and its version.
 fn vda(head: &[u8]) -> Option<Foreign> {
-    let number = |at: usize, bytes: usize| head.get(at..at + bytes)?.iter().all(u8::is_ascii_digit).then_some(());
+    let number = |at: usize, bytes: usize| {
+        head.get(at..at + bytes)?.iter().all(u8::is_ascii_digit).then_some(())
+    };
     let is_first = [&b"511"[..], b"551", b"711", b"821"].iter().any(|kind| head.starts_with(kind));
     let second = [128, 129, 130].into_iter().find(|at| {
         let begins = head.get(at - 1).is_some_and(|byte| *at == 128 || *byte == b'\n');

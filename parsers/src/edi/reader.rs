@@ -126,7 +126,8 @@ impl<'o> Reader<'o> {
         let recognised = recognise(head);
         let is_interchange = matches!(recognised, Recognised::Interchange(..));
         // A network may write lines of its own before the first header.
-        let has_preface = recognised == Recognised::Unknown && next_header(head, None, None, true).0.is_some();
+        let has_preface =
+            recognised == Recognised::Unknown && next_header(head, None, None, true).0.is_some();
         if !is_interchange && !has_preface {
             self.foreign(recognised, events);
             self.mode = Mode::Over;

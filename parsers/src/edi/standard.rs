@@ -21,7 +21,9 @@ impl Standard {
     /// Whether a segment that begins so may be the header of an interchange: [`recognise`] says whether it is.
     pub(super) fn may_open_with(self, tag: [u8; 3], after: u8) -> bool {
         match (self, &tag) {
-            (Self::X12, b"ISA") | (Self::Edifact, b"UNA" | b"UNB") => !after.is_ascii_alphanumeric(),
+            (Self::X12, b"ISA") | (Self::Edifact, b"UNA" | b"UNB") => {
+                !after.is_ascii_alphanumeric()
+            }
             (Self::Tradacoms, b"STX") => after == b'=',
             _ => false,
         }
@@ -66,7 +68,9 @@ fn interchange(text: &[u8]) -> Option<Standard> {
         _ if tag_with_separator(text, b"UNB") || is_service_string(text) => Some(Standard::Edifact),
         // Some senders write the element separator after the tag, too: read, and told.
         [b'S', b'T', b'X', b'=', ..] => Some(Standard::Tradacoms),
-        [b'S', b'T', b'X', separator, b'A', b'N', b'A', ..] if !separator.is_ascii_alphanumeric() => {
+        [b'S', b'T', b'X', separator, b'A', b'N', b'A', ..]
+            if !separator.is_ascii_alphanumeric() =>
+        {
             Some(Standard::Tradacoms)
         }
         _ => None,

@@ -99,9 +99,8 @@ impl Visit<'_, '_> {
         }
         self.state.findings_told += 1;
         let place = self.place(spot, stage, segment);
-        let excerpt = shown.and_then(|shown| {
-            excerpt(shown.bytes, place.offset.checked_sub(shown.offset)?)
-        });
+        let excerpt =
+            shown.and_then(|shown| excerpt(shown.bytes, place.offset.checked_sub(shown.offset)?));
         let node = self.state.node(stage);
         let found = Found { place, node, answer, excerpt };
         self.events.finding(found.finding(rule, severity, remark));
@@ -142,7 +141,9 @@ impl Visit<'_, '_> {
             }
             let state = &*self.state;
             let levels = [&state.set, &state.group, &state.interchange].into_iter();
-            let level = levels.filter(|level| level.header.offset <= offset).max_by_key(|level| level.header.offset);
+            let level = levels
+                .filter(|level| level.header.offset <= offset)
+                .max_by_key(|level| level.header.offset);
             let before = |level: &Level| {
                 let into = offset - level.header.offset;
                 level.header.view().bytes.get(..into).map_or(0, newlines)

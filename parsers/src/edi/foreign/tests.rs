@@ -22,7 +22,8 @@ fn documents_and_images() {
     assert_named(b"%!PS-Adobe-3.0\n", "a PostScript document", ASK);
     assert_named(b"{\\rtf1\\ansi", "an RTF document", ASK);
     assert_named(b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1", "an Office document of the old format", ASK);
-    let office = b"PK\x03\x04\x14\0\x06\0\x08\0\0\0!\0aaaaaaaaaaaa\x13\0\x08\x02[Content_Types].xml \xA2";
+    let office =
+        b"PK\x03\x04\x14\0\x06\0\x08\0\0\0!\0aaaaaaaaaaaa\x13\0\x08\x02[Content_Types].xml \xA2";
     assert_named(office, "an Office document", ASK);
     assert_named(b"\x89PNG\r\n\x1A\n\0\0\0\rIHDR", "a PNG image", ASK);
     assert_named(b"\xFF\xD8\xFF\xE0\0\x10JFIF", "a JPEG image", ASK);
@@ -100,7 +101,11 @@ fn other_standards() {
     assert_named(b"MSH|^~\\&|LAB|", "an HL7 message", OTHER_STANDARD);
     assert_named(b"FHS|^~\\&|", "an HL7 message", OTHER_STANDARD);
     assert_named(b"\x0BMSH|^~\\&|", "an HL7 message in its transport frame", OTHER_STANDARD);
-    assert_named(b"DXS*9876543210*DX*004010UCS", "DEX/UCS (894), direct store delivery", OTHER_STANDARD);
+    assert_named(
+        b"DXS*9876543210*DX*004010UCS",
+        "DEX/UCS (894), direct store delivery",
+        OTHER_STANDARD,
+    );
     assert_named(b"EDI_DC40  1000000000", "an SAP IDoc", OTHER_STANDARD);
     let idoc = b"<?xml version=\"1.0\"?><ORDERS05><IDOC BEGIN=\"1\"><EDI_DC40 SEGMENT=\"1\">";
     assert_named(idoc, "an SAP IDoc in XML", OTHER_STANDARD);
@@ -132,18 +137,26 @@ fn messages_and_signatures() {
         "give it to whoever keeps your partners' certificates",
     );
     assert_named(b"-----BEGIN RSA PRIVATE KEY-----", "a PEM file", ASK);
-    let der = |kind: u8| [&b"0\x82\x05\x10\x06\x09\x2A\x86\x48\x86\xF7\x0D\x01\x07"[..], &[kind, 0xA0]].concat();
+    let der = |kind: u8| {
+        [&b"0\x82\x05\x10\x06\x09\x2A\x86\x48\x86\xF7\x0D\x01\x07"[..], &[kind, 0xA0]].concat()
+    };
     assert_named(&der(2), "a signed CMS (PKCS#7, S/MIME) message", UNWRAP);
     assert_named(&der(3), "an encrypted CMS (PKCS#7, S/MIME) message", DECRYPT);
     assert_named(&der(1), "a CMS (PKCS#7, S/MIME) message", UNWRAP);
-    assert_named(b"MIAGCSqGSIb3DQEHA6CAMIACAQAxggG", "a CMS (PKCS#7, S/MIME) message in base64", DECRYPT);
+    assert_named(
+        b"MIAGCSqGSIb3DQEHA6CAMIACAQAxggG",
+        "a CMS (PKCS#7, S/MIME) message in base64",
+        DECRYPT,
+    );
     let edi = b"Content-Type: application/edi-x12\r\n\r\nISA*00*";
     assert_named(edi, "a mail or MIME message with its headers", UNWRAP);
     let mail = b"From: a@example.com\r\nTo: b@example.com\r\nSubject: order\r\n\r\nISA*00*";
     assert_named(mail, "a mail or MIME message with its headers", UNWRAP);
-    let enveloped = b"Content-Type: application/pkcs7-mime;\r\n smime-type=enveloped-data\r\n\r\nMII";
+    let enveloped =
+        b"Content-Type: application/pkcs7-mime;\r\n smime-type=enveloped-data\r\n\r\nMII";
     assert_named(enveloped, "an encrypted S/MIME message", DECRYPT);
-    let signed = b"Content-Type: multipart/signed;\r\n protocol=\"application/pkcs7-signature\"\r\n\r\n";
+    let signed =
+        b"Content-Type: multipart/signed;\r\n protocol=\"application/pkcs7-signature\"\r\n\r\n";
     assert_named(signed, "a signed or encrypted S/MIME message", UNWRAP);
     let as2 = b"AS2-Version: 1.2\r\nAS2-From: A\r\nContent-Type: application/edifact\r\n\r\nUNB+";
     assert_named(as2, "an AS2 message with its headers", UNWRAP);
@@ -185,8 +198,16 @@ fn pieces_of_interchanges() {
 #[test]
 fn damaged_and_coded_edi() {
     assert_named(b"isa*00*", "X12 in lower case", ASK);
-    assert_named(b"\"ISA*00*", "X12 within quotation marks", "export it as plain text, without quotation marks");
-    assert_named(b"\"UNB+UNOC", "EDIFACT within quotation marks", "export it as plain text, without quotation marks");
+    assert_named(
+        b"\"ISA*00*",
+        "X12 within quotation marks",
+        "export it as plain text, without quotation marks",
+    );
+    assert_named(
+        b"\"UNB+UNOC",
+        "EDIFACT within quotation marks",
+        "export it as plain text, without quotation marks",
+    );
     assert_named(b"SVNBKjAwKi", "X12 in base64", DECODE);
     assert_named(b"VU5CK1VOT0M6Mw", "EDIFACT in base64", DECODE);
     assert_named(b"VU5BOisuPyAn", "EDIFACT in base64", DECODE);
@@ -205,7 +226,11 @@ fn programs() {
 #[test]
 fn tables_and_what_is_none() {
     assert_named(b"sku,count\n1,2\n3,4\n", "a table of values between commas (CSV)", ASK);
-    assert_named(b"sku;count;a,b\n1;2;3\n3;4;5\n6;", "a table of values between semicolons (CSV)", ASK);
+    assert_named(
+        b"sku;count;a,b\n1;2;3\n3;4;5\n6;",
+        "a table of values between semicolons (CSV)",
+        ASK,
+    );
     assert_named(b"sku\tcount\n1\t2\n3\t4\n", "a table of values between tabs (CSV)", ASK);
     for head in [
         &b"Dear all,\nplease find it, as said,\nbelow\nYours"[..],

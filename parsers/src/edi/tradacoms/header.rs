@@ -23,7 +23,8 @@ pub(in crate::edi) fn unreadable(head: &[u8]) -> Option<(&'static Rule, Remark)>
     let ends_segments = |line: &[u8]| line.trim_ascii_end().ends_with(b"'");
     let mut lines = head.split(|byte| *byte == b'\n').take(3);
     if let Some(columns) = wrapped_columns(head).filter(|_| !lines.all(ends_segments)) {
-        let remark = Remark::new(format!("the file is cut into lines of {columns} bytes, STX included"));
+        let remark =
+            Remark::new(format!("the file is cut into lines of {columns} bytes, STX included"));
         return Some((&rules::TRADACOMS_WRAPPED, remark));
     }
     let end = memchr::memchr(b'\'', head);
@@ -31,8 +32,8 @@ pub(in crate::edi) fn unreadable(head: &[u8]) -> Option<(&'static Rule, Remark)>
     let runs_on = |tag: &[u8]| memchr::memmem::find(stx, tag).is_some();
     let remark = if runs_on(b"MHD=") || runs_on(b"BAT=") {
         Remark::new("STX runs on into the first message").expected("' after each segment")
-    } else if end.is_some() && !stx.contains(&b'+') {
-        Remark::new("STX has no elements").expected("+ between elements")
+    } else if !matches!(stx.get(3), Some(b'=' | b'+')) || end.is_some() && !stx.contains(&b'+') {
+        Remark::new("STX has other separators").expected("= after the tag and + between elements")
     } else {
         return None;
     };
@@ -64,18 +65,25 @@ impl Visit<'_, '_> {
     fn check_elements(&mut self, segment: &Segment<'_>) {
         let syntax = (segment.component(1, 1).trim_ascii(), segment.component(1, 2).trim_ascii());
         if !matches!(syntax, (b"ANA" | b"ANAA", b"1")) {
-            let remark = Remark::new("the syntax is none of TRADACOMS").expected("ANA:1").found(segment.element(1));
+            let remark = Remark::new("the syntax is none of TRADACOMS")
+                .expected("ANA:1")
+                .found(segment.element(1));
             self.say_of_element(&rules::STX_SYNTAX, remark, segment, 1);
         }
-        for (number, rule, who) in [(2, &rules::STX_SENDER, "sender"), (3, &rules::STX_RECIPIENT, "recipient")] {
+        for (number, rule, who) in
+            [(2, &rules::STX_SENDER, "sender"), (3, &rules::STX_RECIPIENT, "recipient")]
+        {
             let element = number as usize;
-            let is_missing = [1, 2].iter().all(|part| segment.component(element, *part).trim_ascii().is_empty());
+            let is_missing =
+                [1, 2].iter().all(|part| segment.component(element, *part).trim_ascii().is_empty());
             if is_missing {
-                let remark = Remark::new(format!("STX names no {who}")).expected("a code or a name");
+                let remark =
+                    Remark::new(format!("STX names no {who}")).expected("a code or a name");
                 self.say_of_element(rule, remark, segment, number);
             }
         }
-        let (date, time) = (segment.component(4, 1).trim_ascii(), segment.component(4, 2).trim_ascii());
+        let (date, time) =
+            (segment.component(4, 1).trim_ascii(), segment.component(4, 2).trim_ascii());
         let is_time = time.is_empty() || (matches!(time.len(), 4 | 6) && value::is_time(time));
         if date.len() != 6 || value::date(date).is_none() || !is_time {
             let remark = Remark::new("the date of the transmission is wrong")

@@ -75,10 +75,12 @@ impl Visit<'_, '_> {
                 .found(found);
             self.say(&rules::TRADACOMS_TAG_SEPARATOR, remark, spot_of(segment), Some(segment));
         }
-        let has_line_break = !segment.is_plain() && segment.bytes.iter().any(|byte| matches!(byte, b'\r' | b'\n'));
+        let has_line_break =
+            !segment.is_plain() && segment.bytes.iter().any(|byte| matches!(byte, b'\r' | b'\n'));
         if has_line_break && !self.state.told.line_break {
             self.state.told.line_break = true;
-            let remark = Remark::new("a line break stands within a segment, and belongs to its data");
+            let remark =
+                Remark::new("a line break stands within a segment, and belongs to its data");
             self.say(&rules::TRADACOMS_LINE_BREAK, remark, spot_of(segment), Some(segment));
         }
     }
@@ -121,7 +123,8 @@ impl Visit<'_, '_> {
             let remark = Remark::new("the message reference is no number").found(text);
             return self.say_of_element(&rules::MHD_REFERENCE, remark, segment, 1);
         };
-        let batch = if self.state.group.header.is_empty() { 0 } else { self.state.group.index as u64 + 1 };
+        let batch =
+            if self.state.group.header.is_empty() { 0 } else { self.state.group.index as u64 + 1 };
         // Leading zeros make no other number.
         let zeros = text.iter().take_while(|digit| **digit == b'0').count();
         match self.state.interchange.numbers.enter(batch, text.get(zeros..).unwrap_or(text)) {
@@ -195,7 +198,12 @@ impl Visit<'_, '_> {
         let stx = self.state.interchange.header.clone();
         let repeated = [
             (1, stx.element(5), &rules::RSG_REFERENCE, "RSG does not repeat the reference of STX"),
-            (2, stx.component(3, 1), &rules::RSG_RECIPIENT, "RSG does not name the recipient of STX"),
+            (
+                2,
+                stx.component(3, 1),
+                &rules::RSG_RECIPIENT,
+                "RSG does not name the recipient of STX",
+            ),
         ];
         for (number, expected, rule, message) in repeated {
             let found = segment.element(number as usize).trim_ascii();

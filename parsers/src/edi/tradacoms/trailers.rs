@@ -46,7 +46,13 @@ impl Visit<'_, '_> {
         self.close(Stage::Interchange, segment.end);
     }
 
-    fn check_count(&mut self, segment: &Segment<'_>, counted: u32, rule: &Rule, what: &'static str) {
+    fn check_count(
+        &mut self,
+        segment: &Segment<'_>,
+        counted: u32,
+        rule: &Rule,
+        what: &'static str,
+    ) {
         let stated = segment.element(1).trim_ascii();
         if digits(stated) != Some(counted) {
             let remark = Remark::new(format!("{} is not the number of {what}", segment.tag_text()))
@@ -71,7 +77,8 @@ impl Visit<'_, '_> {
     }
 
     pub(super) fn batches_mixed(&mut self, at: &Segment<'_>) {
-        let remark = Remark::new("messages stand outside of batches in a transmission with batches");
+        let remark =
+            Remark::new("messages stand outside of batches in a transmission with batches");
         self.say(&rules::BATCHES_MIXED, remark, spot_of(at), Some(at));
     }
 
