@@ -1,6 +1,8 @@
 //! Memory, counted by the allocator: nothing is allocated a segment or a set, and the most that is held does not depend on
 //! how much is read.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
+
 use allocation_counter::measure;
 use tillgate_parsers::edi::schema::Matcher;
 use tillgate_parsers::edi::{EdiFinding, Events, Limits, Options, Reader, Segment, Summary};

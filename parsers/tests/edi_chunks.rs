@@ -1,5 +1,7 @@
 //! Chunks of any size tell what the whole input tells: every event, in order, with everything in it.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic, its helpers too")]
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;

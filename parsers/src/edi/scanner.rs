@@ -344,7 +344,7 @@ impl Scanner {
                 // Where a line break is the terminator, an empty line is no empty segment: it is how people space
                 // out such files, and the other half of a CR LF pair.
                 b'\r' | b'\n' if newline_ends || byte != terminator => {
-                    self.blanks.1 |= !newline_ends
+                    self.blanks.1 |= !newline_ends;
                 }
                 _ => return,
             }

@@ -26,7 +26,7 @@ pub(super) fn excerpt(segment: &[u8], at: usize) -> Option<Excerpt> {
         .rev()
         .take(BEFORE)
         .position(ends)
-        .map_or(at.saturating_sub(BEFORE), |back| at - back);
+        .map_or_else(|| at.saturating_sub(BEFORE), |back| at - back);
     let end = at + AFTER.min(after.len());
     // Masked with what stands around it, so that a number across the cut is seen whole.
     let wide = start.saturating_sub(AROUND)..(end + AROUND).min(segment.len());

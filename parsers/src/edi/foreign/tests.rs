@@ -62,7 +62,8 @@ fn widened(text: &str, mark: bool, unit: impl Fn(u16) -> Vec<u8>) -> Vec<u8> {
 
 #[test]
 fn wide_characters_in_each_byte_order_with_and_without_edi() {
-    let forms: [(&str, fn(u16) -> Vec<u8>); 4] = [
+    type Unit = fn(u16) -> Vec<u8>;
+    let forms: [(&str, Unit); 4] = [
         ("UTF-16, little-endian", |unit| unit.to_le_bytes().to_vec()),
         ("UTF-16, big-endian", |unit| unit.to_be_bytes().to_vec()),
         ("UTF-32, little-endian", |unit| u32::from(unit).to_le_bytes().to_vec()),
