@@ -104,8 +104,8 @@ impl EdiFinding {
     }
 }
 
-/// Bytes of what was found that are kept: an element may be as long as a segment, and there may be many findings. More than
-/// an acknowledgement may copy (99 characters) and than people are shown.
+/// Bytes of what was found that are kept: an element may be as long as a segment, and there may be many findings.
+/// More than an acknowledgement may copy (99 characters) and than people are shown.
 const MOST_FOUND: usize = 256;
 
 /// What a rule says about one place, before it becomes a finding.
