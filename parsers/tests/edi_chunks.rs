@@ -197,7 +197,8 @@ fn inputs_of_several_blocks_with_what_is_odd_at_every_edge_of_a_block() {
 const HEADERS: [&[u8]; 6] = [
     b"ISA*00*          *00*          *ZZ*SENDER         *ZZ*RECEIVER       *261121*1200*^*00501*000000001*0*P*>~",
     b"ISA*00*          *00*          *ZZ*SENDER         *ZZ*RECEIVER       *261121*1200*^*00501*000000001*0*P*>\n",
-    b"ISA\t00\t          \t00\t          \tZZ\tSENDER         \tZZ\tRECEIVER       \t261121\t1200\t^\t00501\t000000001\t0\tP\t>\r",
+    b"ISA\t00\t          \t00\t          \tZZ\tSENDER         \tZZ\tRECEIVER       \t26112\
+      1\t1200\t^\t00501\t000000001\t0\tP\t>\r",
     b"UNA:+.? 'UNB+UNOC:3+SENDER+RECEIVER+261121:1200+1'",
     b"UNB+UNOC:4+SENDER+RECEIVER+20261121:1200+1'",
     b"STX=ANA:1+5000000000000:SENDER+5000000000001:RECEIVER+261121:120000+1'",
@@ -206,12 +207,17 @@ const HEADERS: [&[u8]; 6] = [
 /// Pieces of all three standards, with the terminator left open: `~` stands for it.
 const PIECES: [&[u8]; 48] = [
     b"GS*PO*S*R*20261121*1200*1*X*005010~", b"ST*850*0001~", b"BEG*00*SA*1**20261121~", b"PO1*1*2*EA*1~", b"CTT*1~",
-    b"SE*4*0001~", b"GE*1*1~", b"IEA*1*000000001~", b"BIN*5*a~b~c~", b"BIN*900*a~", b"BDS*ASC*3*~~~~", b"BIN*x*1~", b"TA1*1*2~",
-    b"UNH+1+ORDERS:D:96A:UN~", b"BGM+220+1+9~", b"UNT+3+1~", b"UNZ+1+1~", b"UNG+ORDERS+A+B~", b"UNE+1+1~", b"FTX+AAI+++a?~b??~",
+    b"SE*4*0001~", b"GE*1*1~", b"IEA*1*000000001~", b"BIN*5*a~b~c~", b"BIN*900*a~", b"BDS*ASC*3*~~~~",
+    b"BIN*x*1~", b"TA1*1*2~",
+    b"UNH+1+ORDERS:D:96A:UN~", b"BGM+220+1+9~", b"UNT+3+1~", b"UNZ+1+1~", b"UNG+ORDERS+A+B~", b"UNE+1+1~",
+    b"FTX+AAI+++a?~b??~",
     b"UNO+1++9~abc~de~fg", b"UNP+9+1~",
-    b"MHD=1+ORDERS:9~", b"OLD=1+5?+~", b"MTR=3~", b"END=1~", b"BAT=1~", b"EOB=1~", b"MHD+2+ORDTLR:9~", b"RSG=1+5000000000001~",
-    b"~", b"~~", b"\r\n", b"\n", b"\r", b"   ", b"\t", b"\x0c", b"?", b"??", b"'", b"*", b"+", b"\xEF\xBB\xBF", b"junk ", b"ISA", b"UNA",
-    b"NTE*a very long text that goes on and on, longer than the limit of some of the readings: it goes on and on and on~",
+    b"MHD=1+ORDERS:9~", b"OLD=1+5?+~", b"MTR=3~", b"END=1~", b"BAT=1~", b"EOB=1~", b"MHD+2+ORDTLR:9~",
+    b"RSG=1+5000000000001~",
+    b"~", b"~~", b"\r\n", b"\n", b"\r", b"   ", b"\t", b"\x0c", b"?", b"??", b"'", b"*", b"+",
+    b"\xEF\xBB\xBF", b"junk ", b"ISA", b"UNA",
+    b"NTE*a very long text that goes on and on, longer than the limit of some of the readi\
+      ngs: it goes on and on and on~",
 ];
 
 fn interchange() -> impl Strategy<Value = Vec<u8>> {
@@ -244,7 +250,8 @@ fn change() -> impl Strategy<Value = (prop::sample::Index, usize, Vec<u8>)> {
 proptest! {
     #[test]
     fn generated_interchanges(
-        prefix in prop_oneof![Just(vec![]), prop::collection::vec(prop::sample::select(b" \n\xEF\xBB\xBFx~".to_vec()), 0..5)],
+        prefix in prop_oneof![Just(vec![]),
+            prop::collection::vec(prop::sample::select(b" \n\xEF\xBB\xBFx~".to_vec()), 0..5)],
         interchanges in prop::collection::vec(interchange(), 1..5),
         sizes in prop::collection::vec(1_usize..300, 1..6),
         segment_bytes in prop::sample::select(vec![60_usize, 110, 1 << 20]),

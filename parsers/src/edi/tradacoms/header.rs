@@ -17,8 +17,8 @@ use crate::edi::x12::wrapped_columns;
 /// STDS, FROM, UNTO, TRDT, SNRF, RCRF, APRF, PRCD.
 const STX_ELEMENTS: usize = 8;
 
-/// Why a transmission cannot be read at all: its lines cut segments, as when a program wrapped the file, or it has other
-/// separators than TRADACOMS has.
+/// Why a transmission cannot be read at all: its lines cut segments, as when a program wrapped the file, or it has
+/// other separators than TRADACOMS has.
 pub(in crate::edi) fn unreadable(head: &[u8]) -> Option<(&'static Rule, Remark)> {
     let ends_segments = |line: &[u8]| line.trim_ascii_end().ends_with(b"'");
     let mut lines = head.split(|byte| *byte == b'\n').take(3);

@@ -1,8 +1,8 @@
 //! TRADACOMS: STX, BAT, MHD and their trailers.
 //!
-//! In: the segments of a transmission. Out: levels opened and closed, findings. TRADACOMS (ANA, 1982 to 1995; its syntax
-//! became ISO 9735) has an equals sign after each tag, separators that cannot be changed, and no acknowledgements, so that
-//! no finding here carries a code of one. Never: a search for `STX=` within data.
+//! In: the segments of a transmission. Out: levels opened and closed, findings. TRADACOMS (ANA, 1982 to 1995; its
+//! syntax became ISO 9735) has an equals sign after each tag, separators that cannot be changed, and no
+//! acknowledgements, so that no finding here carries a code of one. Never: a search for `STX=` within data.
 
 mod header;
 mod trailers;
