@@ -119,3 +119,41 @@ fn envelope_verdicts_are_the_manifests_but_for_written_differences() {
     assert!(wrong.is_empty(), "{}\n{}", wrong.len(), wrong.join("\n"));
     assert!(expected.is_empty(), "listed and not in the corpus: {expected:?}");
 }
+
+/// What is wrong with the TRADACOMS files, which the manifest does not judge: `file <tab> codes <tab> why`.
+const TRADACOMS: &str = include_str!("edi/corpus-tradacoms.tsv");
+
+#[test]
+fn every_tradacoms_file_is_judged_as_written_down() {
+    let Some(corpus) = corpus() else {
+        println!("skipped: no ../shared/data/edi");
+        return;
+    };
+    let expected: BTreeMap<&str, &str> = TRADACOMS
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.is_empty())
+        .filter_map(|line| line.split_once('\t'))
+        .map(|(file, rest)| (file, rest.split('\t').next().unwrap_or_default()))
+        .collect();
+    let mut files = 0;
+    for row in manifest(&corpus).iter().filter(|row| row.standard == "TRADACOMS") {
+        let input = fs::read(corpus.join(&row.file)).unwrap();
+        let report = edi::read(&input, &Options::default());
+        let mut codes: Vec<String> = report
+            .findings
+            .kept()
+            .iter()
+            .map(|finding| format!("{:?} {}", finding.finding.severity, finding.finding.code))
+            .collect();
+        codes.sort();
+        codes.dedup();
+        assert_eq!(
+            Some(codes.join(", ").as_str()),
+            expected.get(row.file.as_str()).copied(),
+            "{}",
+            row.file
+        );
+        files += 1;
+    }
+    assert_eq!(files, expected.len());
+}

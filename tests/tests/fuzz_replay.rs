@@ -55,6 +55,9 @@ replay! {
     x12: "x12",
     edi_index: "x12",
     sale_json: "json",
+    edi_chunks: "x12",
+    edifact: "edifact",
+    tradacoms: "tradacoms",
 }
 
 fn replay(target: &str, dictionary: &str, check: fn(&[u8])) {

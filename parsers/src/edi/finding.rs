@@ -104,6 +104,10 @@ impl EdiFinding {
     }
 }
 
+/// Bytes of what was found that are kept: an element may be as long as a segment, and there may be many findings.
+/// More than an acknowledgement may copy (99 characters) and than people are shown.
+const MOST_FOUND: usize = 256;
+
 /// What a rule says about one place, before it becomes a finding.
 #[derive(Debug, Clone, Default)]
 pub struct Remark {
@@ -131,7 +135,7 @@ impl Remark {
     /// With what was found.
     #[must_use]
     pub fn found(mut self, found: &[u8]) -> Self {
-        self.found = Some(found.to_vec());
+        self.found = Some(found.get(..MOST_FOUND).unwrap_or(found).to_vec());
         self
     }
 }

@@ -16,6 +16,7 @@ pub mod delimiters;
 mod edifact;
 pub mod event;
 pub mod finding;
+pub mod foreign;
 pub mod index;
 pub mod json;
 pub mod reader;

@@ -11,15 +11,12 @@ use super::delimiters::Delimiters;
 use super::event::Events;
 use super::finding::Remark;
 use super::report::Options;
-use super::rules;
-use super::scanner::{Scanner, Step};
+use super::rules::{self, Rule};
+use super::scanner::{HEAD_BYTES, Scanner, Step};
 use super::standard::{BYTE_ORDER_MARK, Recognised, Standard, recognise};
 use super::validate::Spot;
 use super::x12::{self, Unreadable};
 use super::{edifact, tradacoms};
-
-/// Bytes from which the beginning of an interchange is judged: a header that is wrapped into lines needs four of them.
-const HEAD_BYTES: usize = 1024;
 
 /// Bytes of what belongs to nothing that a finding may show.
 const MOST_SHOWN: usize = 200;
@@ -27,8 +24,8 @@ const MOST_SHOWN: usize = 200;
 /// Where reading stands between two chunks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
-    /// At the first byte.
-    Start,
+    /// Before the first header. Whether a byte order mark and blanks were passed over.
+    Start { mark: bool, blanks: bool },
     /// After an interchange.
     Between,
     /// In bytes that belong to no interchange. `after`: the last byte that was passed over.
@@ -47,6 +44,8 @@ pub struct Reader<'o> {
     mode: Mode,
     /// The terminator of the last interchange.
     terminator: Option<u8>,
+    /// A byte order mark between interchanges was told.
+    marked: bool,
 }
 
 impl<'o> Reader<'o> {
@@ -57,8 +56,9 @@ impl<'o> Reader<'o> {
         Self {
             scanner: Scanner::new(limits.segment_bytes, options.input_bytes),
             state: State::new(*options),
-            mode: Mode::Start,
+            mode: Mode::Start { mark: false, blanks: false },
             terminator: None,
+            marked: false,
         }
     }
 
@@ -81,7 +81,7 @@ impl<'o> Reader<'o> {
     fn run(&mut self, ended: bool, events: &mut dyn Events) {
         loop {
             let goes_on = match self.mode {
-                Mode::Start => self.start(ended, events),
+                Mode::Start { mark, blanks } => self.start((mark, blanks), ended, events),
                 Mode::Between => self.between(ended, events),
                 Mode::Lost { after } => self.lost(after, ended, events),
                 Mode::Within(standard) => self.within(standard, ended, events),
@@ -96,53 +96,85 @@ impl<'o> Reader<'o> {
         }
     }
 
-    fn start(&mut self, ended: bool, events: &mut dyn Events) -> bool {
+    /// Whether there are bytes enough to judge what follows.
+    fn has_head(&self, ended: bool) -> bool {
+        ended || self.scanner.head().len() == HEAD_BYTES
+    }
+
+    /// Passes over blanks; gives back whether there were any, and whether a byte order mark follows.
+    fn skip_blanks(&mut self) -> (bool, bool) {
         let rest = self.scanner.rest();
-        let has_head = rest.trim_ascii_start().len() >= HEAD_BYTES || rest.len() >= 8 * HEAD_BYTES;
-        if !ended && !has_head {
+        let text = rest.trim_ascii_start();
+        let blanks = rest.len() - text.len();
+        let is_marked = text.starts_with(BYTE_ORDER_MARK);
+        self.scanner.consume(blanks);
+        (blanks > 0, is_marked)
+    }
+
+    fn start(&mut self, before: (bool, bool), ended: bool, events: &mut dyn Events) -> bool {
+        let (has_blanks, is_marked) = self.skip_blanks();
+        let (mark, blanks) = (before.0 | is_marked, before.1 | has_blanks);
+        self.mode = Mode::Start { mark, blanks };
+        if is_marked {
+            self.scanner.consume(BYTE_ORDER_MARK.len());
+            return true;
+        }
+        if !self.has_head(ended) {
             return false;
         }
-        let recognised = recognise(rest);
-        let Recognised::Interchange(_, at) = recognised else {
+        let head = self.scanner.head();
+        let recognised = recognise(head);
+        let is_interchange = matches!(recognised, Recognised::Interchange(..));
+        // A network may write lines of its own before the first header.
+        let has_preface =
+            recognised == Recognised::Unknown && next_header(head, None, None, true).0.is_some();
+        if !is_interchange && !has_preface {
             self.foreign(recognised, events);
             self.mode = Mode::Over;
             return true;
-        };
-        let prefix = rest.get(..at).unwrap_or_default();
-        let blanks = prefix.strip_prefix(BYTE_ORDER_MARK);
-        let (has_mark, has_blanks) = (blanks.is_some(), !blanks.unwrap_or(prefix).is_empty());
-        let (mut visit, _) = self.visit(events);
-        if has_mark {
-            let remark = Remark::new("a byte order mark stands before the first segment");
-            visit.say(&rules::BYTE_ORDER_MARK, remark, Spot::default(), None);
         }
-        if has_blanks {
+        let (mut visit, _) = self.visit(events);
+        if mark {
+            visit.byte_order_mark(0);
+        }
+        if blanks {
             let remark = Remark::new("blanks or line ends stand before the first segment");
             visit.say(&rules::LEADING_BLANKS, remark, Spot::default(), None);
         }
-        self.scanner.consume(at);
-        self.open(events)
+        if is_interchange {
+            return self.open(events);
+        }
+        self.junk(events)
     }
 
     /// What follows a trailer: the end, the next header, or bytes that belong to nothing.
     fn between(&mut self, ended: bool, events: &mut dyn Events) -> bool {
-        let rest = self.scanner.rest();
-        let blanks = rest.len() - rest.trim_ascii_start().len();
-        self.scanner.consume(blanks);
-        let rest = self.scanner.rest();
-        if rest.is_empty() || (!ended && rest.len() < HEAD_BYTES) {
+        let (_, is_marked) = self.skip_blanks();
+        if is_marked {
+            // Files that were joined keep the marks that they began with.
+            if !std::mem::replace(&mut self.marked, true) {
+                let (mut visit, offset) = self.visit(events);
+                visit.byte_order_mark(offset);
+            }
+            self.scanner.consume(BYTE_ORDER_MARK.len());
+            return true;
+        }
+        if !self.has_head(ended) || self.scanner.rest().is_empty() {
             return false;
         }
-        if matches!(recognise(rest), Recognised::Interchange(_, 0)) {
+        if matches!(recognise(self.scanner.head()), Recognised::Interchange(_, 0)) {
             return self.open(events);
         }
-        let first: Vec<u8> = rest.iter().copied().take(MOST_SHOWN).collect();
+        self.junk(events)
+    }
+
+    fn junk(&mut self, events: &mut dyn Events) -> bool {
+        let first: Vec<u8> = self.scanner.head().iter().copied().take(MOST_SHOWN).collect();
         let (mut visit, offset) = self.visit(events);
         let remark = Remark::new(format!("the bytes from {offset} on belong to no interchange"))
             .expected("the header of an interchange, or the end")
             .found(&first);
-        let spot = Spot { offset, ..Spot::default() };
-        visit.say(&rules::JUNK_BETWEEN, remark, spot, None);
+        visit.say_of_bytes(&rules::JUNK_BETWEEN, remark, offset, &first);
         self.mode = Mode::Lost { after: self.terminator };
         true
     }
@@ -163,7 +195,7 @@ impl<'o> Reader<'o> {
 
     /// The header of an interchange begins here.
     fn open(&mut self, events: &mut dyn Events) -> bool {
-        let Recognised::Interchange(standard, _) = recognise(self.scanner.rest()) else {
+        let Recognised::Interchange(standard, _) = recognise(self.scanner.head()) else {
             self.mode = Mode::Over;
             return false;
         };
@@ -181,7 +213,7 @@ impl<'o> Reader<'o> {
                 self.scanner.consume(una);
                 self.begin(standard, delimiters);
             }
-            Standard::Tradacoms => self.begin(standard, tradacoms::DELIMITERS),
+            Standard::Tradacoms => self.open_tradacoms(events),
         }
         true
     }
@@ -193,16 +225,20 @@ impl<'o> Reader<'o> {
 
     fn open_x12(&mut self, events: &mut dyn Events) {
         let offset = self.scanner.offset();
-        let head: Vec<u8> = self.scanner.rest().iter().copied().take(HEAD_BYTES).collect();
+        // A copy, since what is said of it goes together with the block.
+        let mut copy = [0; HEAD_BYTES];
+        let length = self.scanner.head().len();
+        copy.iter_mut().zip(self.scanner.head()).for_each(|(to, from)| *to = *from);
+        let head = copy.get(..length).unwrap_or_default();
         let (mut visit, _) = self.visit(events);
-        match x12::read_header(&head, offset) {
+        match x12::read_header(head, offset) {
             Ok(header) => {
                 visit.open_x12(&header);
                 self.scanner.consume(header.width);
                 self.begin(Standard::X12, header.delimiters);
             }
             Err(fault) => {
-                visit.unreadable(offset, fault);
+                visit.unreadable((offset, head), fault);
                 visit.state.summary.unfinished |= fault == Unreadable::CutOff;
                 self.terminator = None;
                 // No bytes are told as lost: the finding above says why.
@@ -210,6 +246,19 @@ impl<'o> Reader<'o> {
                 self.scanner.consume(if fault == Unreadable::CutOff { usize::MAX } else { 3 });
             }
         }
+    }
+
+    fn open_tradacoms(&mut self, events: &mut dyn Events) {
+        let head = self.scanner.head();
+        let Some(fault) = tradacoms::unreadable(head) else {
+            return self.begin(Standard::Tradacoms, tradacoms::DELIMITERS);
+        };
+        let first: Vec<u8> = head.iter().copied().take(MOST_SHOWN).collect();
+        let (mut visit, offset) = self.visit(events);
+        visit.unreadable_transmission((offset, &first), fault);
+        self.terminator = None;
+        self.mode = Mode::Lost { after: None };
+        self.scanner.consume(3);
     }
 
     fn within(&mut self, standard: Standard, ended: bool, events: &mut dyn Events) -> bool {
@@ -283,17 +332,20 @@ impl<'o> Reader<'o> {
     }
 
     fn foreign(&mut self, recognised: Recognised, events: &mut dyn Events) {
-        let first: Vec<u8> = self.scanner.rest().iter().copied().take(8).collect();
-        let (standard, what) = match recognised {
-            Recognised::Other(standard, name) => (standard, format!("this is {name}")),
-            Recognised::Empty => (None, "the input is empty".to_owned()),
-            _ => (None, "this is no EDI that tillgate knows".to_owned()),
+        let first: Vec<u8> = self.scanner.head().iter().copied().take(8).collect();
+        let (what, help) = match recognised {
+            Recognised::Other(foreign) => {
+                self.state.summary.standard = foreign.standard;
+                (format!("this is {}", foreign.name), foreign.advice)
+            }
+            Recognised::Empty => ("the input is empty".to_owned(), rules::NOT_EDI.help),
+            _ => ("this is no EDI that tillgate knows".to_owned(), rules::NOT_EDI.help),
         };
-        self.state.summary.standard = standard;
         let remark = Remark::new(format!("{what}; tillgate takes X12, EDIFACT and TRADACOMS"))
             .expected("ISA, UNA, UNB or STX at the beginning")
             .found(&first);
-        self.visit(events).0.say(&rules::NOT_EDI, remark, Spot::default(), None);
+        let rule = Rule { help, ..rules::NOT_EDI };
+        self.visit(events).0.say_of_bytes(&rule, remark, 0, &first);
     }
 }
 
@@ -316,11 +368,6 @@ fn next_header(
         let head = head.get(..HEAD_BYTES).unwrap_or(head);
         match recognise(head) {
             Recognised::Interchange(Standard::X12, 0) => x12::read_header(head, 0).is_ok(),
-            // `UNA` may begin a word.
-            Recognised::Interchange(Standard::Edifact, 0) => {
-                head.starts_with(b"UNB")
-                    || head.get(9..).is_some_and(|rest| rest.trim_ascii_start().starts_with(b"UNB"))
-            }
             Recognised::Interchange(_, 0) => true,
             _ => false,
         }

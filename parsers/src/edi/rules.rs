@@ -269,3 +269,42 @@ rules! {
     HASH_TOTAL = "hash-total", FORGIVEN, ak4("7"), "add the values up again";
     CTT01_COUNT = "ctt01-count", ALWAYS, ak4("7"), "count the PO1 (850) or IT1 (810) segments in CTT01";
 }
+
+// TRADACOMS: no acknowledgement codes, since it has no acknowledgements.
+rules! {
+    TRADACOMS_WRAPPED = "wrapped-lines", ALWAYS, None, "ask the sender for the file without line wrapping; binary transfer often helps";
+    TRADACOMS_SEPARATORS = "separators-wrong", ALWAYS, None, "write = after tags, + between elements, : between components, ' after segments: TRADACOMS has no others";
+    TRADACOMS_TAG_SEPARATOR = "tag-separator", FORGIVEN, None, "write = after each tag, as in MHD=1";
+    TRADACOMS_LINE_BREAK = "line-break-in-segment", FORGIVEN, None, "ask the sender for the file without line breaks within segments";
+    TRADACOMS_TAG = "segment-tag", ALWAYS, None, "send a tag of TRADACOMS: three capital letters or digits";
+    TRADACOMS_EMPTY_SEGMENT = "segment-empty", FORGIVEN, None, "remove the second terminator";
+    TRADACOMS_ELEMENTS = "too-many-elements", FORGIVEN, None, "look for a separator in data, or remove the elements that the segment does not have";
+    TRADACOMS_OUTSIDE = "segment-outside-message", ALWAYS, None, "put every segment between MHD and MTR";
+    TRADACOMS_SENDER = "unknown-sender", ALWAYS, None, "compare the code in FROM of STX with the [[partner]] whose folder or token was used";
+    TRADACOMS_RECIPIENT = "unknown-receiver", ALWAYS, None, "compare the code in UNTO of STX with ours; the file may be meant for someone else";
+    STX_SYNTAX = "stx-syntax", FORGIVEN, None, "send ANA:1 in STX";
+    STX_SENDER = "stx-sender", ALWAYS, None, "send the sender's code in FROM of STX";
+    STX_RECIPIENT = "stx-recipient", ALWAYS, None, "send the recipient's code in UNTO of STX";
+    STX_DATE = "stx-date", FORGIVEN, None, "send date and time of the transmission as YYMMDD:HHMMSS";
+    STX_REFERENCE = "stx-reference", ALWAYS, None, "send a reference of the transmission in SNRF of STX";
+    STX_DUPLICATE = "stx-duplicate", NOTED, None, "use each transmission reference once";
+    STX_APPLICATION = "stx-application", NOTED, None, "send the type of the first message in APRF of STX, or leave it out";
+    END_MISSING = "end-missing", ALWAYS, None, "ask the sender for the whole transmission; a transfer that broke off often causes this";
+    END_COUNT = "end-count", ALWAYS, None, "count the messages of the transmission in END";
+    TRANSMISSION_EMPTY = "transmission-empty", ALWAYS, None, "send at least one message";
+    BAT_REFERENCE = "bat-reference", FORGIVEN, None, "send a reference in BAT";
+    EOB_MISSING = "eob-missing", ALWAYS, None, "close the batch with EOB";
+    EOB_COUNT = "eob-count", ALWAYS, None, "count the messages of the batch in EOB";
+    BATCH_EMPTY = "batch-empty", FORGIVEN, None, "send at least one message in a batch";
+    BATCHES_MIXED = "batches-mixed", FORGIVEN, None, "put all messages into batches, or none";
+    MHD_REFERENCE = "mhd-reference", ALWAYS, None, "send the number of the message in MHD, from 1";
+    MHD_DUPLICATE = "mhd-duplicate", ALWAYS, None, "use each message reference once in a transmission";
+    MHD_ORDER = "mhd-order", FORGIVEN, None, "count the messages from 1 in MHD";
+    MHD_TYPE = "mhd-type", ALWAYS, None, "send type and version of the message in MHD, such as ORDERS:9";
+    MTR_MISSING = "mtr-missing", ALWAYS, None, "close the message with MTR";
+    MTR_COUNT = "mtr-count", FORGIVEN, None, "count the segments from MHD to MTR, both included, in MTR";
+    MESSAGE_EMPTY = "message-empty", FORGIVEN, None, "send the segments of the message";
+    RSG_MISPLACED = "rsg-misplaced", ALWAYS, None, "send RSG in the message RSGRSG only";
+    RSG_REFERENCE = "rsg-reference", ALWAYS, None, "repeat the transmission reference of STX in RSG";
+    RSG_RECIPIENT = "rsg-recipient", ALWAYS, None, "repeat the recipient's code of STX in RSG";
+}

@@ -8,13 +8,16 @@
 use super::delimiters::{Delimiters, digits};
 use super::index::{self, Carry, Index, Marks};
 use super::segment::{BinaryFault, Segment, Traits};
-use super::standard::Standard;
+use super::standard::{Recognised, Standard, recognise};
 
 /// Bytes that are read at once: block and index stay in the second cache.
 const BLOCK_BYTES: usize = 64 * 1024;
 
 /// A segment that the index did not see as a whole may hold anything.
 const UNSEEN: u8 = index::ODD | index::RELEASED | index::INNER;
+
+/// Bytes from which the beginning of an interchange is judged: a header that is wrapped into lines needs four of them.
+pub(super) const HEAD_BYTES: usize = 1024;
 
 /// What stands around a place: for line numbers and excerpts.
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +50,14 @@ struct Syntax {
     delimiters: Delimiters,
 }
 
+impl Delimiters {
+    /// Those that the index looks for.
+    fn marks(self) -> Marks {
+        let inner = [self.component, self.repetition.unwrap_or(self.component)];
+        Marks { element: self.element, segment: self.segment, release: self.release, inner }
+    }
+}
+
 /// The segment that was found last, by places in the buffer.
 #[derive(Debug, Clone, Copy, Default)]
 struct Found {
@@ -71,8 +82,12 @@ pub(super) struct Scanner {
     at: usize,
     /// Bytes of the input still to be passed over.
     skip: usize,
+    /// The bytes to pass over are binary data, after which a terminator has to stand.
+    after_binary: bool,
     syntax: Option<Syntax>,
     indexed: usize,
+    /// The bytes that the index was made for.
+    indexed_for: Option<Marks>,
     index: Index,
     carry: Carry,
     /// The next terminator and the first separator after the last one.
@@ -97,8 +112,10 @@ impl Scanner {
             line: 1,
             at: 0,
             skip: 0,
+            after_binary: false,
             syntax: None,
             indexed: 0,
+            indexed_for: None,
             index: Index::default(),
             carry: Carry::default(),
             next: (0, 0),
@@ -123,8 +140,9 @@ impl Scanner {
         let full = if self.buffer.len() < BLOCK_BYTES {
             BLOCK_BYTES
         } else {
-            // One segment fills the block: it grows up to the limit, which `advance` enforces.
-            self.buffer.len() + BLOCK_BYTES.max(self.buffer.len())
+            // One segment fills the block: it grows up to the limit, which `advance` enforces. By one block at a time, so
+            // that the index of what follows it stays small.
+            self.buffer.len() + BLOCK_BYTES
         };
         let taken = chunk.len().min(full - self.buffer.len());
         self.buffer.extend_from_slice(chunk.get(..taken).unwrap_or_default());
@@ -139,6 +157,12 @@ impl Scanner {
     /// Offset of [`Scanner::rest`] in the input.
     pub(super) fn offset(&self) -> usize {
         self.base + self.at
+    }
+
+    /// The bytes that were not read yet, as far as what begins there is judged by.
+    pub(super) fn head(&self) -> &[u8] {
+        let rest = self.rest();
+        rest.get(..HEAD_BYTES).unwrap_or(rest)
     }
 
     pub(super) fn block(&self) -> Block<'_> {
@@ -168,8 +192,12 @@ impl Scanner {
         self.syntax = Some(Syntax { standard, delimiters });
         self.blanks = (false, false);
         self.dropping = false;
+        self.after_binary = false;
         self.fresh = standard != Standard::X12;
-        self.reindex();
+        // A file of many small interchanges would be indexed again from each of them to the end of the block.
+        if self.indexed <= self.at || self.indexed_for != Some(delimiters.marks()) {
+            self.reindex();
+        }
     }
 
     /// The repetition separator became known: EDIFACT tells its syntax version in UNB.
@@ -214,15 +242,11 @@ impl Scanner {
         let Some(fresh) = self.buffer.get(self.indexed..).filter(|fresh| !fresh.is_empty()) else {
             return;
         };
-        let marks = Marks {
-            element: delimiters.element,
-            segment: delimiters.segment,
-            release: delimiters.release,
-            inner: [delimiters.component, delimiters.repetition.unwrap_or(delimiters.component)],
-        };
+        let marks = delimiters.marks();
         let base = u32::try_from(self.indexed).unwrap_or(u32::MAX);
         index::index(fresh, base, &marks, &mut self.carry, &mut self.index);
         self.indexed = self.buffer.len();
+        self.indexed_for = Some(marks);
     }
 
     /// Goes on to the next segment. `ended`: no more bytes will come.
@@ -239,16 +263,26 @@ impl Scanner {
         if self.dropping && !self.drop_rest(ended) {
             return if ended { Step::End } else { Step::Starved };
         }
+        if self.after_binary {
+            return self.end_binary(delimiters, ended);
+        }
         self.skip_blanks(delimiters);
         let rest = self.rest();
         match rest {
             [] => return if ended { Step::End } else { Step::Starved },
             [_] | [_, _] | [_, _, _] if !ended => return Step::Starved,
-            [a, b, c, after, ..] if !self.fresh && standard.opens_with([*a, *b, *c], *after) => {
-                return Step::Opening;
+            [a, b, c, after, ..] if !self.fresh && standard.may_open_with([*a, *b, *c], *after) => {
+                // A tag of three letters is no header yet: `UNA` begins words, and data may have lost its tag.
+                if !ended && rest.len() < HEAD_BYTES {
+                    return Step::Starved;
+                }
+                if matches!(recognise(self.head()), Recognised::Interchange(_, 0)) {
+                    return Step::Opening;
+                }
             }
             _ => {}
         }
+        let rest = self.rest();
         let is_binary = standard == Standard::X12
             && matches!(rest, [b'B', b'I', b'N', next, ..] | [b'B', b'D', b'S', next, ..]
                 if *next == delimiters.element);
@@ -344,7 +378,7 @@ impl Scanner {
                 // Where a line break is the terminator, an empty line is no empty segment: it is how people space
                 // out such files, and the other half of a CR LF pair.
                 b'\r' | b'\n' if newline_ends || byte != terminator => {
-                    self.blanks.1 |= !newline_ends
+                    self.blanks.1 |= !newline_ends;
                 }
                 _ => return,
             }
@@ -377,13 +411,18 @@ impl Scanner {
         if !ended {
             return Step::Starved;
         }
+        self.last_segment(delimiters, mark)
+    }
+
+    /// What stands after the last terminator, at the end of the input.
+    fn last_segment(&mut self, delimiters: Delimiters, mark: usize) -> Step {
         let length = self.rest().trim_ascii_end().len();
+        let to = self.at + length;
         if length > 0 {
-            let to = self.at + length;
             let marks = self.index.marks.partition_point(|mark| (*mark as usize) < to);
             self.found(delimiters, (to, false), (mark, marks.max(mark)), UNSEEN);
         }
-        // Blanks at the end are nobody's.
+        // Whatever blanks follow: nothing may be read twice.
         self.at = self.buffer.len();
         if length > 0 { Step::Segment } else { Step::End }
     }
@@ -423,7 +462,9 @@ impl Scanner {
             },
         };
         let (indented, on_new_line) = std::mem::take(&mut self.blanks);
-        let released = flags & index::RELEASED != 0 && delimiters.release.is_some();
+        // What the index saw may stand in bytes before the segment, which belong to none.
+        let released = flags & index::RELEASED != 0
+            && delimiters.release.is_some_and(|release| memchr::memchr(release, bytes).is_some());
         let divided = flags & index::INNER != 0;
         let traits = Traits {
             terminated,
@@ -442,8 +483,9 @@ impl Scanner {
 
     /// TRADACOMS has an equals sign after its tags: `MHD=1+ORDERS:9`.
     fn tradacoms_tag(&self, bytes: &[u8]) -> Option<usize> {
-        let is_tradacoms = self.syntax.is_some_and(|syntax| syntax.standard == Standard::Tradacoms);
-        bytes.iter().take(5).position(|byte| *byte == b'=').filter(|_| is_tradacoms)
+        let syntax = self.syntax.filter(|syntax| syntax.standard == Standard::Tradacoms)?;
+        let tag = bytes.iter().take(5).take_while(|byte| **byte != syntax.delimiters.element);
+        tag.into_iter().position(|byte| *byte == b'=')
     }
 
     /// BIN and BDS: exactly as many bytes of data as their length says, whatever they are. Needs no schema.
@@ -493,13 +535,32 @@ impl Scanner {
         self.found_binary(delimiters, (data, to));
         self.found.traits.cut = true;
         // With the terminator.
-        let beyond = length + 1;
-        let here = beyond.min(self.buffer.len() - to);
+        self.found.after = to + length + 1;
+        let here = length.min(self.buffer.len() - to);
         self.at = to + here;
-        self.skip = beyond - here;
-        self.next = (self.index.ends.len(), self.index.marks.len());
-        self.indexed = self.buffer.len();
+        self.skip = length - here;
+        self.after_binary = true;
+        let at = self.at;
+        let next = self.index.ends.partition_point(|end| (end.at as usize) < at);
+        let mark = self.index.marks.partition_point(|mark| (*mark as usize) < at);
+        self.next = (next, mark);
         Step::Segment
+    }
+
+    /// Behind data that was skipped a terminator has to stand; else what follows up to the next one is told as faulty.
+    fn end_binary(&mut self, delimiters: Delimiters, ended: bool) -> Step {
+        match self.rest().first() {
+            None => return if ended { Step::End } else { Step::Starved },
+            Some(byte) if *byte == delimiters.segment => {
+                self.after_binary = false;
+                self.at += 1;
+                return self.advance(ended);
+            }
+            Some(_) => {}
+        }
+        let step = self.faulty_binary(delimiters, ended, BinaryFault::NoTerminator);
+        self.after_binary = step == Step::Starved;
+        step
     }
 
     /// Binary data from `data` on, the segment's terminator at `end`.

@@ -63,6 +63,20 @@ pub struct Segment<'s> {
 }
 
 impl<'s> Segment<'s> {
+    /// Bytes that are no segment, to be shown as one.
+    pub(super) fn of_bytes(bytes: &'s [u8], offset: usize) -> Self {
+        Self {
+            bytes,
+            offset,
+            end: offset + bytes.len(),
+            delimiters: Delimiters::default(),
+            traits: Traits::default(),
+            tag_end: 0,
+            marks: &[],
+            marks_base: 0,
+        }
+    }
+
     /// The tag, without explicit nesting (`LIN:1:1` of EDIFACT's first syntax versions).
     #[must_use]
     pub fn tag(&self) -> &'s [u8] {

@@ -3,6 +3,8 @@
 
 use serde::Serialize;
 
+use super::foreign::{self, Foreign};
+
 /// A standard of electronic data interchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -16,11 +18,12 @@ pub enum Standard {
 }
 
 impl Standard {
-    /// Whether a segment that begins so is the header of an interchange.
-    pub(super) fn opens_with(self, tag: [u8; 3], after: u8) -> bool {
+    /// Whether a segment that begins so may be the header of an interchange: [`recognise`] says whether it is.
+    pub(super) fn may_open_with(self, tag: [u8; 3], after: u8) -> bool {
         match (self, &tag) {
-            (Self::X12, b"ISA") | (Self::Edifact, b"UNB") => !after.is_ascii_alphanumeric(),
-            (Self::Edifact, b"UNA") => true,
+            (Self::X12, b"ISA") | (Self::Edifact, b"UNA" | b"UNB") => {
+                !after.is_ascii_alphanumeric()
+            }
             (Self::Tradacoms, b"STX") => after == b'=',
             _ => false,
         }
@@ -28,12 +31,12 @@ impl Standard {
 }
 
 /// What an input is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recognised {
     /// An interchange of a standard; the offset of its header, after a byte order mark and blanks.
     Interchange(Standard, usize),
     /// Another thing that can be named.
-    Other(Option<Standard>, &'static str),
+    Other(Foreign),
     /// Nothing at all.
     Empty,
     /// None of these.
@@ -43,68 +46,46 @@ pub enum Recognised {
 /// UTF-8 byte order mark.
 pub const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// What else partners put into an EDI folder, by first bytes.
-const FOREIGN: &[(&[u8], &str)] = &[
-    (b"%PDF", "a PDF document"),
-    (b"\x1F\x8B", "a gzip file"),
-    (b"PK\x03\x04", "a ZIP file"),
-    (b"\xFF\xFE", "text in UTF-16"),
-    (b"\xFE\xFF", "text in UTF-16"),
-    (b"I\0S\0A\0", "X12 in UTF-16 without a byte order mark"),
-    (b"\0I\0S\0A", "X12 in UTF-16 without a byte order mark"),
-    (b"\xC9\xE2\xC1", "X12 in EBCDIC"),
-    (b"\xE4\xD5\xC2", "EDIFACT in EBCDIC"),
-    (b"\x30\x82", "a CMS (S/MIME) message"),
-    (b"-----BEGIN", "a PEM file"),
-    (b"\xD0\xCF\x11\xE0", "an old Office document"),
-    (b"MSH|", "an HL7 message"),
-    (b"<", "XML or HTML"),
-    (b"{", "JSON"),
-];
-
 /// Looks at the first bytes.
 #[must_use]
 pub fn recognise(input: &[u8]) -> Recognised {
-    let text = input.strip_prefix(BYTE_ORDER_MARK).unwrap_or(input);
-    let trimmed = text.trim_ascii_start();
-    let start = input.len() - trimmed.len();
-    if trimmed.is_empty() {
+    let mut text = input.trim_ascii_start();
+    while let Some(rest) = text.strip_prefix(BYTE_ORDER_MARK) {
+        text = rest.trim_ascii_start();
+    }
+    if text.is_empty() {
         return Recognised::Empty;
     }
-    if let Some((_, name)) = FOREIGN.iter().find(|(magic, _)| input.starts_with(magic)) {
-        return Recognised::Other(None, name);
+    if let Some(standard) = interchange(text) {
+        return Recognised::Interchange(standard, input.len() - text.len());
     }
-    if tag_with_separator(trimmed, b"ISA") {
-        return Recognised::Interchange(Standard::X12, start);
-    }
-    if trimmed.starts_with(b"STX=") {
-        return Recognised::Interchange(Standard::Tradacoms, start);
-    }
-    if trimmed.starts_with(b"UNA") || tag_with_separator(trimmed, b"UNB") {
-        return Recognised::Interchange(Standard::Edifact, start);
-    }
-    if tag_with_separator(trimmed, b"UIB") {
-        return Recognised::Other(Some(Standard::Edifact), "interactive EDIFACT (UIB), a dialogue");
-    }
-    if tag_with_separator(trimmed, b"UNH") {
-        return Recognised::Other(
-            Some(Standard::Edifact),
-            "an EDIFACT message without its envelope (UNB)",
-        );
-    }
-    if tag_with_separator(trimmed, b"GS") || tag_with_separator(trimmed, b"ST") {
-        return Recognised::Other(Some(Standard::X12), "a piece of X12 without its envelope (ISA)");
-    }
-    if tag_with_separator(trimmed, b"DXS") {
-        return Recognised::Other(None, "DEX/UCS (894)");
-    }
-    match FOREIGN.iter().find(|(magic, _)| trimmed.starts_with(magic)) {
-        Some((_, name)) => Recognised::Other(None, name),
-        None => Recognised::Unknown,
+    foreign::name(text).map_or(Recognised::Unknown, Recognised::Other)
+}
+
+fn interchange(text: &[u8]) -> Option<Standard> {
+    match text {
+        _ if tag_with_separator(text, b"ISA") => Some(Standard::X12),
+        _ if tag_with_separator(text, b"UNB") || is_service_string(text) => Some(Standard::Edifact),
+        // Some senders write the element separator after the tag, too: read, and told.
+        [b'S', b'T', b'X', b'=', ..] => Some(Standard::Tradacoms),
+        [b'S', b'T', b'X', separator, b'A', b'N', b'A', ..]
+            if !separator.is_ascii_alphanumeric() =>
+        {
+            Some(Standard::Tradacoms)
+        }
+        _ => None,
     }
 }
 
-fn tag_with_separator(text: &[u8], tag: &[u8]) -> bool {
+/// UNA has six characters, and UNB follows. `UNA` also begins words, and an input may end anywhere.
+fn is_service_string(text: &[u8]) -> bool {
+    let follows = text.get(9..).unwrap_or_default().trim_ascii_start();
+    let header = follows.get(..3).unwrap_or(follows);
+    tag_with_separator(text, b"UNA") && b"UNB".starts_with(header)
+}
+
+/// Whether a segment with this tag begins here.
+pub(super) fn tag_with_separator(text: &[u8], tag: &[u8]) -> bool {
     text.strip_prefix(tag)
         .and_then(|rest| rest.first())
         .is_some_and(|separator| !separator.is_ascii_alphanumeric() && *separator != b' ')
@@ -115,20 +96,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn first_bytes_name_the_input() {
+    fn first_bytes_name_the_standard() {
         for (input, expected) in [
             (&b"ISA*00*"[..], Recognised::Interchange(Standard::X12, 0)),
             (b"\xEF\xBB\xBF \r\nISA|00|", Recognised::Interchange(Standard::X12, 6)),
+            (b"\r\n\xEF\xBB\xBF\xEF\xBB\xBFISA|00|", Recognised::Interchange(Standard::X12, 8)),
             (b"ISAAC*", Recognised::Unknown),
             (b"UNA:+.? '", Recognised::Interchange(Standard::Edifact, 0)),
+            (b"UNA:+.? '\r\nUN", Recognised::Interchange(Standard::Edifact, 0)),
+            (b"UNA:+.? '\r\nUNB+", Recognised::Interchange(Standard::Edifact, 0)),
+            (b"UNA, the service string, is optional.", Recognised::Unknown),
+            (b"UNABLE TO CONNECT", Recognised::Unknown),
             (b"UNB+UNOC:3", Recognised::Interchange(Standard::Edifact, 0)),
+            (b"UNB\x1DUNOB:1", Recognised::Interchange(Standard::Edifact, 0)),
             (b"STX=ANA:1", Recognised::Interchange(Standard::Tradacoms, 0)),
-            (b"%PDF-1.7", Recognised::Other(None, "a PDF document")),
-            (b"\xFF\xFEI\0S\0A\0", Recognised::Other(None, "text in UTF-16")),
-            (b" \n", Recognised::Empty),
+            (b"STX+ANA:1", Recognised::Interchange(Standard::Tradacoms, 0)),
+            (b"STX*850*0001~", Recognised::Unknown),
+            (b" \n\xEF\xBB\xBF", Recognised::Empty),
+            (b"", Recognised::Empty),
             (b"hello", Recognised::Unknown),
         ] {
-            assert_eq!(recognise(input), expected, "{input:?}");
+            assert_eq!(recognise(input), expected, "{}", input.escape_ascii());
         }
     }
 }

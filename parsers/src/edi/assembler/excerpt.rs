@@ -1,10 +1,9 @@
 //! The segment around a place, on one line, for people.
 //!
-//! In: the block that is read. Out: printable text, card numbers masked, and the column of the place in it. Never: more
-//! than a line, a control byte.
+//! In: a segment. Out: printable text, card numbers masked, and the column of the place in it. Never: more than a line, a
+//! control byte, anything that depends on what else is held in memory.
 
 use crate::edi::finding::Excerpt;
-use crate::edi::scanner::Block;
 use crate::edi::shown::escaped;
 use crate::redact;
 
@@ -15,26 +14,24 @@ const AFTER: usize = 40;
 /// Longest number or track that could begin or end beyond what is shown, in bytes.
 const AROUND: usize = 200;
 
-/// The segment around `offset`, where the block still holds it.
-pub(super) fn excerpt(block: Block<'_>, offset: usize, terminator: u8) -> Option<Excerpt> {
-    let at = offset.checked_sub(block.base)?;
-    if at > block.bytes.len() {
+/// What stands around `at` in a segment, where that is a place in it.
+pub(super) fn excerpt(segment: &[u8], at: usize) -> Option<Excerpt> {
+    let (before, after) = segment.split_at_checked(at)?;
+    if segment.is_empty() {
         return None;
     }
-    let (before, after) = block.bytes.split_at(at);
-    let ends = |byte: &u8| *byte == terminator || *byte == b'\n' || *byte == b'\r';
+    let ends = |byte: &u8| *byte == b'\n' || *byte == b'\r';
     let start = before
         .iter()
         .rev()
         .take(BEFORE)
         .position(ends)
-        .map_or(at.saturating_sub(BEFORE), |back| at - back);
-    let length = after.iter().take(AFTER).position(|byte| *byte == terminator);
-    let end = at + length.unwrap_or(AFTER.min(after.len()));
+        .map_or_else(|| at.saturating_sub(BEFORE), |back| at - back);
+    let end = at + AFTER.min(after.len());
     // Masked with what stands around it, so that a number across the cut is seen whole.
-    let wide = start.saturating_sub(AROUND)..(end + AROUND).min(block.bytes.len());
+    let wide = start.saturating_sub(AROUND)..(end + AROUND).min(segment.len());
     let skipped = start - wide.start;
-    let masked = redact::text(block.bytes.get(wide)?).bytes;
+    let masked = redact::text(segment.get(wide)?).bytes;
     let shown = masked.get(skipped..skipped + (end - start))?;
     let head = shown.get(..at - start)?;
     Some(Excerpt { text: escaped(shown), column: escaped(head).chars().count() })

@@ -38,6 +38,8 @@ pub(super) struct Level {
     pub(super) open: bool,
     /// ISA, GS, ST; UNB, UNG, UNH; STX, BAT, MHD. Empty where messages stand without a group.
     pub(super) header: KeptSegment,
+    /// The line that the header stands on.
+    line: usize,
     /// Its number among its kind within the level above, from 0.
     pub(super) index: usize,
     /// What an acknowledgement says of it.
@@ -53,12 +55,13 @@ pub(super) struct Level {
 }
 
 impl Level {
-    fn begin(&mut self, header: Option<&Segment<'_>>, index: usize) {
+    fn begin(&mut self, header: Option<&Segment<'_>>, line: usize, index: usize) {
         match header {
             Some(header) => self.header.set(header),
             None => self.header = KeptSegment::default(),
         }
         self.open = true;
+        self.line = line;
         self.index = index;
         self.tally = Tally::default();
         self.children = 0;
@@ -71,6 +74,9 @@ impl Level {
 /// What was told once and is not told again.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Told {
+    /// A tag of TRADACOMS without its equals sign; a line break within a segment of it.
+    pub(super) tag_separator: bool,
+    pub(super) line_break: bool,
     /// A run of segments outside of sets.
     pub(super) outside: bool,
     pub(super) line_ends: bool,
@@ -117,6 +123,8 @@ pub(super) struct State<'o> {
     pub(super) controls: Numbers,
     /// Findings that went out.
     pub(super) findings_told: usize,
+    /// A place, and the line that it stands on: lines are counted on from here.
+    counted: (usize, usize),
 }
 
 impl<'o> State<'o> {
@@ -132,6 +140,7 @@ impl<'o> State<'o> {
             told: Told::default(),
             controls: Numbers::default(),
             findings_told: 0,
+            counted: (0, 1),
         }
     }
 }
@@ -145,12 +154,13 @@ pub(super) struct Visit<'v, 'o> {
 
 impl Visit<'_, '_> {
     pub(super) fn open_interchange(&mut self, standard: Standard, header: &Segment<'_>) {
+        let line = self.line_of(header.offset);
         let state = &mut *self.state;
         state.summary.standard = state.summary.standard.or(Some(standard));
         state.standard = Some(standard);
         state.summary.segments += 1;
         state.told = Told::default();
-        state.interchange.begin(Some(header), state.summary.interchanges);
+        state.interchange.begin(Some(header), line, state.summary.interchanges);
         state.summary.interchanges += 1;
         (state.group.open, state.set.open) = (false, false);
         state.validator = None;
@@ -159,10 +169,11 @@ impl Visit<'_, '_> {
 
     /// `header` is none where messages stand in the interchange without a group.
     pub(super) fn open_group(&mut self, standard: Standard, header: Option<&Segment<'_>>) {
+        let line = header.map_or(0, |header| self.line_of(header.offset));
         let state = &mut *self.state;
         state.told.outside = false;
         let index = state.interchange.children as usize;
-        state.group.begin(header, index);
+        state.group.begin(header, line, index);
         state.told.version = false;
         state.interchange.children = state.interchange.children.saturating_add(1);
         state.summary.groups += usize::from(header.is_some());
@@ -177,10 +188,11 @@ impl Visit<'_, '_> {
         header: &Segment<'_>,
         validator: Option<Box<Validator>>,
     ) {
+        let line = self.line_of(header.offset);
         let state = &mut *self.state;
         state.told.outside = false;
         let index = state.group.children as usize;
-        state.set.begin(Some(header), index);
+        state.set.begin(Some(header), line, index);
         state.set.segments = 1;
         state.group.children = state.group.children.saturating_add(1);
         state.summary.sets += 1;
@@ -218,12 +230,12 @@ impl Visit<'_, '_> {
 
     /// A segment of a set that has no table.
     fn look(&mut self, segment: &Segment<'_>) {
-        let (rule, message) = if segment.bytes.is_empty() {
+        let (rule, message) = if segment.traits.binary_fault.is_some() {
+            (&rules::BINARY_LENGTH, "the length of the binary data is wrong")
+        } else if segment.bytes.is_empty() {
             (&rules::SEGMENT_EMPTY, "two terminators follow each other")
         } else if !segment.tag_is_well_formed() {
             (&rules::SEGMENT_TAG, "this cannot be the tag of a segment")
-        } else if segment.traits.binary_fault.is_some() {
-            (&rules::BINARY_LENGTH, "the length of the binary data is wrong")
         } else {
             return;
         };

@@ -1,11 +1,12 @@
 //! Gives every remark its place: line, position, control numbers; and marks the level that its code belongs to.
 
 use super::excerpt::excerpt;
-use super::{State, Visit};
+use super::{Level, State, Visit};
 use crate::edi::delimiters::digits;
 use crate::edi::event::Stage;
 use crate::edi::finding::{Found, Node, Place, Remark};
-use crate::edi::rules::{Code, Rule};
+use crate::edi::rules::{self, Code, Rule};
+use crate::edi::scanner::Block;
 use crate::edi::segment::Segment;
 use crate::edi::shown::shown;
 use crate::edi::standard::Standard;
@@ -34,8 +35,27 @@ impl Visit<'_, '_> {
     ) {
         let (group, set) = (self.state.group.open, self.state.set.open);
         (self.state.group.open, self.state.set.open) = (false, false);
-        self.say(rule, remark, spot_of(segment), None);
+        self.say_showing(rule, remark, spot_of(segment), (None, Some(segment)));
         (self.state.group.open, self.state.set.open) = (group, set);
+    }
+
+    /// A finding about bytes that are no segment. They are shown.
+    pub(in crate::edi) fn say_of_bytes(
+        &mut self,
+        rule: &Rule,
+        remark: Remark,
+        offset: usize,
+        bytes: &[u8],
+    ) {
+        let shown = Segment::of_bytes(bytes, offset);
+        let spot = Spot { offset, ..Spot::default() };
+        self.say_showing(rule, remark, spot, (None, Some(&shown)));
+    }
+
+    pub(in crate::edi) fn byte_order_mark(&mut self, offset: usize) {
+        let remark = Remark::new("a byte order mark stands before the first segment");
+        let spot = Spot { offset, ..Spot::default() };
+        self.say(&rules::BYTE_ORDER_MARK, remark, spot, None);
     }
 
     /// Adds a finding and marks the level that its code belongs to.
@@ -45,6 +65,17 @@ impl Visit<'_, '_> {
         remark: Remark,
         spot: Spot,
         segment: Option<&Segment<'_>>,
+    ) {
+        self.say_showing(rule, remark, spot, (segment, segment));
+    }
+
+    /// As [`Visit::say`], with another segment to be shown than the one that is named.
+    fn say_showing(
+        &mut self,
+        rule: &Rule,
+        remark: Remark,
+        spot: Spot,
+        (segment, shown): (Option<&Segment<'_>>, Option<&Segment<'_>>),
     ) {
         let answer = self.state.answer(rule);
         let stage = self.state.stage(answer);
@@ -68,14 +99,15 @@ impl Visit<'_, '_> {
         }
         self.state.findings_told += 1;
         let place = self.place(spot, stage, segment);
-        let terminator = self.state.interchange.header.delimiters().segment;
-        let excerpt = excerpt(self.block, place.offset, terminator);
+        let excerpt =
+            shown.and_then(|shown| excerpt(shown.bytes, place.offset.checked_sub(shown.offset)?));
         let node = self.state.node(stage);
         let found = Found { place, node, answer, excerpt };
         self.events.finding(found.finding(rule, severity, remark));
     }
 
-    fn place(&self, spot: Spot, stage: Option<Stage>, segment: Option<&Segment<'_>>) -> Place {
+    fn place(&mut self, spot: Spot, stage: Option<Stage>, segment: Option<&Segment<'_>>) -> Place {
+        let line = self.line_of(spot.offset);
         let state = &*self.state;
         // A control number is short; a malformed one may be anything, of any length.
         let text = |bytes: &[u8]| shown(bytes.trim_ascii());
@@ -85,7 +117,7 @@ impl Visit<'_, '_> {
         let numbers = state.control_numbers();
         Place {
             offset: spot.offset,
-            line: self.line_of(spot.offset),
+            line,
             segment_position: in_set.then_some(state.set.segments),
             segment: spot.tag.or_else(|| tag.map(text)).filter(|tag| !tag.is_empty()),
             element: spot.element,
@@ -99,10 +131,33 @@ impl Visit<'_, '_> {
         }
     }
 
-    fn line_of(&self, offset: usize) -> usize {
-        let block = self.block;
-        let before = block.bytes.get(..offset.saturating_sub(block.base)).unwrap_or(block.bytes);
-        block.line + memchr::memchr_iter(b'\n', before).count()
+    /// The line of a place in the block, or in the header of an open level, which may have left the block.
+    pub(super) fn line_of(&mut self, offset: usize) -> usize {
+        let newlines = |bytes: &[u8]| memchr::memchr_iter(b'\n', bytes).count();
+        let Block { bytes, base, line } = self.block;
+        let Some(at) = offset.checked_sub(base) else {
+            if offset == 0 {
+                return 1;
+            }
+            let state = &*self.state;
+            let levels = [&state.set, &state.group, &state.interchange].into_iter();
+            let level = levels
+                .filter(|level| level.header.offset <= offset)
+                .max_by_key(|level| level.header.offset);
+            let before = |level: &Level| {
+                let into = offset - level.header.offset;
+                level.header.view().bytes.get(..into).map_or(0, newlines)
+            };
+            return level.map_or(line, |level| level.line + before(level));
+        };
+        // What was counted before is not counted again: there may be a finding a segment.
+        let (from, counted) = match self.state.counted {
+            (from, counted) if (base..=offset).contains(&from) => (from, counted),
+            _ => (base, line),
+        };
+        let counted = counted + bytes.get(from - base..at).map_or(0, newlines);
+        self.state.counted = (offset, counted);
+        counted
     }
 }
 

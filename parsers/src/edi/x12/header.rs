@@ -175,7 +175,7 @@ fn loose_positions(isa: &[u8], separator: u8) -> Result<[usize; 16], Unreadable>
 }
 
 /// A wrapped file has a line break after every 80th (72nd, 132nd) byte, the first of them within ISA.
-fn wrapped_columns(isa: &[u8]) -> Option<usize> {
+pub(in crate::edi) fn wrapped_columns(isa: &[u8]) -> Option<usize> {
     let lengths: Vec<usize> = isa
         .split(|byte| *byte == b'\n')
         .take(4)

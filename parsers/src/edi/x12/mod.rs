@@ -11,7 +11,7 @@ mod trailers;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use self::groups::group_of;
-pub(super) use self::header::{Header, Unreadable, read_header};
+pub(super) use self::header::{Header, Unreadable, read_header, wrapped_columns};
 use super::assembler::{Entry, Flow, Visit, spot_of, version};
 use super::delimiters::digits;
 use super::finding::Remark;
@@ -30,7 +30,8 @@ impl Visit<'_, '_> {
         self.open_interchange(X12, &kept.view());
         for (rule, number, remark) in checks::check(header, &self.state.options) {
             let at = number.checked_sub(1).and_then(|index| header.offsets.get(index)).copied();
-            self.say(rule, remark, isa_spot(at.unwrap_or(kept.offset), number), None);
+            let spot = isa_spot(at.unwrap_or(kept.offset), number);
+            self.say(rule, remark, spot, Some(&kept.view()));
         }
         let mut scope = DefaultHasher::new();
         [5, 6, 7, 8].map(|number| header.element(number)).hash(&mut scope);
@@ -40,14 +41,15 @@ impl Visit<'_, '_> {
             Entry::Repeated => {
                 let remark = Remark::new("this interchange control number was in this file before");
                 let spot = isa_spot(header.offsets[12], 13);
-                self.say(&rules::INTERCHANGE_DUPLICATE, remark.found(number), spot, None);
+                let segment = kept.view();
+                self.say(&rules::INTERCHANGE_DUPLICATE, remark.found(number), spot, Some(&segment));
             }
             Entry::Forgotten => self.numbers_forgotten(kept.offset),
         }
     }
 
     /// ISA cannot be read.
-    pub(super) fn unreadable(&mut self, at: usize, fault: Unreadable) {
+    pub(super) fn unreadable(&mut self, (at, head): (usize, &[u8]), fault: Unreadable) {
         let (rule, remark) = match fault {
             Unreadable::CutOff => (&rules::IEA_MISSING, Remark::new("the input ends within ISA")),
             Unreadable::Wrapped { columns } => (
@@ -71,7 +73,7 @@ impl Visit<'_, '_> {
         };
         self.state.standard = Some(X12);
         self.state.summary.standard.get_or_insert(X12);
-        self.say(rule, remark, isa_spot(at, 0), None);
+        self.say(rule, remark, isa_spot(at, 0), Some(&Segment::of_bytes(head, at)));
     }
 
     /// A segment of an open interchange.
@@ -134,8 +136,8 @@ impl Visit<'_, '_> {
         let table = find(X12, id, self.state.group.header.element(8));
         let is_checked = self.state.options.check_sets;
         self.check_version(id, version);
-        let validator = table.map(|table| Box::new(Validator::new(table)));
-        self.open_set(X12, segment, validator.filter(|_| is_checked));
+        let table = table.filter(|_| is_checked);
+        self.open_set(X12, segment, table.map(|table| Box::new(Validator::new(table))));
         self.check_transaction_header(segment, (id, number), entry);
         self.first_segment(segment);
     }
@@ -200,7 +202,7 @@ impl Visit<'_, '_> {
         }
     }
 
-    fn numbers_forgotten(&mut self, offset: usize) {
+    pub(super) fn numbers_forgotten(&mut self, offset: usize) {
         if !std::mem::replace(&mut self.state.told.numbers_forgotten, true) {
             let remark =
                 Remark::new("too many control numbers that do not count on: not all are compared");
