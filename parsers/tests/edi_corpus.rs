@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use tillgate_parsers::edi::{self, Issue, Options, Policy, Report};
+use tillgate_parsers::edi::{self, Functional, Issue, Options, Policy, Report};
 
 /// Where the lenient policy differs from the manifest, and why: `file <tab> reason`.
 const DIFFERENCES: &str = include_str!("edi/corpus-differences.tsv");
 
-const ISSUE: Issue = Issue { control_number: 1, date: (2026, 11, 21), time: (12, 0) };
+const ISSUE: Issue =
+    Issue { functional: Functional::F997, control_number: 1, date: (2026, 11, 21), time: (12, 0) };
 
 fn corpus() -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/edi");

@@ -6,9 +6,10 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use tillgate_parsers::edi::{self, Issue, Options, Policy};
+use tillgate_parsers::edi::{self, Functional, Issue, Options, Policy};
 
-const ISSUE: Issue = Issue { control_number: 7, date: (2026, 11, 21), time: (12, 34) };
+const ISSUE: Issue =
+    Issue { functional: Functional::F997, control_number: 7, date: (2026, 11, 21), time: (12, 34) };
 
 fn findings(text: &mut String, input: &[u8], policy: Policy) {
     let report = edi::read(input, &Options { policy, ..Options::default() });

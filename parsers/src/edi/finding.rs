@@ -67,7 +67,7 @@ pub struct EdiFinding {
     /// The acknowledgement code, by the element that carries it: `{"AK304":"3"}`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub acknowledgement: BTreeMap<&'static str, &'static str>,
-    /// The same, for composing acknowledgements.
+    /// The same for composing acknowledgements, before [`Code::in_version`].
     #[serde(skip)]
     pub answer: Option<Code>,
     /// The bad value as sent, for AK404. Only where it may be shown.
@@ -186,12 +186,14 @@ pub(super) struct Found {
     pub(super) place: Place,
     pub(super) node: Node,
     pub(super) answer: Option<Code>,
+    /// The code for people: that of the 997.
+    pub(super) shown: Option<Code>,
     pub(super) excerpt: Option<Excerpt>,
 }
 
 impl Found {
     pub(super) fn finding(self, rule: &Rule, severity: Severity, remark: Remark) -> EdiFinding {
-        let Self { place, node, answer, excerpt } = self;
+        let Self { place, node, answer, shown: code, excerpt } = self;
         let found = remark.found.as_deref().map(shown);
         EdiFinding {
             finding: Finding {
@@ -203,7 +205,7 @@ impl Found {
                 found,
             },
             help: rule.help,
-            acknowledgement: answer.iter().map(|code| (code.carrier(), code.value())).collect(),
+            acknowledgement: code.iter().map(|code| (code.carrier(), code.value())).collect(),
             answer,
             copy: remark.found,
             excerpt,

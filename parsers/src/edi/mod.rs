@@ -12,6 +12,7 @@
 
 pub mod acknowledge;
 mod assembler;
+mod code;
 pub mod delimiters;
 mod edifact;
 pub mod event;
@@ -32,7 +33,7 @@ pub mod value;
 pub mod writer;
 mod x12;
 
-pub use acknowledge::{Acknowledgement, Issue, acknowledge};
+pub use acknowledge::{Acknowledgement, Issue, Kind, acknowledge};
 pub use delimiters::Delimiters;
 pub use event::{Closing, Envelope, Events, Stage};
 pub use finding::{EdiFinding, Excerpt, Findings, Place};
@@ -40,6 +41,6 @@ pub use reader::{Reader, Summary};
 pub use report::{
     Expectations, Group, Interchange, Limits, Options, Report, Set, Tally, is_unfinished, read,
 };
-pub use rules::{Code, Policy, Rule};
+pub use rules::{Code, Functional, Policy, Rule, Tables};
 pub use segment::{KeptSegment, Segment};
 pub use standard::Standard;

@@ -202,7 +202,7 @@ impl<'o> Reader<'o> {
                 self.begin(Standard::X12, header.delimiters);
             }
             Err(fault) => {
-                visit.unreadable(offset, fault);
+                visit.unreadable(&head, offset, fault);
                 visit.state.summary.unfinished |= fault == Unreadable::CutOff;
                 self.terminator = None;
                 // No bytes are told as lost: the finding above says why.
@@ -249,6 +249,7 @@ impl<'o> Reader<'o> {
             match flow {
                 Flow::On => {}
                 Flow::Repetition(separator) => self.scanner.set_repetition(separator),
+                Flow::Release(release) => self.scanner.set_release(release),
                 Flow::Package(bytes) => self.scanner.pass_over(bytes),
                 Flow::Closed => {
                     self.scanner.close();

@@ -176,6 +176,14 @@ impl Scanner {
         }
     }
 
+    /// The release character became known: X12 tells it in ISX.
+    pub(super) fn set_release(&mut self, release: u8) {
+        if let Some(syntax) = &mut self.syntax {
+            syntax.delimiters.release = Some(release);
+        }
+        self.reindex();
+    }
+
     /// Reads bytes from here on.
     pub(super) fn close(&mut self) {
         self.syntax = None;
