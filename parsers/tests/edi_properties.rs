@@ -118,6 +118,14 @@ proptest! {
 }
 
 #[test]
+fn a_form_feed_at_the_end_is_no_segment() {
+    for tail in [&b"\x0C"[..], b"\n\x0C", b"N1*BY\n\x0C", b" \x0C \x0C"] {
+        let input = [&SAMPLES[0][..250], tail].concat();
+        holds(&input);
+    }
+}
+
+#[test]
 fn a_finding_shows_no_card_number_of_a_header_and_is_short() {
     let number = format!("4111111111111111N{}", "9".repeat(500));
     let input =

@@ -352,9 +352,15 @@ impl Scanner {
             return Step::Starved;
         }
         let length = self.rest().trim_ascii_end().len();
+        if length == 0 {
+            self.at = self.buffer.len();
+            return Step::End;
+        }
         let to = self.at + length;
         let marks = self.index.marks.len();
         self.found(delimiters, (to, false), (mark, marks), (false, true));
+        // What is trimmed is more than what is skipped before a tag: a form feed would be looked at for ever.
+        self.at = self.buffer.len();
         Step::Segment
     }
 
