@@ -58,6 +58,18 @@ pub trait Events {
     /// An envelope ends.
     fn closed(&mut self, _stage: Stage, _closing: &Closing<'_>) {}
 
+    /// Whether [`Events::passed`] and [`Events::service_string`] are to be told.
+    fn reads_all(&self) -> bool {
+        false
+    }
+
+    /// Every segment as it stands, of whatever level, before the calls above: ISA and IEA among them, and what stands where
+    /// none may.
+    fn passed(&mut self, _standard: Standard, _segment: &Segment<'_>) {}
+
+    /// UNA as it stands, before its UNB.
+    fn service_string(&mut self, _una: &[u8]) {}
+
     /// Something is to be said. Comes after the envelope that it belongs to was opened and before it is closed.
     fn finding(&mut self, _finding: EdiFinding) {}
 }

@@ -44,3 +44,4 @@ pub use report::{
 pub use rules::{Code, Functional, Policy, Rule, Tables};
 pub use segment::{KeptSegment, Segment};
 pub use standard::Standard;
+pub use writer::{Layout, Rewriter, Unwritable, rewrite};

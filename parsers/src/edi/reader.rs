@@ -178,6 +178,9 @@ impl<'o> Reader<'o> {
             Standard::X12 => self.open_x12(events),
             Standard::Edifact => {
                 let (delimiters, una) = edifact::service_characters(self.scanner.rest());
+                if una > 0 && events.reads_all() {
+                    events.service_string(self.scanner.rest().get(..una).unwrap_or_default());
+                }
                 self.scanner.consume(una);
                 self.begin(standard, delimiters);
             }
@@ -197,6 +200,9 @@ impl<'o> Reader<'o> {
         let (mut visit, _) = self.visit(events);
         match x12::read_header(&head, offset) {
             Ok(header) => {
+                if visit.events.reads_all() {
+                    visit.events.passed(Standard::X12, &header.keep().view());
+                }
                 visit.open_x12(&header);
                 self.scanner.consume(header.width);
                 self.begin(Standard::X12, header.delimiters);
@@ -213,6 +219,7 @@ impl<'o> Reader<'o> {
     }
 
     fn within(&mut self, standard: Standard, ended: bool, events: &mut dyn Events) -> bool {
+        let reads_all = events.reads_all();
         loop {
             match self.scanner.advance(ended) {
                 Step::Segment => {}
@@ -230,6 +237,9 @@ impl<'o> Reader<'o> {
                 }
             }
             let segment = self.scanner.segment();
+            if reads_all {
+                events.passed(standard, &segment);
+            }
             let mut visit = Visit { state: &mut self.state, events, block: self.scanner.block() };
             visit.state.summary.segments += 1;
             if visit.state.interchange.open {
