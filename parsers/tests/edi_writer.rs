@@ -40,7 +40,8 @@ impl Events for Listener {
             }
         };
         let elements = segment.elements().map(|(_, value)| value).enumerate().map(element);
-        self.values.push((segment.tag().to_vec(), elements.collect()));
+        let tag = delimiters.unreleased(segment.tag()).into_owned();
+        self.values.push((tag, elements.collect()));
     }
 }
 
@@ -80,7 +81,9 @@ fn holds(input: &[u8]) {
     let report = edi::read(input, &Options { policy: Policy::Strict, ..Options::default() });
     if report.findings.errors() + report.findings.warnings() == 0 && report.summary.interchanges > 0
     {
-        assert_eq!(String::from_utf8_lossy(&written), String::from_utf8_lossy(input));
+        // Line ends after an interchange belong to none.
+        let dense = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(['\r', '\n'], "");
+        assert_eq!(dense(&written), dense(input));
     }
     let lines = edi::rewrite(input, Layout::Lines).unwrap();
     assert_eq!(values(&lines), values(input), "in lines");
@@ -110,7 +113,6 @@ fn real_files_come_back() {
     for file in folders.flat_map(|folder| fs::read_dir(folder).unwrap()) {
         let path = file.unwrap().path();
         if path.is_file() {
-            println!("{}", path.display());
             holds(&fs::read(path).unwrap());
         }
     }
