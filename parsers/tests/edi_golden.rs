@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use tillgate_parsers::edi::{
-    self, Expectations, Functional, Issue, Limits, Options, Policy, Report, rules,
+    self, Code, Expectations, Functional, Issue, Limits, Options, Policy, Report, rules,
 };
 
 const ISSUE: Issue =
@@ -128,4 +128,16 @@ fn every_rule_is_broken_by_a_golden_file() {
         assert!(missing.remove(code), "{code} has a golden file");
     }
     assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn every_note_of_ta1_can_be_raised() {
+    let raised: BTreeSet<&str> = rules::all()
+        .filter_map(|rule| match rule.answer {
+            Some(Code::Interchange(code)) => Some(code),
+            _ => None,
+        })
+        .collect();
+    let all: Vec<String> = (1..=38).map(|code| format!("{code:03}")).collect();
+    assert_eq!(raised.into_iter().collect::<Vec<_>>(), all);
 }

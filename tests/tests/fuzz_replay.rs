@@ -53,6 +53,8 @@ replay! {
     redact_edi: "x12",
     redact_text: "card",
     x12: "x12",
+    edi_acknowledge: "x12",
+    edi_writer: "x12",
     sale_json: "json",
 }
 

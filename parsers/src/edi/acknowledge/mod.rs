@@ -247,7 +247,7 @@ fn usable(delimiters: Delimiters) -> Delimiters {
         .iter()
         .enumerate()
         .all(|(index, one)| one.is_none() || !all.iter().skip(index + 1).any(|other| other == one));
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b' ';
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b' ' || !byte.is_ascii();
     if distinct && !all.iter().flatten().any(plain) {
         delimiters
     } else {

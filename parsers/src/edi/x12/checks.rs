@@ -27,6 +27,7 @@ pub(super) fn check(header: &Header<'_>, options: &Options<'_>) -> Vec<HeaderFau
     let mut faults = Vec::new();
     layout(header, &mut faults);
     delimiters(header, &mut faults);
+    authorization(header, &mut faults);
     eleventh(header, &mut faults);
     elements(header, &mut faults);
     parties(header, options, &mut faults);
@@ -80,18 +81,13 @@ fn elements(header: &Header<'_>, faults: &mut Vec<HeaderFault>) {
         }
     };
     let one_of = |number: usize, codes: &[&[u8]]| codes.contains(&header.element(number));
-    let (authorization, security) = (header.element(1), header.element(3));
     check(
         &rules::ISA_AUTHORIZATION_QUALIFIER,
         1,
         one_of(1, &[b"00", b"01", b"02", b"03", b"04", b"05", b"06"]),
         "a code from 00 to 06",
     );
-    let right = (authorization == b"00") == header.element(2).is_empty();
-    check(&rules::ISA_AUTHORIZATION, 2, right, "blanks with ISA01 00 and with nothing else");
     check(&rules::ISA_SECURITY_QUALIFIER, 3, one_of(3, &[b"00", b"01"]), "00 or 01");
-    let right = (security == b"00") == header.element(4).is_empty();
-    check(&rules::ISA_SECURITY, 4, right, "blanks with ISA03 00 and with nothing else");
     check(&rules::ISA_SENDER_QUALIFIER, 5, one_of(5, PARTY_QUALIFIERS), "a qualifier of X12");
     check(&rules::ISA_SENDER, 6, names_someone(header.element(6)), "printable characters");
     check(&rules::ISA_RECEIVER_QUALIFIER, 7, one_of(7, PARTY_QUALIFIERS), "a qualifier of X12");
@@ -131,6 +127,20 @@ fn eleventh(header: &Header<'_>, faults: &mut Vec<HeaderFault>) {
     };
     let remark = Remark::new("ISA11 is wrong").expected(expected).found(value);
     faults.push((rule, 11, remark));
+}
+
+/// ISA02 and ISA04: ten blanks with the qualifier 00, and else something. What stands there may be a password, and is not shown.
+fn authorization(header: &Header<'_>, faults: &mut Vec<HeaderFault>) {
+    for (rule, number) in [(&rules::ISA_AUTHORIZATION, 2), (&rules::ISA_SECURITY, 4)] {
+        let message = match (header.element(number - 1), header.element(number)) {
+            (b"00", [_, ..]) => "is there, and the qualifier before it says that it is not",
+            (b"01" | b"02" | b"03" | b"04" | b"05" | b"06", []) => {
+                "is not there, and the qualifier before it says that it is"
+            }
+            _ => continue,
+        };
+        faults.push((rule, number, Remark::new(format!("ISA{number:02} {message}"))));
+    }
 }
 
 /// Whether an id is there and has no control bytes.
