@@ -210,7 +210,7 @@ impl Writer {
             self.out.push(element);
             match number {
                 11 if isa.delimiters.repetition.is_some() => {
-                    self.out.push(repetition.unwrap_or(b'U'))
+                    self.out.push(repetition.unwrap_or(b'U'));
                 }
                 16 => self.out.push(component),
                 _ if value.contains(&element) => {
