@@ -1,5 +1,6 @@
-//! Small files, each with what is expected of it beside it: findings under both policies, and the acknowledgements, with 997 and
-//! with 999. `unknown-…` is read for a partner, `limit-…` with small limits. Every rule is broken by one of them at least.
+//! Small files, each with what is expected of it beside it: findings under both policies, and the acknowledgements,
+//! with 997 and with 999. `unknown-…` is read for a partner, `limit-…` with small limits. Every rule is broken by one
+//! of them at least.
 //!
 //! With `TILLGATE_BLESS` set the expectations are written anew; look at the difference before it is committed.
 

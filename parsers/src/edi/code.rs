@@ -1,8 +1,8 @@
 //! The codes of acknowledgements, and which table has which.
 //!
-//! A rule names the richest code that X12 has for it: that of the 999 in the latest release. What an acknowledgement carries is
-//! that code as its own table has it: the tables grew from release to release, and a few numbers changed their meaning.
-//! Never: a code in an acknowledgement whose version does not know it.
+//! A rule names the richest code that X12 has for it: that of the 999 in the latest release. What an acknowledgement
+//! carries is that code as its own table has it: the tables grew from release to release, and a few numbers changed
+//! their meaning. Never: a code in an acknowledgement whose version does not know it.
 
 /// Which of X12's functional acknowledgements is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

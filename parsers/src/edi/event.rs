@@ -1,7 +1,7 @@
 //! What a reader tells while it reads.
 //!
-//! Everything is a view that lives as long as the call: a listener copies what it wants to keep. [`super::Report`] is the
-//! listener that keeps the envelopes of an input that is held whole.
+//! Everything is a view that lives as long as the call: a listener copies what it wants to keep. [`super::Report`] is
+//! the listener that keeps the envelopes of an input that is held whole.
 
 use super::finding::EdiFinding;
 use super::report::Tally;
@@ -63,8 +63,8 @@ pub trait Events {
         false
     }
 
-    /// Every segment as it stands, of whatever level, before the calls above: ISA and IEA among them, and what stands where
-    /// none may.
+    /// Every segment as it stands, of whatever level, before the calls above: ISA and IEA among them, and what stands
+    /// where none may.
     fn passed(&mut self, _standard: Standard, _segment: &Segment<'_>) {}
 
     /// UNA as it stands, before its UNB.

@@ -73,12 +73,28 @@ pub struct EdiFinding {
     /// The bad value as sent, for AK404. Only where it may be shown.
     #[serde(skip)]
     pub copy: Option<Vec<u8>>,
+    /// What made the rule apply, where it holds under a condition: CTX of a 999.
+    #[serde(skip)]
+    pub trigger: Option<Trigger>,
     /// The segment around it, for people.
     #[serde(skip)]
     pub excerpt: Option<Excerpt>,
     /// Where in the report it belongs.
     #[serde(skip)]
     pub node: Node,
+}
+
+/// What made a rule apply that holds under a condition: of the standard, or of an implementation guide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trigger {
+    /// The tag of its segment.
+    pub segment: &'static str,
+    /// The segment within its set; ST is 1.
+    pub position: u32,
+    /// The loop that the segment stands in.
+    pub loop_id: Option<&'static str>,
+    /// The element, from 1; none where the segment itself is what matters.
+    pub element: Option<u32>,
 }
 
 /// A segment on one line: control bytes escaped, card numbers masked.
@@ -113,12 +129,14 @@ pub struct Remark {
     pub expected: Option<String>,
     /// What was found, as sent.
     pub found: Option<Vec<u8>>,
+    /// What made the rule apply.
+    pub trigger: Option<Trigger>,
 }
 
 impl Remark {
     /// A remark.
     pub fn new(message: impl Into<Cow<'static, str>>) -> Self {
-        Self { message: message.into(), expected: None, found: None }
+        Self { message: message.into(), ..Self::default() }
     }
 
     /// With what was expected.
@@ -132,6 +150,13 @@ impl Remark {
     #[must_use]
     pub fn found(mut self, found: &[u8]) -> Self {
         self.found = Some(found.to_vec());
+        self
+    }
+
+    /// With what made the rule apply.
+    #[must_use]
+    pub fn triggered_by(mut self, trigger: Trigger) -> Self {
+        self.trigger = Some(trigger);
         self
     }
 }
@@ -208,6 +233,7 @@ impl Found {
             acknowledgement: code.iter().map(|code| (code.carrier(), code.value())).collect(),
             answer,
             copy: remark.found,
+            trigger: remark.trigger,
             excerpt,
             place,
             node,

@@ -36,7 +36,7 @@ mod x12;
 pub use acknowledge::{Acknowledgement, Issue, Kind, acknowledge};
 pub use delimiters::Delimiters;
 pub use event::{Closing, Envelope, Events, Stage};
-pub use finding::{EdiFinding, Excerpt, Findings, Place};
+pub use finding::{EdiFinding, Excerpt, Findings, Place, Trigger};
 pub use reader::{Reader, Summary};
 pub use report::{
     Expectations, Group, Interchange, Limits, Options, Report, Set, Tally, is_unfinished, read,

@@ -1,7 +1,7 @@
 //! 997 and 999: one functional group FA for each application that sent groups, a set in it for each of them.
 //!
-//! The two differ in the tags of their segments, in the tables of their codes, and in that a 999 notes one code a segment and
-//! may say what made a rule apply.
+//! The two differ in the tags of their segments, in the tables of their codes, and in that a 999 notes one code a
+//! segment and may say what made a rule apply.
 
 use super::{MOST_CODES, Reply, codes_in, letter, note};
 use crate::edi::finding::Node;

@@ -1,8 +1,8 @@
 //! The acknowledgements that an input earns: TA1 for interchanges, 997 or 999 for functional groups.
 //!
-//! In: a [`Report`], and which kind, numbers, date and time to use. Out: interchanges to send back. A view of the findings, so
-//! it cannot disagree with them. Never: an acknowledgement of an acknowledgement, a code that the version's table does not have,
-//! a card number in a copy of a value.
+//! In: a [`Report`], and which kind, numbers, date and time to use. Out: interchanges to send back. A view of the
+//! findings, so it cannot disagree with them. Never: an acknowledgement of an acknowledgement, a code that the
+//! version's table does not have, a card number in a copy of a value.
 //!
 //! `ta1` answers interchanges, `group` functional groups and their sets, `note` what is wrong in a segment.
 

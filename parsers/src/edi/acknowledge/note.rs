@@ -1,7 +1,7 @@
 //! AK3 and AK4, IK3 and IK4 with CTX: what is wrong in the segments of a set.
 //!
-//! In: the findings of one set. Out: a note for each segment at fault, with its elements below. Never: a value that could break
-//! the structure, a card number.
+//! In: the findings of one set. Out: a note for each segment at fault, with its elements below. Never: a value that
+//! could break the structure, a card number.
 
 use super::MOST_CODES;
 use crate::edi::finding::EdiFinding;
@@ -11,6 +11,9 @@ use crate::redact;
 
 /// The standard's bound for AK4 in AK3.
 const MOST_ELEMENT_NOTES: usize = 99;
+
+/// The same for CTX in IK3 and in IK4.
+const MOST_CONTEXTS: usize = 10;
 
 /// One finding with the code that the tables have for it.
 type Noted<'f> = (&'f EdiFinding, Code);
@@ -29,12 +32,17 @@ pub(super) fn write(writer: &mut Writer, findings: &[&EdiFinding], tables: &Tabl
             Functional::F999 => {
                 for code in &of_segment {
                     write_segment(writer, "IK3", (place, loop_id), &[code]);
+                    let told = members.iter().filter(|(_, own)| *own == Code::Segment(code));
+                    write_contexts(writer, told);
                 }
             }
         }
         let of_elements = members.iter().filter(|(_, code)| matches!(code, Code::Element(_)));
         for (finding, code) in of_elements.take(MOST_ELEMENT_NOTES) {
             write_element(writer, finding, code.value(), tables);
+            if tables.functional == Functional::F999 {
+                write_contexts(writer, [&(*finding, *code)].into_iter());
+            }
         }
     }
 }
@@ -112,6 +120,25 @@ fn write_element(writer: &mut Writer, finding: &EdiFinding, code: &str, tables: 
     writer.segment_with_composite(tag, &whole, &[number.as_bytes(), code.as_bytes(), copy]);
 }
 
+/// CTX: what made a rule apply that holds under a condition.
+fn write_contexts<'f>(writer: &mut Writer, members: impl Iterator<Item = &'f Noted<'f>>) {
+    let triggers = members.filter_map(|(finding, _)| finding.trigger.as_ref());
+    for trigger in triggers.take(MOST_CONTEXTS) {
+        let position = trigger.position.to_string();
+        let element = trigger.element.map(|number| number.to_string()).unwrap_or_default();
+        writer.segment(
+            "CTX",
+            &[
+                b"SITUATIONAL TRIGGER",
+                trigger.segment.as_bytes(),
+                position.as_bytes(),
+                trigger.loop_id.unwrap_or_default().as_bytes(),
+                element.as_bytes(),
+            ],
+        );
+    }
+}
+
 /// AK404 is left out where the value cannot stand in it: too long, not printable, or a card number. What holds a
 /// delimiter cannot be copied either; printable punctuation other than these few is never one in practice, so all of
 /// it is left out.
@@ -121,4 +148,45 @@ fn may_be_copied(copy: &[u8]) -> bool {
             byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'-' | b'.' | b',' | b'/' | b'+')
         })
         && redact::text(copy).found.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edi::delimiters::Delimiters;
+    use crate::edi::finding::Trigger;
+    use crate::edi::{Options, read};
+
+    fn written(code: Code, functional: Functional) -> String {
+        let input = include_bytes!("../../../tests/edi/golden/element-missing.edi");
+        let report = read(input, &Options::default());
+        let mut finding = report.findings.kept()[0].clone();
+        finding.answer = Some(code);
+        finding.trigger =
+            Some(Trigger { segment: "N1", position: 8, loop_id: Some("N1"), element: Some(3) });
+        let delimiters =
+            Delimiters { element: b'*', component: b'>', segment: b'~', ..Delimiters::default() };
+        let mut writer = Writer::new(delimiters);
+        write(&mut writer, &[&finding], &Tables { functional, interchange: 501, group: 5010 });
+        String::from_utf8(writer.finish()).unwrap()
+    }
+
+    #[test]
+    fn a_999_says_what_made_a_rule_apply() {
+        let context = "CTX*SITUATIONAL TRIGGER*N1*8*N1*3~";
+        assert_eq!(
+            written(Code::Element("I9"), Functional::F999),
+            format!("IK3*BEG*2**8~IK4*3*324*I9~{context}")
+        );
+        assert_eq!(
+            written(Code::Segment("I6"), Functional::F999),
+            format!("IK3*BEG*2**I6~{context}")
+        );
+    }
+
+    #[test]
+    fn a_997_says_it_in_the_words_of_the_standard() {
+        assert_eq!(written(Code::Element("I9"), Functional::F997), "AK3*BEG*2**8~AK4*3*324*2~");
+        assert_eq!(written(Code::Segment("I6"), Functional::F997), "AK3*BEG*2**3~");
+    }
 }

@@ -1,8 +1,8 @@
 //! Writes segments. In: values, for an acknowledgement; or what was read, by [`rewrite()`]. Out: bytes.
 //!
-//! A value never breaks the structure. In an acknowledgement separators and control bytes in a value are replaced by blanks, since
-//! the value is a sender's number or code and the answer has to go out; what is written again is refused instead where
-//! nothing can release the byte. ISA is padded to its fixed widths.
+//! A value never breaks the structure. In an acknowledgement separators and control bytes in a value are replaced by
+//! blanks, since the value is a sender's number or code and the answer has to go out; what is written again is
+//! refused instead where nothing can release the byte. ISA is padded to its fixed widths.
 
 mod rewrite;
 

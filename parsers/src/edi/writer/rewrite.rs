@@ -1,8 +1,9 @@
 //! Writes again what was read: parse, write, parse gives the same values, and for a clean file the same bytes.
 //!
-//! In: the segments of a [`Reader`], of any level and standard. Out: bytes, which the caller takes when it likes, so that
-//! memory need not grow with the input. What belongs to no interchange is not written: a byte order mark, line ends, bytes
-//! between interchanges. Never: a value that breaks the structure, a guess about binary data whose length is wrong.
+//! In: the segments of a [`Reader`], of any level and standard. Out: bytes, which the caller takes when it likes, so
+//! that memory need not grow with the input. What belongs to no interchange is not written: a byte order mark, line
+//! ends, bytes between interchanges. Never: a value that breaks the structure, a guess about binary data whose length
+//! is wrong.
 
 use super::{Layout, Writer};
 use crate::edi::delimiters::Delimiters;

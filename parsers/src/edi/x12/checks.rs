@@ -129,7 +129,8 @@ fn eleventh(header: &Header<'_>, faults: &mut Vec<HeaderFault>) {
     faults.push((rule, 11, remark));
 }
 
-/// ISA02 and ISA04: ten blanks with the qualifier 00, and else something. What stands there may be a password, and is not shown.
+/// ISA02 and ISA04: ten blanks with the qualifier 00, and else something. What stands there may be a password, and is
+/// not shown.
 fn authorization(header: &Header<'_>, faults: &mut Vec<HeaderFault>) {
     for (rule, number) in [(&rules::ISA_AUTHORIZATION, 2), (&rules::ISA_SECURITY, 4)] {
         let message = match (header.element(number - 1), header.element(number)) {

@@ -1,7 +1,7 @@
 //! Security segments (X12.58): S1S to S4S with their trailers, in groups and in sets.
 //!
-//! In: one of them, or the end of the level that they stand in. Out: a finding for each that has no other half. Never: a look
-//! at what they say; nothing is decrypted or verified.
+//! In: one of them, or the end of the level that they stand in. Out: a finding for each that has no other half.
+//! Never: a look at what they say; nothing is decrypted or verified.
 
 use crate::edi::assembler::{Visit, spot_of};
 use crate::edi::event::Stage;

@@ -116,8 +116,8 @@ impl Visit<'_, '_> {
         }
     }
 
-    /// Separators without anything between them, from 007010 on: at the end of a composite, and at the end of a segment whose
-    /// set has no table. Where there is one, its elements are looked at with it.
+    /// Separators without anything between them, from 007010 on: at the end of a composite, and at the end of a
+    /// segment whose set has no table. Where there is one, its elements are looked at with it.
     pub(super) fn excess(&mut self, segment: &Segment<'_>) {
         if self.state.group.version < EXCESS {
             return;
