@@ -8,7 +8,7 @@
 //! Read top-down: [`standard`] names the input by its first bytes, [`reader`] drives everything, [`index`] finds delimiters,
 //! `scanner` gives segments, `x12`, `edifact` and `tradacoms` assemble envelopes of them, [`schema`] holds the
 //! tables, [`validate`] holds a set against them, [`report`] keeps the result, [`mod@acknowledge`] and [`json`]
-//! look at it.
+//! look at it, [`writer`] writes what was read.
 
 pub mod acknowledge;
 mod assembler;
