@@ -118,6 +118,11 @@ fn real_files_come_back() {
     }
 }
 
+#[test]
+fn an_equals_sign_behind_a_separator_ends_no_tag_of_tradacoms() {
+    holds(b"STX=ANA:1+50:A+50:B+261121:120000+1'MHD=1+ORDHDR:9'MTR+=26'M?+=1'END=1'");
+}
+
 fn x12(segments: &[(String, Vec<Vec<u8>>)], data: &[u8]) -> Vec<u8> {
     let order = include_bytes!("edi/golden/order-5010.edi");
     let mut text = order[..106].to_vec();

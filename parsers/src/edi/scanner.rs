@@ -10,6 +10,9 @@ use super::index::{self, Carry, Index, Marks};
 use super::segment::{BinaryFault, Segment, Traits};
 use super::standard::Standard;
 
+/// What separates elements in TRADACOMS; there is no way to change it.
+const TRADACOMS_ELEMENT: u8 = b'+';
+
 /// Bytes that are read at once: block and index stay in the second cache.
 const BLOCK_BYTES: usize = 64 * 1024;
 
@@ -407,10 +410,11 @@ impl Scanner {
         self.at = after;
     }
 
-    /// TRADACOMS has an equals sign after its tags: `MHD=1+ORDERS:9`.
+    /// TRADACOMS has an equals sign after its tags, before any separator: `MHD=1+ORDERS:9`.
     fn tradacoms_tag(&self, bytes: &[u8]) -> Option<usize> {
         let is_tradacoms = self.syntax.is_some_and(|syntax| syntax.standard == Standard::Tradacoms);
-        bytes.iter().take(5).position(|byte| *byte == b'=').filter(|_| is_tradacoms)
+        let mut tag = bytes.iter().take(5).take_while(|byte| **byte != TRADACOMS_ELEMENT);
+        tag.position(|byte| *byte == b'=').filter(|_| is_tradacoms)
     }
 
     /// BIN and BDS: exactly as many bytes of data as their length says, whatever they are. Needs no schema.
