@@ -16,7 +16,10 @@ use tillgate::source::Media;
 use tillgate_parsers::barcode::{self, Barcode};
 use tillgate_parsers::card::{self, Scheme, TokenKey};
 use tillgate_parsers::edi::index::{Carry, Index, Marks, Variant, index_with};
-use tillgate_parsers::edi::{self, EdiFinding, Issue, Options, Policy, Report};
+use tillgate_parsers::edi::{
+    self, EdiFinding, Events, Functional, Group, Issue, Layout, Options, Policy, Reader, Report,
+    Rewriter, Segment, Standard,
+};
 use tillgate_parsers::framing::{Frame, FrameEnd, FramingSettings, LineFramer};
 use tillgate_parsers::redact;
 use tillgate_record::Severity;
@@ -224,9 +227,8 @@ pub fn redact_text(data: &[u8]) {
     }
 }
 
-/// Findings point into the input and show no card number, sets are JSON, and our acknowledgements have no errors.
+/// Findings point into the input and show no card number, and sets are JSON.
 pub fn x12(data: &[u8]) {
-    const ISSUE: Issue = Issue { control_number: 3, date: (2026, 1, 2), time: (3, 4) };
     for policy in [Policy::Lenient, Policy::Strict] {
         let report = edi::read(data, &Options { policy, ..Options::default() });
         assert_findings(&report, data);
@@ -236,19 +238,105 @@ pub fn x12(data: &[u8]) {
             let text = serde_json::to_string(&transaction).expect("a set serializes");
             assert!(serde_json::from_str::<Value>(&text).is_ok(), "no JSON: {text}");
         }
-        for answer in edi::acknowledge(&report, &ISSUE) {
-            let back = edi::read(&answer.content, &Options::default());
-            // AK1 and AK2 repeat the sender's numbers, which may be missing or malformed: only the envelope is ours.
-            let is_ours = |finding: &&EdiFinding| finding.is_error() && finding.is_envelope();
-            let broken = back.findings.kept().iter().find(is_ours);
-            assert!(broken.is_none(), "{broken:?} in {}", shown(&answer.content));
-            assert!(!edi::is_unfinished(&answer.content), "{}", shown(&answer.content));
-        }
     }
     // A sound interchange is never waited for.
     let report = edi::read(data, &Options::default());
     let sound = report.findings.errors() + report.findings.warnings() == 0;
     assert!(!(sound && edi::is_unfinished(data)), "an input without findings is unfinished");
+}
+
+/// Our acknowledgements have no errors, show no card number, answer no acknowledgement, and agree with the report.
+pub fn edi_acknowledge(data: &[u8]) {
+    for policy in [Policy::Lenient, Policy::Strict] {
+        let report = edi::read(data, &Options { policy, ..Options::default() });
+        for functional in [Functional::F997, Functional::F999] {
+            let issue = Issue { functional, control_number: 3, date: (2026, 1, 2), time: (3, 4) };
+            let answers = edi::acknowledge(&report, &issue);
+            answers.iter().for_each(|answer| assert_answer(&answer.content));
+            let refused = report
+                .interchanges
+                .iter()
+                .any(|one| one.standard == Standard::X12 && one.tally.rejected);
+            assert!(!refused || !answers.is_empty(), "a refused interchange has no answer");
+        }
+    }
+}
+
+fn assert_answer(content: &[u8]) {
+    let back = edi::read(content, &Options::default());
+    // AK1 and AK2 repeat the sender's numbers, which may be missing or malformed: only the envelope is ours.
+    let is_ours = |finding: &&EdiFinding| finding.is_error() && finding.is_envelope();
+    let broken = back.findings.kept().iter().find(is_ours);
+    assert!(broken.is_none(), "{broken:?} in {}", shown(content));
+    assert!(!edi::is_unfinished(content), "{}", shown(content));
+    let [interchange] = back.interchanges.as_slice() else {
+        panic!("not one interchange: {}", shown(content));
+    };
+    assert!(interchange.groups.iter().all(Group::is_acknowledgement), "{}", shown(content));
+    for issue in [Functional::F997, Functional::F999] {
+        let issue =
+            Issue { functional: issue, control_number: 4, date: (2026, 1, 2), time: (3, 4) };
+        let answers = edi::acknowledge(&back, &issue);
+        assert!(answers.is_empty(), "an acknowledgement is answered: {}", shown(content));
+    }
+}
+
+/// What is written again has the same values, however the input was cut into chunks and the output into lines.
+pub fn edi_writer(data: &[u8]) {
+    let Ok(written) = edi::rewrite(data, Layout::Dense) else {
+        return;
+    };
+    let values = values(data);
+    for (what, again) in [
+        ("written", Ok(written.clone())),
+        ("written twice", edi::rewrite(&written, Layout::Dense)),
+        ("in lines", edi::rewrite(data, Layout::Lines)),
+    ] {
+        let again = again.unwrap_or_else(|fault| panic!("{what}: {fault}: {}", shown(data)));
+        assert_eq!(self::values(&again), values, "{what}: {}", shown(&again));
+    }
+    let options =
+        Options { check_sets: false, input_bytes: Some(data.len()), ..Options::default() };
+    let mut rewriter = Rewriter::new(Layout::Dense);
+    let mut reader = Reader::new(&options);
+    data.chunks(5).for_each(|chunk| reader.feed(chunk, &mut rewriter));
+    reader.finish(&mut rewriter);
+    assert_eq!(rewriter.finish().as_deref(), Ok(&*written), "in chunks");
+}
+
+/// Every segment: tag, and elements by their components without release characters.
+fn values(data: &[u8]) -> Vec<Vec<Vec<Vec<u8>>>> {
+    #[derive(Default)]
+    struct Listener(Vec<Vec<Vec<Vec<u8>>>>);
+
+    impl Events for Listener {
+        fn reads_all(&self) -> bool {
+            true
+        }
+
+        fn passed(&mut self, standard: Standard, segment: &Segment<'_>) {
+            let delimiters = segment.delimiters;
+            let x12 = standard == Standard::X12;
+            let is_whole = x12 && matches!(segment.tag(), b"ISA" | b"BIN" | b"BDS");
+            let plain = |value| delimiters.unreleased(value).into_owned();
+            let element = |(_, value)| {
+                if is_whole {
+                    return vec![<[u8]>::to_vec(value)];
+                }
+                delimiters.split(value, delimiters.component).map(plain).collect()
+            };
+            let tag = vec![plain(segment.tag())];
+            self.0.push([tag].into_iter().chain(segment.elements().map(element)).collect());
+        }
+    }
+
+    let options =
+        Options { check_sets: false, input_bytes: Some(data.len()), ..Options::default() };
+    let mut listener = Listener::default();
+    let mut reader = Reader::new(&options);
+    reader.feed(data, &mut listener);
+    reader.finish(&mut listener);
+    listener.0
 }
 
 fn assert_findings(report: &Report<'_>, data: &[u8]) {

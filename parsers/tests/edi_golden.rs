@@ -1,17 +1,41 @@
-//! Small files, each with what is expected of it beside it: findings under both policies, and the acknowledgements.
+//! Small files, each with what is expected of it beside it: findings under both policies, and the acknowledgements,
+//! with 997 and with 999. `unknown-…` is read for a partner, `limit-…` with small limits. Every rule is broken by one
+//! of them at least.
 //!
 //! With `TILLGATE_BLESS` set the expectations are written anew; look at the difference before it is committed.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use tillgate_parsers::edi::{self, Issue, Options, Policy, Standard};
+use tillgate_parsers::edi::{
+    self, Code, Expectations, Functional, Issue, Limits, Options, Policy, Report, rules,
+};
 
-const ISSUE: Issue = Issue { control_number: 7, date: (2026, 11, 21), time: (12, 34) };
+const ISSUE: Issue =
+    Issue { functional: Functional::F997, control_number: 7, date: (2026, 11, 21), time: (12, 34) };
 
-fn findings(text: &mut String, input: &[u8], policy: Policy) {
-    let report = edi::read(input, &Options { policy, ..Options::default() });
+/// Rules without a golden file, and why.
+const ELSEWHERE: &[(&str, &str)] = &[(
+    "limit-control-numbers",
+    "16,384 runs of numbers are no small file: see assembler/numbers.rs",
+)];
+
+fn options(name: &str, policy: Policy) -> Options<'static> {
+    let mut options = Options { policy, ..Options::default() };
+    if name.starts_with("unknown-") {
+        let (sender, receiver) = (Some(("ZZ", "BIGBOX")), Some(("ZZ", "ACME")));
+        options.expectations = Expectations { sender, receiver };
+    }
+    if name.starts_with("limit-") {
+        options.limits = Limits { segment_bytes: 120, nodes: 4, ..Limits::default() };
+    }
+    options
+}
+
+fn findings(text: &mut String, input: &[u8], options: &Options<'_>) {
+    let report = edi::read(input, options);
     for finding in report.findings.kept() {
         let place = &finding.place;
         let _ = write!(
@@ -33,38 +57,54 @@ fn findings(text: &mut String, input: &[u8], policy: Policy) {
     }
 }
 
-fn expectation(input: &[u8]) -> String {
-    let mut text = String::from("# lenient\n");
-    findings(&mut text, input, Policy::Lenient);
-    text.push_str("# strict\n");
-    findings(&mut text, input, Policy::Strict);
-    text.push_str("# acknowledgements, lenient\n");
-    let mut report = edi::read(input, &Options::default());
-    // TRADACOMS has no acknowledgements.
-    report.interchanges.retain(|interchange| interchange.standard != Standard::Tradacoms);
-    for answer in edi::acknowledge(&report, &ISSUE) {
+fn answers(text: &mut String, report: &Report<'_>, functional: Functional) {
+    for answer in edi::acknowledge(report, &Issue { functional, ..ISSUE }) {
         let bytes = String::from_utf8_lossy(&answer.content);
         let terminator = bytes.chars().nth(105).unwrap_or('~');
         for segment in bytes.split_inclusive(terminator) {
             let _ = writeln!(text, "{}", segment.trim_end());
         }
     }
+}
+
+fn expectation(name: &str, input: &[u8]) -> String {
+    let (lenient, strict) = (options(name, Policy::Lenient), options(name, Policy::Strict));
+    let mut text = String::from("# lenient\n");
+    findings(&mut text, input, &lenient);
+    text.push_str("# strict\n");
+    findings(&mut text, input, &strict);
+    let report = edi::read(input, &lenient);
+    text.push_str("# acknowledgements, lenient\n");
+    answers(&mut text, &report, Functional::F997);
+    text.push_str("# with 999, lenient\n");
+    answers(&mut text, &report, Functional::F999);
+    let report = edi::read(input, &strict);
+    text.push_str("# with 999, strict\n");
+    answers(&mut text, &report, Functional::F999);
     text
+}
+
+/// Name without its ending, and content.
+fn golden() -> Vec<(PathBuf, String, Vec<u8>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/edi/golden");
+    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let edi = paths.filter(|path| path.extension().is_some_and(|extension| extension == "edi"));
+    edi.map(|path| {
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let content = fs::read(&path).unwrap();
+        (path, name, content)
+    })
+    .collect()
 }
 
 #[test]
 fn golden_files() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/edi/golden");
     let bless = std::env::var_os("TILLGATE_BLESS").is_some();
     let mut wrong = String::new();
-    let mut files = 0;
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_none_or(|extension| extension != "edi") {
-            continue;
-        }
-        files += 1;
-        let found = expectation(&fs::read(&path).unwrap());
+    let files = golden();
+    assert!(files.len() >= 100, "{} files", files.len());
+    for (path, name, input) in files {
+        let found = expectation(&name, &input);
         let beside = path.with_extension("txt");
         if bless {
             fs::write(&beside, &found).unwrap();
@@ -72,6 +112,33 @@ fn golden_files() {
             let _ = writeln!(wrong, "{}:\n{found}", path.display());
         }
     }
-    assert!(files >= 30, "{files} files");
     assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn every_rule_is_broken_by_a_golden_file() {
+    // Standards share a code where they mean the same.
+    let mut missing: BTreeSet<&str> = rules::all().map(|rule| rule.code).collect();
+    for (_, name, input) in golden() {
+        let report = edi::read(&input, &options(&name, Policy::Strict));
+        for finding in report.findings.kept() {
+            missing.remove(finding.finding.code);
+        }
+    }
+    for (code, _) in ELSEWHERE {
+        assert!(missing.remove(code), "{code} has a golden file");
+    }
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn every_note_of_ta1_can_be_raised() {
+    let raised: BTreeSet<&str> = rules::all()
+        .filter_map(|rule| match rule.answer {
+            Some(Code::Interchange(code)) => Some(code),
+            _ => None,
+        })
+        .collect();
+    let all: Vec<String> = (1..=38).map(|code| format!("{code:03}")).collect();
+    assert_eq!(raised.into_iter().collect::<Vec<_>>(), all);
 }

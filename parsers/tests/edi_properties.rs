@@ -1,7 +1,7 @@
 //! Whatever the bytes: no panic, findings within the input, replies that we ourselves read without an error.
 
 use proptest::prelude::*;
-use tillgate_parsers::edi::{self, Issue, Options, Policy};
+use tillgate_parsers::edi::{self, Functional, Issue, Options, Policy};
 
 const SAMPLES: [&[u8]; 4] = [
     include_bytes!("edi/golden/order-5010.edi"),
@@ -10,7 +10,8 @@ const SAMPLES: [&[u8]; 4] = [
     include_bytes!("edi/golden/two-interchanges-own-delimiters.edi"),
 ];
 
-const ISSUE: Issue = Issue { control_number: 3, date: (2026, 1, 2), time: (3, 4) };
+const ISSUE: Issue =
+    Issue { functional: Functional::F997, control_number: 3, date: (2026, 1, 2), time: (3, 4) };
 
 fn holds(input: &[u8]) {
     for policy in [Policy::Lenient, Policy::Strict] {
@@ -113,6 +114,14 @@ proptest! {
         for answer in edi::acknowledge(&report, &ISSUE) {
             prop_assert!(!String::from_utf8_lossy(&answer.content).contains(card));
         }
+    }
+}
+
+#[test]
+fn a_form_feed_at_the_end_is_no_segment() {
+    for tail in [&b"\x0C"[..], b"\n\x0C", b"N1*BY\n\x0C", b" \x0C \x0C"] {
+        let input = [&SAMPLES[0][..250], tail].concat();
+        holds(&input);
     }
 }
 

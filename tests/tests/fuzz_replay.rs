@@ -54,6 +54,8 @@ replay! {
     redact_text: "card",
     x12: "x12",
     edi_index: "x12",
+    edi_acknowledge: "x12",
+    edi_writer: "x12",
     sale_json: "json",
     edi_chunks: "x12",
     edifact: "edifact",

@@ -12,7 +12,7 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
-use tillgate_parsers::edi::{self, Interchange, Issue, Options, Policy};
+use tillgate_parsers::edi::{self, Functional, Interchange, Issue, Options, Policy};
 use tillgate_record::{Channel, Decision, DocumentRecord, Link, Provenance, Quality};
 
 use super::exit;
@@ -39,7 +39,7 @@ Examples:
 
 Exit codes: 0 fine, 1 a file could not be read, 2 a file has errors.")]
     Check(Check),
-    /// Prints the acknowledgements that a file earns: TA1 and 997
+    /// Prints the acknowledgements that a file earns: TA1, and 997 or 999
     #[command(after_help = "\
 Examples:
   tillgate edi ack orders.edi
@@ -81,7 +81,7 @@ struct Check {
 
 #[derive(Debug, Args)]
 struct Ack {
-    /// Answer with 999 instead of 997; not in this version
+    /// Answer with 999 instead of 997
     #[arg(long = "999")]
     implementation: bool,
     /// Control number of the acknowledgement
@@ -163,16 +163,13 @@ fn run_check(check: &Check, out: &mut impl Write, words: &mut impl Write) -> io:
 }
 
 fn run_ack(ack: &Ack, out: &mut impl Write, words: &mut impl Write) -> io::Result<u8> {
-    if ack.implementation {
-        writeln!(words, "tillgate: 999 is not in this version; leave --999 out for 997")?;
-        return Ok(exit::USAGE);
-    }
     let Some(input) = read_file(&ack.file, words)? else {
         return Ok(exit::FAILURE);
     };
     let report = edi::read(&input, &Options::default());
     let now = TimeZone::system().to_datetime(SystemClock.now());
     let issue = Issue {
+        functional: if ack.implementation { Functional::F999 } else { Functional::F997 },
         control_number: ack.control_number,
         date: (now.year(), now.month(), now.day()),
         time: (now.hour(), now.minute()),

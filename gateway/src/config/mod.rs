@@ -500,6 +500,22 @@ pub struct Partner {
     #[serde(default)]
     #[schemars(example = &EXAMPLE_TOKEN_SHA256)]
     pub token_sha256: Option<TokenHash>,
+    /// What answers its functional groups of X12: "997", or "999", which speaks of implementation guides too and is of
+    /// version 005010 at least.
+    #[serde(default)]
+    pub acknowledge: Acknowledge,
+}
+
+/// What answers functional groups of X12.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub enum Acknowledge {
+    /// The functional acknowledgement.
+    #[default]
+    #[serde(rename = "997")]
+    Functional,
+    /// The implementation acknowledgement.
+    #[serde(rename = "999")]
+    Implementation,
 }
 
 fn example_partner() -> serde_json::Value {

@@ -1,7 +1,7 @@
 //! What a reader tells while it reads.
 //!
-//! Everything is a view that lives as long as the call: a listener copies what it wants to keep. [`super::Report`] is the
-//! listener that keeps the envelopes of an input that is held whole.
+//! Everything is a view that lives as long as the call: a listener copies what it wants to keep. [`super::Report`] is
+//! the listener that keeps the envelopes of an input that is held whole.
 
 use super::finding::EdiFinding;
 use super::report::Tally;
@@ -62,6 +62,18 @@ pub trait Events {
 
     /// An envelope ends.
     fn closed(&mut self, _stage: Stage, _closing: &Closing<'_>) {}
+
+    /// Whether [`Events::passed`] and [`Events::service_string`] are to be told.
+    fn reads_all(&self) -> bool {
+        false
+    }
+
+    /// Every segment as it stands, of whatever level, before the calls above: ISA and IEA among them, and what stands
+    /// where none may.
+    fn passed(&mut self, _standard: Standard, _segment: &Segment<'_>) {}
+
+    /// UNA as it stands, before its UNB.
+    fn service_string(&mut self, _una: &[u8]) {}
 
     /// Something is to be said. Comes after the envelope that it belongs to was opened and before it is closed.
     fn finding(&mut self, _finding: EdiFinding) {}

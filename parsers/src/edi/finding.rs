@@ -67,18 +67,34 @@ pub struct EdiFinding {
     /// The acknowledgement code, by the element that carries it: `{"AK304":"3"}`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub acknowledgement: BTreeMap<&'static str, &'static str>,
-    /// The same, for composing acknowledgements.
+    /// The same for composing acknowledgements, before [`Code::in_version`].
     #[serde(skip)]
     pub answer: Option<Code>,
     /// The bad value as sent, for AK404. Only where it may be shown.
     #[serde(skip)]
     pub copy: Option<Vec<u8>>,
+    /// What made the rule apply, where it holds under a condition: CTX of a 999.
+    #[serde(skip)]
+    pub trigger: Option<Trigger>,
     /// The segment around it, for people.
     #[serde(skip)]
     pub excerpt: Option<Excerpt>,
     /// Where in the report it belongs.
     #[serde(skip)]
     pub node: Node,
+}
+
+/// What made a rule apply that holds under a condition: of the standard, or of an implementation guide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trigger {
+    /// The tag of its segment.
+    pub segment: &'static str,
+    /// The segment within its set; ST is 1.
+    pub position: u32,
+    /// The loop that the segment stands in.
+    pub loop_id: Option<&'static str>,
+    /// The element, from 1; none where the segment itself is what matters.
+    pub element: Option<u32>,
 }
 
 /// A segment on one line: control bytes escaped, card numbers masked.
@@ -117,12 +133,14 @@ pub struct Remark {
     pub expected: Option<String>,
     /// What was found, as sent.
     pub found: Option<Vec<u8>>,
+    /// What made the rule apply.
+    pub trigger: Option<Trigger>,
 }
 
 impl Remark {
     /// A remark.
     pub fn new(message: impl Into<Cow<'static, str>>) -> Self {
-        Self { message: message.into(), expected: None, found: None }
+        Self { message: message.into(), ..Self::default() }
     }
 
     /// With what was expected.
@@ -136,6 +154,13 @@ impl Remark {
     #[must_use]
     pub fn found(mut self, found: &[u8]) -> Self {
         self.found = Some(found.get(..MOST_FOUND).unwrap_or(found).to_vec());
+        self
+    }
+
+    /// With what made the rule apply.
+    #[must_use]
+    pub fn triggered_by(mut self, trigger: Trigger) -> Self {
+        self.trigger = Some(trigger);
         self
     }
 }
@@ -190,12 +215,14 @@ pub(super) struct Found {
     pub(super) place: Place,
     pub(super) node: Node,
     pub(super) answer: Option<Code>,
+    /// The code for people: that of the 997.
+    pub(super) shown: Option<Code>,
     pub(super) excerpt: Option<Excerpt>,
 }
 
 impl Found {
     pub(super) fn finding(self, rule: &Rule, severity: Severity, remark: Remark) -> EdiFinding {
-        let Self { place, node, answer, excerpt } = self;
+        let Self { place, node, answer, shown: code, excerpt } = self;
         let found = remark.found.as_deref().map(shown);
         EdiFinding {
             finding: Finding {
@@ -207,9 +234,10 @@ impl Found {
                 found,
             },
             help: rule.help,
-            acknowledgement: answer.iter().map(|code| (code.carrier(), code.value())).collect(),
+            acknowledgement: code.iter().map(|code| (code.carrier(), code.value())).collect(),
             answer,
             copy: remark.found,
+            trigger: remark.trigger,
             excerpt,
             place,
             node,

@@ -7,11 +7,12 @@
 //!
 //! Read top-down: [`standard`] names the input by its first bytes, [`reader`] drives everything, [`index`] finds delimiters,
 //! `scanner` gives segments, `x12`, `edifact` and `tradacoms` assemble envelopes of them, [`schema`] holds the
-//! tables that the build makes of `parsers/schemas`, [`validate`] holds a set against them, [`report`] keeps the result, [`mod@acknowledge`] and [`json`]
-//! look at it.
+//! tables that the build makes of `parsers/schemas`, [`validate`] holds a set against them, [`report`] keeps the result,
+//! [`mod@acknowledge`] and [`json`] look at it, [`writer`] writes what was read.
 
 pub mod acknowledge;
 mod assembler;
+mod code;
 pub mod delimiters;
 mod edifact;
 pub mod event;
@@ -33,14 +34,15 @@ pub mod value;
 pub mod writer;
 mod x12;
 
-pub use acknowledge::{Acknowledgement, Issue, acknowledge};
+pub use acknowledge::{Acknowledgement, Issue, Kind, acknowledge};
 pub use delimiters::Delimiters;
 pub use event::{Closing, Envelope, Events, Stage};
-pub use finding::{EdiFinding, Excerpt, Findings, Place};
+pub use finding::{EdiFinding, Excerpt, Findings, Place, Trigger};
 pub use reader::{Reader, Summary};
 pub use report::{
     Expectations, Group, Interchange, Limits, Options, Report, Set, Tally, is_unfinished, read,
 };
-pub use rules::{Code, Policy, Rule};
+pub use rules::{Code, Functional, Policy, Rule, Tables};
 pub use segment::{KeptSegment, Segment};
 pub use standard::Standard;
+pub use writer::{Layout, Rewriter, Unwritable, rewrite};

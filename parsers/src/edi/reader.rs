@@ -210,6 +210,9 @@ impl<'o> Reader<'o> {
             Standard::X12 => self.open_x12(events),
             Standard::Edifact => {
                 let (delimiters, una) = edifact::service_characters(self.scanner.rest());
+                if una > 0 && events.reads_all() {
+                    events.service_string(self.scanner.rest().get(..una).unwrap_or_default());
+                }
                 self.scanner.consume(una);
                 self.begin(standard, delimiters);
             }
@@ -233,6 +236,9 @@ impl<'o> Reader<'o> {
         let (mut visit, _) = self.visit(events);
         match x12::read_header(head, offset) {
             Ok(header) => {
+                if visit.events.reads_all() {
+                    visit.events.passed(Standard::X12, &header.keep().view());
+                }
                 visit.open_x12(&header);
                 self.scanner.consume(header.width);
                 self.begin(Standard::X12, header.delimiters);
@@ -262,6 +268,7 @@ impl<'o> Reader<'o> {
     }
 
     fn within(&mut self, standard: Standard, ended: bool, events: &mut dyn Events) -> bool {
+        let reads_all = events.reads_all();
         loop {
             if self.state.is_passing() && !events.wants_segments() {
                 let passed = self.scanner.pass_content(self.state.told.line_ends);
@@ -283,6 +290,9 @@ impl<'o> Reader<'o> {
                 }
             }
             let segment = self.scanner.segment();
+            if reads_all {
+                events.passed(standard, &segment);
+            }
             let mut visit = Visit { state: &mut self.state, events, block: self.scanner.block() };
             visit.state.summary.segments += 1;
             if visit.state.interchange.open {
@@ -302,6 +312,7 @@ impl<'o> Reader<'o> {
             match flow {
                 Flow::On => {}
                 Flow::Repetition(separator) => self.scanner.set_repetition(separator),
+                Flow::Release(release) => self.scanner.set_release(release),
                 Flow::Package(bytes) => self.scanner.pass_over(bytes),
                 Flow::Closed => {
                     self.scanner.close();

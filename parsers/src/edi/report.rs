@@ -216,10 +216,11 @@ impl Group {
         super::assembler::version(self.header.element(8))
     }
 
-    /// Whether it holds acknowledgements, which are never acknowledged.
+    /// Whether it holds acknowledgements, which are never acknowledged: by its kind, or by what stands in it.
     #[must_use]
     pub fn is_acknowledgement(&self) -> bool {
-        self.header.element(1) == b"FA"
+        let answers = |set: &Set| matches!(set.header.element(1), b"997" | b"999");
+        self.header.element(1) == b"FA" || (!self.sets.is_empty() && self.sets.iter().all(answers))
     }
 }
 

@@ -19,58 +19,7 @@ pub enum Policy {
     Strict,
 }
 
-/// A code of an acknowledgement, on the level that carries it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Code {
-    /// TA105 (I18).
-    Interchange(&'static str),
-    /// AK905 (716).
-    Group(&'static str),
-    /// AK502 (718).
-    Set(&'static str),
-    /// AK304 (720).
-    Segment(&'static str),
-    /// AK403 (723).
-    Element(&'static str),
-}
-
-impl Code {
-    /// The element that carries it, as in `{"AK304":"3"}`.
-    #[must_use]
-    pub fn carrier(self) -> &'static str {
-        match self {
-            Self::Interchange(_) => "TA105",
-            Self::Group(_) => "AK905",
-            Self::Set(_) => "AK502",
-            Self::Segment(_) => "AK304",
-            Self::Element(_) => "AK403",
-        }
-    }
-
-    /// The code.
-    #[must_use]
-    pub fn value(self) -> &'static str {
-        match self {
-            Self::Interchange(code)
-            | Self::Group(code)
-            | Self::Set(code)
-            | Self::Segment(code)
-            | Self::Element(code) => code,
-        }
-    }
-
-    /// The code that the tables of a version have for the same thing: a 997 of 004010 must not carry a code that
-    /// only a later table knows, and 19 means something else there.
-    #[must_use]
-    pub fn in_version(self, interchange: u32, group: u32) -> Self {
-        match self {
-            Self::Interchange("032") if interchange < 505 => Self::Interchange("022"),
-            Self::Group("19") if group < 5010 => Self::Group("6"),
-            Self::Element("12" | "13") if group < 5010 => Self::Element("3"),
-            other => other,
-        }
-    }
-}
+pub use super::code::{Code, Functional, Tables};
 
 /// One rule.
 #[derive(Debug, Clone, Copy)]
@@ -130,9 +79,19 @@ const FORGIVEN: (Severity, Severity) = (Warning, Error);
 const NOTED: (Severity, Severity) = (Warning, Warning);
 
 macro_rules! rules {
-    ($($name:ident = $code:literal, $severities:ident, $answer:expr, $help:literal;)*) => {
+    ($list:ident: $($name:ident = $code:literal, $severities:ident, $answer:expr, $help:literal;)*) => {
         $(#[doc = concat!("`", $code, "`.")] pub const $name: Rule = Rule::new($code, $severities, $answer, $help);)*
+        const $list: &[&Rule] = &[$(&$name),*];
     };
+}
+
+/// Every rule.
+pub fn all() -> impl Iterator<Item = &'static Rule> {
+    let refusing: &[&Rule] = &[&VERSION_UNSUPPORTED, &SET_UNSUPPORTED];
+    [INPUT, HEADER, SYNTAX, INTERCHANGE, GROUP, SET, SEGMENTS, ELEMENTS, TRADACOMS, refusing]
+        .into_iter()
+        .flatten()
+        .copied()
 }
 
 const fn ta1(code: &'static str) -> Option<Code> {
@@ -151,14 +110,20 @@ const fn ak4(code: &'static str) -> Option<Code> {
     Some(Code::Element(code))
 }
 
-// The input and the interchange.
+// The input.
 rules! {
+    INPUT:
     NOT_EDI = "not-edi", ALWAYS, None, "ask the sender for X12, EDIFACT or TRADACOMS with its envelope";
     BYTE_ORDER_MARK = "byte-order-mark", FORGIVEN, None, "ask the sender to write the file without a byte order mark";
     LEADING_BLANKS = "leading-blanks", FORGIVEN, None, "ask the sender to begin the file with ISA";
     LINE_ENDS = "line-ends", NOTED, None, "nothing to do: line ends after terminators are no data";
     INDENTED = "blanks-around-segment", NOTED, None, "nothing to do: blanks before tags are no data";
     JUNK_BETWEEN = "bytes-between-interchanges", FORGIVEN, None, "ask the sender what the bytes are; they were skipped";
+}
+
+// ISA and the segments that may follow it.
+rules! {
+    HEADER:
     ISA_UNREADABLE = "isa-unreadable", ALWAYS, ta1("022"), "ask the sender to write ISA with its sixteen elements in 106 bytes";
     ISA_WRAPPED = "wrapped-lines", ALWAYS, ta1("022"), "ask for the file without line wrapping; binary transfer often helps";
     ISA_LENGTH = "isa-length", FORGIVEN, ta1("022"), "ask the sender to pad the elements of ISA to their fixed widths";
@@ -168,15 +133,46 @@ rules! {
     ELEMENT_SEPARATOR = "element-separator-invalid", ALWAYS, ta1("026"), "use a separator that is no letter, digit or blank and nothing else, such as *";
     COMPONENT_SEPARATOR = "component-separator-invalid", ALWAYS, ta1("027"), "use a component separator of its own, such as >";
     REPETITION_SEPARATOR = "repetition-separator-invalid", ALWAYS, ta1("032"), "use a repetition separator of its own, such as ^";
-    ISA_QUALIFIER = "isa-qualifier", FORGIVEN, None, "send ISA01 and ISA03 as two digits, and a known qualifier in ISA05 and ISA07";
+    ISA_AUTHORIZATION_QUALIFIER = "isa-authorization-qualifier", FORGIVEN, ta1("010"), "send 00 in ISA01, or the qualifier of what stands in ISA02";
+    ISA_AUTHORIZATION = "isa-authorization", FORGIVEN, ta1("011"), "send ten blanks in ISA02 with ISA01 00, and else what its qualifier names";
+    ISA_SECURITY_QUALIFIER = "isa-security-qualifier", FORGIVEN, ta1("012"), "send 00 in ISA03, or 01 with a password in ISA04";
+    ISA_SECURITY = "isa-security", FORGIVEN, ta1("013"), "send ten blanks in ISA04 with ISA03 00, and else the password";
+    ISA_SENDER_QUALIFIER = "isa-sender-qualifier", FORGIVEN, ta1("005"), "send a qualifier of X12 in ISA05, such as 01, 08, 12, 14 or ZZ";
+    ISA_SENDER = "isa-sender", FORGIVEN, ta1("006"), "send who the sender is in ISA06";
+    ISA_RECEIVER_QUALIFIER = "isa-receiver-qualifier", FORGIVEN, ta1("007"), "send a qualifier of X12 in ISA07, such as 01, 08, 12, 14 or ZZ";
+    ISA_RECEIVER = "isa-receiver", FORGIVEN, ta1("008"), "send who the receiver is in ISA08";
+    ISA_STANDARD = "isa-standard", FORGIVEN, ta1("016"), "send U in ISA11 up to version 00401";
+    ISA_STANDARD_UNSUPPORTED = "isa-standard-unsupported", FORGIVEN, ta1("002"), "send U in ISA11: tillgate takes no control standard but that of X12";
+    REPETITION_UNUSABLE = "repetition-separator-unusable", FORGIVEN, ta1("032"), "send a repetition separator in ISA11 that is no letter, digit or blank, such as ^";
     ISA_DATE = "isa-date", FORGIVEN, ta1("014"), "send ISA09 as YYMMDD";
     ISA_TIME = "isa-time", FORGIVEN, ta1("015"), "send ISA10 as HHMM";
-    ISA_VERSION = "isa-version", FORGIVEN, ta1("017"), "send the control version in ISA12, such as 00401";
+    ISA_VERSION = "isa-version", FORGIVEN, ta1("017"), "send the control version in ISA12 as five digits, such as 00401";
+    ISA_VERSION_UNSUPPORTED = "isa-version-unsupported", FORGIVEN, ta1("003"), "send a control version from 00200 to 00805 in ISA12";
     ISA_CONTROL_NUMBER = "isa-control-number", FORGIVEN, ta1("018"), "send nine digits in ISA13";
     ISA_ACKNOWLEDGEMENT = "isa-acknowledgement", FORGIVEN, ta1("019"), "send 0 or 1 in ISA14";
     ISA_USAGE = "isa-usage", FORGIVEN, ta1("020"), "send P, T or I in ISA15";
     UNKNOWN_SENDER = "unknown-sender", ALWAYS, ta1("006"), "compare ISA05 and ISA06 with x12 of the [[partner]] whose folder or token was used";
-    UNKNOWN_RECEIVER = "unknown-receiver", ALWAYS, ta1("008"), "compare ISA07 and ISA08 with [edi] x12; the file may be meant for someone else";
+    UNKNOWN_RECEIVER = "unknown-receiver", ALWAYS, ta1("009"), "compare ISA07 and ISA08 with [edi] x12; the file may be meant for someone else";
+}
+
+// ISB, ISE and ISX, which may stand between ISA and the first group.
+rules! {
+    SYNTAX:
+    GRADE_OF_SERVICE = "isb-grade-of-service", FORGIVEN, ta1("031"), "send one letter or digit in ISB01";
+    DELIVERY_DATE = "ise-date", FORGIVEN, ta1("028"), "send the date of the deferred delivery in ISE01 as YYMMDD";
+    DELIVERY_TIME = "ise-time", FORGIVEN, ta1("029"), "send the time of the deferred delivery in ISE02 as HHMM";
+    DELIVERY_TIME_CODE = "ise-time-code", FORGIVEN, ta1("030"), "send a time code of two letters or digits in ISE03, or none";
+    ISX_UNEXPECTED = "isx-unexpected", FORGIVEN, ta1("033"), "send ISX once, right after ISA, and only from version 00704 on";
+    RELEASE_CHARACTER = "release-character-invalid", ALWAYS, ta1("034"), "use a release character in ISX01 that is no letter, digit, blank or separator, such as ?";
+    CHARACTER_ENCODING = "character-encoding-invalid", FORGIVEN, ta1("035"), "send one or two letters or digits in ISX02, or nothing";
+    OVERRIDING_VERSION = "overriding-version-invalid", FORGIVEN, ta1("036"), "send six digits in ISX03, from version 00801 on, or nothing";
+    OVERRIDING_VERSION_UNSUPPORTED = "overriding-version-unsupported", NOTED, ta1("038"), "nothing to do unless codes are refused: they are held against the version in GS08";
+    INDUSTRY_IDENTIFIER = "industry-identifier-unknown", FORGIVEN, ta1("037"), "send one to six letters or digits in ISX04, together with ISX03";
+}
+
+// The interchange.
+rules! {
+    INTERCHANGE:
     IEA_MISSING = "iea-missing", ALWAYS, ta1("023"), "ask the sender for the whole interchange; a transfer that broke off often causes this";
     IEA02_MISMATCH = "iea02-mismatch", ALWAYS, ta1("001"), "ask the sender to repeat ISA13 in IEA02";
     IEA02_ZEROS = "iea02-zeros", FORGIVEN, ta1("001"), "ask the sender to write IEA02 with the zeros of ISA13";
@@ -193,6 +189,16 @@ rules! {
 
 // The functional group.
 rules! {
+    GROUP:
+    GS01_INVALID = "gs01-invalid", FORGIVEN, ak9("1"), "send two capital letters or digits in GS01, such as PO";
+    GS02_INVALID = "gs02-invalid", FORGIVEN, ak9("7"), "send the code of the sending application in GS02, two to fifteen characters";
+    GS03_INVALID = "gs03-invalid", FORGIVEN, ak9("8"), "send the code of the receiving application in GS03, two to fifteen characters";
+    GS04_INVALID = "gs04-invalid", FORGIVEN, None, "send the date of the group in GS04 as CCYYMMDD";
+    GS05_INVALID = "gs05-invalid", FORGIVEN, None, "send the time of the group in GS05 as HHMM";
+    GS07_INVALID = "gs07-invalid", FORGIVEN, ak9("9"), "send X in GS07, or T";
+    GS08_INVALID = "gs08-invalid", FORGIVEN, ak9("2"), "send version, release and industry in GS08, such as 004010 or 004010VICS";
+    GROUP_SECURITY_HEADER = "group-security-header-missing", ALWAYS, None, "send the security header before its trailer, or neither";
+    GROUP_SECURITY_TRAILER = "group-security-trailer-missing", ALWAYS, None, "close the security header with its trailer before GE";
     GE_MISSING = "ge-missing", ALWAYS, ak9("3"), "close the group with GE";
     GE02_MISMATCH = "ge02-mismatch", ALWAYS, ak9("4"), "repeat GS06 in GE02";
     GE02_ZEROS = "ge02-zeros", FORGIVEN, ak9("4"), "write GE02 with the zeros of GS06";
@@ -214,6 +220,11 @@ pub const VERSION_UNSUPPORTED: Rule = Rule::new(
 
 // The transaction set.
 rules! {
+    SET:
+    ST03_INVALID = "st03-invalid", FORGIVEN, ak5("19"), "send the implementation guide in ST03 as version, release and industry, such as 005010X231";
+    ST03_UNSUPPORTED = "st03-unsupported", FORGIVEN, ak5("I6"), "send the version of GS08 in ST03 too";
+    SET_SECURITY_HEADER = "set-security-header-missing", ALWAYS, None, "send the security header before its trailer, or neither";
+    SET_SECURITY_TRAILER = "set-security-trailer-missing", ALWAYS, None, "close the security header with its trailer before SE";
     SE_MISSING = "se-missing", ALWAYS, ak5("2"), "close the transaction set with SE";
     SE02_MISMATCH = "se02-mismatch", ALWAYS, ak5("3"), "repeat ST02 in SE02";
     SE02_ZEROS = "se02-zeros", FORGIVEN, ak5("3"), "write SE02 with the zeros of ST02";
@@ -223,7 +234,7 @@ rules! {
     ST02_MISSING = "st02-missing", ALWAYS, ak5("7"), "send a control number in ST02";
     ST02_INVALID = "st02-invalid", FORGIVEN, ak5("7"), "send four to nine letters or digits in ST02";
     ST02_DUPLICATE = "st02-duplicate", ALWAYS, ak5("23"), "use each set control number once in a group";
-    SET_IN_WRONG_GROUP = "set-in-wrong-group", FORGIVEN, ak5("6"), "send GS01 PO for 850, IN for 810, FA for 997";
+    SET_IN_WRONG_GROUP = "set-in-wrong-group", FORGIVEN, ak5("18"), "send GS01 PO for 850, IN for 810, FA for 997";
 }
 
 /// A set that is right but not for us.
@@ -237,6 +248,7 @@ pub const SET_UNSUPPORTED: Rule = Rule::new(
 
 // Segments.
 rules! {
+    SEGMENTS:
     SEGMENT_EMPTY = "segment-empty", FORGIVEN, ak3("1"), "remove the second terminator";
     SEGMENT_TAG = "segment-tag", ALWAYS, ak3("1"), "send a tag of X12: a capital letter and one or two letters or digits";
     SEGMENT_UNKNOWN = "segment-unknown", ALWAYS, ak3("1"), "look for a misspelt tag, or for a lost separator";
@@ -246,18 +258,20 @@ rules! {
     SEGMENT_MISSING = "segment-missing", ALWAYS, ak3("3"), "send the mandatory segment";
     SEGMENT_TOO_OFTEN = "segment-too-often", ALWAYS, ak3("5"), "send the segment less often";
     LOOP_TOO_OFTEN = "loop-too-often", ALWAYS, ak3("4"), "send the loop less often";
-    TRAILING_SEPARATORS = "trailing-separators", NOTED, None, "nothing to do: empty elements at the end say nothing";
+    TRAILING_SEPARATORS = "trailing-separators", NOTED, ak3("10"), "nothing to do: empty elements at the end say nothing";
     BINARY_LENGTH = "binary-length", ALWAYS, ak3("8"), "send the length in bytes of the binary data, and the terminator right after it";
 }
 
 // Elements.
 rules! {
+    ELEMENTS:
     ELEMENT_MISSING = "element-missing", ALWAYS, ak4("1"), "send the mandatory element";
     ELEMENT_CONDITION = "element-condition", ALWAYS, ak4("2"), "send the elements together that belong together";
     ELEMENT_EXCLUSION = "element-exclusion", ALWAYS, ak4("10"), "send only one of the elements";
     ELEMENT_TOO_MANY = "too-many-elements", ALWAYS, ak4("3"), "look for a separator in data, or remove the elements that the segment does not have";
     COMPONENT_TOO_MANY = "too-many-components", ALWAYS, ak4("13"), "look for a component separator in data";
     REPETITION_TOO_MANY = "too-many-repetitions", ALWAYS, ak4("12"), "send the element less often";
+    COMPONENT_TRAILING = "trailing-component-separators", NOTED, ak4("16"), "nothing to do: empty components at the end say nothing";
     ELEMENT_TOO_SHORT = "element-too-short", ALWAYS, ak4("4"), "send a value of the length that the standard asks";
     ELEMENT_TOO_LONG = "element-too-long", ALWAYS, ak4("5"), "send a value of the length that the standard allows";
     ELEMENT_CHARACTER = "element-character", ALWAYS, ak4("6"), "send digits, an optional minus and a point in numbers, and no control bytes anywhere";
@@ -272,6 +286,7 @@ rules! {
 
 // TRADACOMS: no acknowledgement codes, since it has no acknowledgements.
 rules! {
+    TRADACOMS:
     TRADACOMS_WRAPPED = "wrapped-lines", ALWAYS, None, "ask the sender for the file without line wrapping; binary transfer often helps";
     TRADACOMS_SEPARATORS = "separators-wrong", ALWAYS, None, "write = after tags, + between elements, : between components, ' after segments: TRADACOMS has no others";
     TRADACOMS_TAG_SEPARATOR = "tag-separator", FORGIVEN, None, "write = after each tag, as in MHD=1";

@@ -207,6 +207,14 @@ impl Scanner {
         }
     }
 
+    /// The release character became known: X12 tells it in ISX.
+    pub(super) fn set_release(&mut self, release: u8) {
+        if let Some(syntax) = &mut self.syntax {
+            syntax.delimiters.release = Some(release);
+        }
+        self.reindex();
+    }
+
     /// Reads bytes from here on.
     pub(super) fn close(&mut self) {
         self.syntax = None;
@@ -417,14 +425,16 @@ impl Scanner {
     /// What stands after the last terminator, at the end of the input.
     fn last_segment(&mut self, delimiters: Delimiters, mark: usize) -> Step {
         let length = self.rest().trim_ascii_end().len();
-        let to = self.at + length;
-        if length > 0 {
-            let marks = self.index.marks.partition_point(|mark| (*mark as usize) < to);
-            self.found(delimiters, (to, false), (mark, marks.max(mark)), UNSEEN);
+        if length == 0 {
+            self.at = self.buffer.len();
+            return Step::End;
         }
-        // Whatever blanks follow: nothing may be read twice.
+        let to = self.at + length;
+        let marks = self.index.marks.partition_point(|mark| (*mark as usize) < to);
+        self.found(delimiters, (to, false), (mark, marks.max(mark)), UNSEEN);
+        // What is trimmed is more than what is skipped before a tag: a form feed would be looked at for ever.
         self.at = self.buffer.len();
-        if length > 0 { Step::Segment } else { Step::End }
+        Step::Segment
     }
 
     fn too_long(&mut self, delimiters: Delimiters, mark: usize) -> Step {
@@ -481,7 +491,7 @@ impl Scanner {
         self.at = after;
     }
 
-    /// TRADACOMS has an equals sign after its tags: `MHD=1+ORDERS:9`.
+    /// TRADACOMS has an equals sign after its tags, before any separator: `MHD=1+ORDERS:9`.
     fn tradacoms_tag(&self, bytes: &[u8]) -> Option<usize> {
         let syntax = self.syntax.filter(|syntax| syntax.standard == Standard::Tradacoms)?;
         let tag = bytes.iter().take(5).take_while(|byte| **byte != syntax.delimiters.element);

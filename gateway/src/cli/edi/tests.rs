@@ -120,3 +120,19 @@ fn a_file_that_is_not_there_is_a_failure() {
     assert_eq!(run_check(&check, &mut Vec::new(), &mut words).unwrap(), exit::FAILURE);
     assert!(!words.is_empty());
 }
+
+#[test]
+fn the_999_answers_where_it_is_asked_for() {
+    let (_folder, path) =
+        file(include_bytes!("../../../../parsers/tests/edi/golden/element-missing.edi"));
+    let answer = |implementation| {
+        let ack = Ack { implementation, control_number: 5, file: path.clone() };
+        let mut out = Vec::new();
+        assert_eq!(run_ack(&ack, &mut out, &mut Vec::new()).unwrap(), exit::INPUT);
+        String::from_utf8(out).unwrap()
+    };
+    assert!(answer(false).contains("~ST*997*0001~AK1*PO*101~"));
+    let implementation = answer(true);
+    assert!(implementation.contains("~ST*999*0001~AK1*PO*101*004010~"), "{implementation}");
+    assert!(implementation.contains("~IK3*BEG*2**8~IK4*3*324*1~IK5*R*5~"), "{implementation}");
+}

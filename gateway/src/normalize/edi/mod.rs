@@ -9,14 +9,14 @@ mod places;
 
 use jiff::tz::TimeZone;
 use tillgate_parsers::edi::{
-    self, EdiFinding, Expectations, Group, Interchange, Issue, KeptSegment, Options, Policy,
-    Report, Set,
+    self, EdiFinding, Expectations, Functional, Group, Interchange, Issue, KeptSegment, Options,
+    Policy, Report, Set,
 };
 use tillgate_parsers::finding;
 use tillgate_record::{Quality, Severity};
 
 use super::{Context, Interpretation, Item, Reply};
-use crate::config::TradingIdentity;
+use crate::config::{Acknowledge, TradingIdentity};
 
 /// Parser and version, as provenance names it.
 const PARSER: &str = "x12/1";
@@ -44,7 +44,12 @@ pub fn interpret(raw: &[u8], context: &Context<'_>) -> Interpretation {
     };
     let reader =
         Reader { report: &report, is_unchecked, store_currency: &context.config.gateway.currency };
-    Interpretation { parser: PARSER, items: reader.items(), replies: replies(&report, context) }
+    let functional = match partner.map(|partner| partner.acknowledge) {
+        Some(Acknowledge::Implementation) => Functional::F999,
+        Some(Acknowledge::Functional) | None => Functional::F997,
+    };
+    let replies = replies(&report, functional, context);
+    Interpretation { parser: PARSER, items: reader.items(), replies }
 }
 
 fn identity(identity: &TradingIdentity) -> (&str, &str) {
@@ -244,13 +249,14 @@ fn warning(rule: &str, path: &str, message: &str) -> Quality {
     }
 }
 
-fn replies(report: &Report<'_>, context: &Context<'_>) -> Vec<Reply> {
+fn replies(report: &Report<'_>, functional: Functional, context: &Context<'_>) -> Vec<Reply> {
     let Some(control_number) = context.control_number else {
         return Vec::new();
     };
     // UTC, so that a replay anywhere gives the same bytes.
     let now = TimeZone::UTC.to_datetime(context.received_at);
     let issue = Issue {
+        functional,
         control_number,
         date: (now.year(), now.month(), now.day()),
         time: (now.hour(), now.minute()),
@@ -260,7 +266,7 @@ fn replies(report: &Report<'_>, context: &Context<'_>) -> Vec<Reply> {
         .into_iter()
         .enumerate()
         .map(|(index, answer)| {
-            let kind = if answer.functional { "997" } else { "ta1" };
+            let kind = answer.kind.name();
             let more = if index == 0 { String::new() } else { format!("-{}", index + 1) };
             Reply {
                 content_type: CONTENT_TYPE,

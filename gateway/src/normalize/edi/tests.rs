@@ -177,6 +177,22 @@ fn answers_to_us_are_noted_and_never_answered() {
 }
 
 #[test]
+fn a_partner_that_wants_the_999_gets_it() {
+    let mut config = config();
+    config.partners[0].acknowledge = Acknowledge::Implementation;
+    let context = Context {
+        config: &config,
+        source: "bigbox",
+        received_at: "2026-11-21T09:30:00Z".parse().unwrap(),
+        control_number: Some(12),
+    };
+    let reply = &interpret(ORDER.as_bytes(), &context).replies[0];
+    assert_eq!(reply.file_name, "999-000000012.edi");
+    assert!(String::from_utf8_lossy(&reply.content).contains("~ST*999*0001~"));
+    assert_eq!(interpreted(ORDER).replies[0].file_name, "997-000000012.edi");
+}
+
+#[test]
 fn a_wrong_check_digit_is_no_gtin() {
     let wrong = ORDER.replace("012345678905", "012345678906");
     let (document, quality) = candidate(&interpreted(&wrong).items[0]).into_owned();

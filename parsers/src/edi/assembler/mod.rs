@@ -28,6 +28,8 @@ pub(super) enum Flow {
     Closed,
     /// The header told what separates repetitions.
     Repetition(Option<u8>),
+    /// ISX told the release character.
+    Release(u8),
     /// So many bytes are a binary object and no segments: a package of EDIFACT.
     Package(usize),
 }
@@ -52,6 +54,10 @@ pub(super) struct Level {
     pub(super) stated: Option<u32>,
     /// Control numbers of its children.
     pub(super) numbers: Numbers,
+    /// Version, release and subrelease of a group as a number: 4010. 0 where GS08 does not tell.
+    pub(super) version: u32,
+    /// Security headers of X12 that are open, S1S to S4S.
+    pub(super) security: [bool; 4],
 }
 
 impl Level {
@@ -68,6 +74,8 @@ impl Level {
         self.segments = 0;
         self.stated = None;
         self.numbers.clear();
+        self.version = version(self.header.element(8));
+        self.security = [false; 4];
     }
 }
 
@@ -84,6 +92,8 @@ pub(super) struct Told {
     /// That this version has no tables.
     pub(super) version: bool,
     pub(super) numbers_forgotten: bool,
+    /// ISX was there.
+    pub(super) extended: bool,
 }
 
 /// How much there was.

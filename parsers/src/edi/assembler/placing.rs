@@ -5,7 +5,7 @@ use super::{Level, State, Visit};
 use crate::edi::delimiters::digits;
 use crate::edi::event::Stage;
 use crate::edi::finding::{Found, Node, Place, Remark};
-use crate::edi::rules::{self, Code, Rule};
+use crate::edi::rules::{self, Code, Functional, Rule, Tables};
 use crate::edi::scanner::Block;
 use crate::edi::segment::Segment;
 use crate::edi::shown::shown;
@@ -85,11 +85,10 @@ impl Visit<'_, '_> {
             Severity::Warning => self.state.summary.warnings += 1,
         }
         if let Some(stage) = stage {
-            let code = match answer {
-                // Any fault in a segment of X12 rejects or marks its set with 5.
-                Some(Code::Segment(_) | Code::Element(_)) => Some("5"),
-                Some(code) => Some(code.value()),
-                None => None,
+            let code = match (self.state.standard, answer) {
+                (Some(Standard::X12), Some(code)) => Some(code.mark().value()),
+                (_, Some(Code::Segment(_) | Code::Element(_))) => Some("5"),
+                (_, code) => code.map(Code::value),
             };
             let rejects = severity == Severity::Error || rule.refuses;
             self.state.level_mut(stage).tally.add(rejects, code);
@@ -102,7 +101,8 @@ impl Visit<'_, '_> {
         let excerpt =
             shown.and_then(|shown| excerpt(shown.bytes, place.offset.checked_sub(shown.offset)?));
         let node = self.state.node(stage);
-        let found = Found { place, node, answer, excerpt };
+        let shown = answer.and_then(|code| self.state.shown(code));
+        let found = Found { place, node, answer, shown, excerpt };
         self.events.finding(found.finding(rule, severity, remark));
     }
 
@@ -162,17 +162,25 @@ impl Visit<'_, '_> {
 }
 
 impl State<'_> {
-    /// The acknowledgement code of a rule in the standard and version that is read.
+    /// The acknowledgement code of a rule in the standard that is read; in X12 the richest that there is.
     fn answer(&self, rule: &Rule) -> Option<Code> {
         match self.standard {
             Some(Standard::Edifact) => rule.control,
             Some(Standard::Tradacoms) => None,
-            _ => {
-                let interchange = digits(self.interchange.header.element(12)).unwrap_or(0);
-                let group = if self.group.open { version(self.group.header.element(8)) } else { 0 };
-                rule.answer.map(|code| code.in_version(interchange, group))
-            }
+            _ => rule.answer,
         }
+    }
+
+    /// The code as the 997 of the open group's version has it.
+    fn shown(&self, code: Code) -> Option<Code> {
+        if self.standard != Some(Standard::X12) {
+            return Some(code);
+        }
+        code.in_version(&Tables {
+            functional: Functional::F997,
+            interchange: digits(self.interchange.header.element(12)).unwrap_or(0),
+            group: if self.group.open { self.group.version } else { 0 },
+        })
     }
 
     /// The level that a code belongs to; without a code the innermost open one.

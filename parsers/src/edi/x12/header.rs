@@ -98,13 +98,48 @@ pub(in crate::edi) enum Unreadable {
 ///
 /// Why it cannot be read without doubt.
 pub(in crate::edi) fn read_header(isa: &[u8], offset: usize) -> Result<Header<'_>, Unreadable> {
+    let (positions, fixed) = places(isa)?;
+    let terminator_at = positions[15] + 2;
+    let (segment, skipped) = terminator(isa, terminator_at)?;
+    let mut header = with_terminator(isa, offset, &positions, segment)?;
+    header.width += skipped;
+    header.fixed = fixed && skipped == 0;
+    header.blank_before_terminator = skipped > 0;
+    Ok(header)
+}
+
+/// The header whose terminator is no terminator, where the rest of it stands in its fixed places.
+pub(in crate::edi) fn but_for_the_terminator(
+    isa: &[u8],
+    offset: usize,
+    fault: Unreadable,
+) -> Option<Header<'_>> {
+    let (Unreadable::Terminator { .. } | Unreadable::WideTerminator) = fault else {
+        return None;
+    };
+    let (positions, true) = places(isa).ok()? else {
+        return None;
+    };
+    with_terminator(isa, offset, &positions, *isa.get(ISA_BYTES - 1)?).ok()
+}
+
+/// Where the separators stand, and whether that is where they have to.
+fn places(isa: &[u8]) -> Result<([usize; 16], bool), Unreadable> {
     let Some(&separator) = isa.get(3) else {
         return Err(Unreadable::CutOff);
     };
-    let (positions, fixed) = match fixed_positions(isa, separator) {
-        Some(positions) => (positions, true),
-        None => (loose_positions(isa, separator)?, false),
-    };
+    match fixed_positions(isa, separator) {
+        Some(positions) => Ok((positions, true)),
+        None => Ok((loose_positions(isa, separator)?, false)),
+    }
+}
+
+fn with_terminator<'a>(
+    isa: &'a [u8],
+    offset: usize,
+    positions: &[usize; 16],
+    segment: u8,
+) -> Result<Header<'a>, Unreadable> {
     let mut elements = [&[][..]; 16];
     let mut offsets = [0; 16];
     for (index, position) in positions.iter().enumerate() {
@@ -116,13 +151,10 @@ pub(in crate::edi) fn read_header(isa: &[u8], offset: usize) -> Result<Header<'_
         }
     }
     let terminator_at = positions[15] + 2;
-    let (segment, skipped) = terminator(isa, terminator_at)?;
-    let component = *isa.get(positions[15] + 1).ok_or(Unreadable::CutOff)?;
-    let width = terminator_at + skipped + 1;
     Ok(Header {
         delimiters: Delimiters {
-            element: separator,
-            component,
+            element: *isa.get(3).ok_or(Unreadable::CutOff)?,
+            component: *isa.get(positions[15] + 1).ok_or(Unreadable::CutOff)?,
             segment,
             repetition: repetition(elements[10], elements[11]),
             release: None,
@@ -131,9 +163,9 @@ pub(in crate::edi) fn read_header(isa: &[u8], offset: usize) -> Result<Header<'_
         bytes: isa.get(..terminator_at).ok_or(Unreadable::CutOff)?,
         offset,
         offsets,
-        width,
-        fixed: fixed && skipped == 0,
-        blank_before_terminator: skipped > 0,
+        width: terminator_at + 1,
+        fixed: true,
+        blank_before_terminator: false,
     })
 }
 

@@ -6,14 +6,17 @@
 mod checks;
 mod groups;
 mod header;
+mod security;
+mod syntax;
 mod trailers;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use self::groups::group_of;
 pub(super) use self::header::{Header, Unreadable, read_header, wrapped_columns};
-use super::assembler::{Entry, Flow, Visit, spot_of, version};
+use super::assembler::{Entry, Flow, Visit, spot_of};
 use super::delimiters::digits;
+use super::event::Stage;
 use super::finding::Remark;
 use super::rules;
 use super::schema::{find, is_known_set};
@@ -48,7 +51,7 @@ impl Visit<'_, '_> {
         }
     }
 
-    /// ISA cannot be read.
+    /// ISA cannot be read. Where nothing but its terminator is wrong, who sent it is known and gets an answer.
     pub(super) fn unreadable(&mut self, (at, head): (usize, &[u8]), fault: Unreadable) {
         let (rule, remark) = match fault {
             Unreadable::CutOff => (&rules::IEA_MISSING, Remark::new("the input ends within ISA")),
@@ -73,7 +76,14 @@ impl Visit<'_, '_> {
         };
         self.state.standard = Some(X12);
         self.state.summary.standard.get_or_insert(X12);
+        let header = header::but_for_the_terminator(head, at, fault);
+        if let Some(header) = &header {
+            self.open_interchange(X12, &header.keep().view());
+        }
         self.say(rule, remark, isa_spot(at, 0), Some(&Segment::of_bytes(head, at)));
+        if let Some(header) = header {
+            self.close(Stage::Interchange, at + header.width);
+        }
     }
 
     /// A segment of an open interchange.
@@ -92,12 +102,18 @@ impl Visit<'_, '_> {
                 self.events.answer(segment);
             }
             // Grade of service, deferred delivery and syntax extension stand between ISA and GS and count nowhere.
-            b"ISB" | b"ISE" | b"ISX" if !self.state.group.open => {}
-            // Security segments of groups and sets: known, not read.
-            b"S1S" | b"S1E" | b"S2S" | b"S2E" | b"S3S" | b"S3E" | b"S4S" | b"S4E" | b"SVA" => {
-                self.count_segment(segment);
+            b"ISB" if !self.state.group.open => self.grade_of_service(segment),
+            b"ISE" if !self.state.group.open => self.deferred_delivery(segment),
+            b"ISX" if !self.state.set.open => return self.syntax_extension(segment),
+            // Security segments of groups and sets: their pairs are looked at, what they say is not.
+            b"S1S" | b"S1E" | b"S2S" | b"S2E" | b"S3S" | b"S3E" | b"S4S" | b"S4E" => {
+                self.security(segment);
             }
-            _ if self.state.set.open => self.content(segment),
+            b"S1A" | b"S2A" | b"SVA" if self.state.group.open => self.count_segment(segment),
+            _ if self.state.set.open => {
+                self.content(segment);
+                self.excess(segment);
+            }
             b"" => {
                 let remark = Remark::new("two terminators follow each other");
                 self.say(&rules::SEGMENT_EMPTY, remark, spot_of(segment), None);
@@ -110,6 +126,7 @@ impl Visit<'_, '_> {
     fn open_functional_group(&mut self, segment: &Segment<'_>) {
         self.end_group_early(segment);
         self.open_group(X12, Some(segment));
+        self.check_group_header(segment);
         let number = segment.element(6).trim_ascii();
         if digits(number).is_none() || number.len() > 9 {
             let remark = Remark::new("the group control number is not one to nine digits");
@@ -132,13 +149,14 @@ impl Visit<'_, '_> {
         }
         let (id, number) = (segment.element(1).trim_ascii(), segment.element(2).trim_ascii());
         let entry = self.state.group.numbers.enter(0, number);
-        let version = version(self.state.group.header.element(8));
+        let version = self.state.group.version;
         let table = find(X12, id, self.state.group.header.element(8));
         let is_checked = self.state.options.check_sets;
         self.check_version(id, version);
         let table = table.filter(|_| is_checked);
         self.open_set(X12, segment, table.map(|table| Box::new(Validator::new(table))));
         self.check_transaction_header(segment, (id, number), entry);
+        self.check_guide(segment);
         self.first_segment(segment);
     }
 

@@ -18,6 +18,7 @@ impl Visit<'_, '_> {
         }
         self.count_segment(segment);
         self.finish_validator(segment);
+        self.end_security(Stage::Set, segment);
         let counted = self.state.set.segments;
         let stated = segment.element(1).trim_ascii();
         match digits(stated) {
@@ -44,6 +45,7 @@ impl Visit<'_, '_> {
             return self.outside(segment);
         }
         self.end_set_early(segment);
+        self.end_security(Stage::Group, segment);
         let stated = segment.element(1).trim_ascii();
         self.state.group.stated = digits(stated);
         let sets = self.state.group.children;
@@ -107,6 +109,7 @@ impl Visit<'_, '_> {
             return;
         }
         self.finish_validator(at);
+        self.end_security(Stage::Set, at);
         let remark =
             Remark::new("the transaction set is not closed").expected("SE").found(at.tag());
         self.say(&rules::SE_MISSING, remark, spot_of(at), Some(at));
@@ -116,6 +119,7 @@ impl Visit<'_, '_> {
     pub(super) fn end_group_early(&mut self, at: &Segment<'_>) {
         self.end_set_early(at);
         if self.state.group.open {
+            self.end_security(Stage::Group, at);
             let remark =
                 Remark::new("the functional group is not closed").expected("GE").found(at.tag());
             self.say(&rules::GE_MISSING, remark, spot_of(at), Some(at));

@@ -1,13 +1,30 @@
-//! Writes X12. In: values. Out: bytes. A value never breaks the structure: delimiters and control bytes in it are
-//! replaced by blanks, ISA is padded to its fixed widths.
+//! Writes segments. In: values, for an acknowledgement; or what was read, by [`rewrite()`]. Out: bytes.
+//!
+//! A value never breaks the structure. In an acknowledgement separators and control bytes in a value are replaced by
+//! blanks, since the value is a sender's number or code and the answer has to go out; what is written again is
+//! refused instead where nothing can release the byte. ISA is padded to its fixed widths.
 
+mod rewrite;
+
+pub use self::rewrite::{Rewriter, Unwritable, rewrite};
 use super::delimiters::Delimiters;
 
+/// What follows a terminator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Layout {
+    /// The next segment.
+    #[default]
+    Dense,
+    /// A line feed, unless the terminator is a line end itself.
+    Lines,
+}
+
 /// Builds one interchange.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Writer {
     out: Vec<u8>,
     delimiters: Delimiters,
+    layout: Layout,
     segments: u32,
 }
 
@@ -15,7 +32,7 @@ impl Writer {
     /// An empty interchange.
     #[must_use]
     pub fn new(delimiters: Delimiters) -> Self {
-        Self { out: Vec::new(), delimiters, segments: 0 }
+        Self { delimiters, ..Self::default() }
     }
 
     /// Writes ISA. `elements` are ISA01 to ISA15; ISA16 follows from the delimiters.
@@ -34,7 +51,7 @@ impl Writer {
         }
         self.out.push(self.delimiters.element);
         self.out.push(self.delimiters.component);
-        self.out.push(self.delimiters.segment);
+        self.end_segment();
     }
 
     /// Writes a segment; empty elements at its end are left out.
@@ -45,8 +62,7 @@ impl Writer {
             self.out.push(self.delimiters.element);
             self.value(element);
         }
-        self.out.push(self.delimiters.segment);
-        self.segments += 1;
+        self.end_segment();
     }
 
     /// Writes a segment whose first element is a composite.
@@ -63,8 +79,7 @@ impl Writer {
             self.out.push(self.delimiters.element);
             self.value(element);
         }
-        self.out.push(self.delimiters.segment);
-        self.segments += 1;
+        self.end_segment();
     }
 
     /// Segments since the last call, for SE01.
@@ -76,6 +91,18 @@ impl Writer {
     #[must_use]
     pub fn finish(self) -> Vec<u8> {
         self.out
+    }
+
+    fn end_segment(&mut self) {
+        self.out.push(self.delimiters.segment);
+        self.line(self.delimiters.segment);
+        self.segments = self.segments.saturating_add(1);
+    }
+
+    fn line(&mut self, terminator: u8) {
+        if self.layout == Layout::Lines && !matches!(terminator, b'\n' | b'\r') {
+            self.out.push(b'\n');
+        }
     }
 
     fn value(&mut self, value: &[u8]) {

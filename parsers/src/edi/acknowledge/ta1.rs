@@ -1,0 +1,26 @@
+//! TA1: what became of one interchange.
+
+use super::{codes_in, letter};
+use crate::edi::report::Interchange;
+use crate::edi::rules::{Code, Functional, Tables};
+use crate::edi::writer::Writer;
+
+/// ISA14 asks for it; a refusal is told without being asked, since nothing else answers a refused interchange.
+pub(super) fn is_asked_for(interchange: &Interchange) -> bool {
+    interchange.header.element(14) == b"1" || interchange.tally.rejected
+}
+
+/// TA105 has room for one code: the one that decides. `version`: ISA12 of the reply.
+pub(super) fn write(writer: &mut Writer, interchange: &Interchange, version: u32) {
+    let header = &interchange.header;
+    let tally = &interchange.tally;
+    let tables = Tables { functional: Functional::F997, interchange: version, group: 0 };
+    let codes = codes_in(tally, Code::Interchange, &tables);
+    let unnamed = if tally.rejected { "022" } else { "000" };
+    let note = codes.first().copied().unwrap_or(unnamed);
+    let verdict = letter(tally, &codes);
+    writer.segment(
+        "TA1",
+        &[header.element(13), header.element(9), header.element(10), verdict, note.as_bytes()],
+    );
+}
