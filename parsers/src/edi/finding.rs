@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::rules::{Code, Rule};
 use super::shown::shown;
+use super::standard::Standard;
 use crate::finding::{Fault, Finding, Severity};
 
 /// Where in the report a finding belongs: indices of interchange, group and set.
@@ -36,13 +37,13 @@ pub struct Place {
     /// The repetition of a repeated element, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repetition: Option<u32>,
-    /// ISA13.
+    /// ISA13, UNB 0020.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interchange: Option<String>,
-    /// GS06.
+    /// GS06, UNG 0048.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
-    /// ST02.
+    /// ST02, UNH 0062.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transaction: Option<String>,
     /// The loop that the segment stands in.
@@ -186,12 +187,13 @@ pub(super) struct Found {
     pub(super) place: Place,
     pub(super) node: Node,
     pub(super) answer: Option<Code>,
+    pub(super) standard: Option<Standard>,
     pub(super) excerpt: Option<Excerpt>,
 }
 
 impl Found {
     pub(super) fn finding(self, rule: &Rule, severity: Severity, remark: Remark) -> EdiFinding {
-        let Self { place, node, answer, excerpt } = self;
+        let Self { place, node, answer, standard, excerpt } = self;
         let found = remark.found.as_deref().map(shown);
         EdiFinding {
             finding: Finding {
@@ -203,7 +205,10 @@ impl Found {
                 found,
             },
             help: rule.help,
-            acknowledgement: answer.iter().map(|code| (code.carrier(), code.value())).collect(),
+            acknowledgement: answer
+                .map(|code| (code.carrier(standard), code.value()))
+                .into_iter()
+                .collect(),
             answer,
             copy: remark.found,
             excerpt,

@@ -6,7 +6,7 @@
 //! Never: I/O, the clock, a panic, a repair that is not reported, a card number in a finding.
 //!
 //! Read top-down: [`standard`] names the input by its first bytes, [`reader`] drives everything, [`index`] finds delimiters,
-//! `scanner` gives segments, `x12`, `edifact` and `tradacoms` assemble envelopes of them, [`schema`] holds the
+//! `scanner` gives segments, [`text`] decodes their values, `x12`, `edifact` and `tradacoms` assemble envelopes of them, [`schema`] holds the
 //! tables, [`validate`] holds a set against them, [`report`] keeps the result, [`mod@acknowledge`] and [`json`]
 //! look at it.
 
@@ -26,6 +26,7 @@ pub mod schema;
 pub mod segment;
 pub mod shown;
 pub mod standard;
+pub mod text;
 mod tradacoms;
 pub mod validate;
 pub mod value;
@@ -43,3 +44,4 @@ pub use report::{
 pub use rules::{Code, Policy, Rule};
 pub use segment::{KeptSegment, Segment};
 pub use standard::Standard;
+pub use text::CharacterSet;

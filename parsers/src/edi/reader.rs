@@ -14,6 +14,7 @@ use super::report::Options;
 use super::rules;
 use super::scanner::{Scanner, Step};
 use super::standard::{BYTE_ORDER_MARK, Recognised, Standard, recognise};
+use super::text::CharacterSet;
 use super::validate::Spot;
 use super::x12::{self, Unreadable};
 use super::{edifact, tradacoms};
@@ -177,9 +178,10 @@ impl<'o> Reader<'o> {
         match standard {
             Standard::X12 => self.open_x12(events),
             Standard::Edifact => {
-                let (delimiters, una) = edifact::service_characters(self.scanner.rest());
-                self.scanner.consume(una);
-                self.begin(standard, delimiters);
+                let service = edifact::service_characters(self.scanner.rest());
+                self.scanner.consume(service.width);
+                self.state.edifact = edifact::Syntax::new(service);
+                self.begin(standard, service.delimiters);
             }
             Standard::Tradacoms => self.begin(standard, tradacoms::DELIMITERS),
         }
@@ -189,6 +191,8 @@ impl<'o> Reader<'o> {
     fn begin(&mut self, standard: Standard, delimiters: Delimiters) {
         self.terminator = Some(delimiters.segment);
         self.scanner.open(standard, delimiters);
+        let character_set = CharacterSet::of(standard, b"", self.state.options.character_set);
+        self.scanner.set_syntax(delimiters.repetition, character_set);
     }
 
     fn open_x12(&mut self, events: &mut dyn Events) {
@@ -235,7 +239,8 @@ impl<'o> Reader<'o> {
             if visit.state.interchange.open {
                 visit.lexical(&segment);
             }
-            let opens = matches!(segment.tag(), b"GS" | b"ST" | b"UNG" | b"UNH" | b"BAT" | b"MHD");
+            let opens =
+                matches!(segment.tag(), b"GS" | b"ST" | b"UNG" | b"UNH" | b"UNO" | b"BAT" | b"MHD");
             if opens && visit.state.is_full() {
                 visit.give_up(segment.offset);
                 self.mode = Mode::Over;
@@ -248,7 +253,14 @@ impl<'o> Reader<'o> {
             };
             match flow {
                 Flow::On => {}
-                Flow::Repetition(separator) => self.scanner.set_repetition(separator),
+                Flow::Syntax { repetition, character_set } => {
+                    self.scanner.set_syntax(repetition, character_set);
+                }
+                Flow::Lost => {
+                    self.scanner.close();
+                    self.mode = Mode::Lost { after: self.terminator };
+                    return true;
+                }
                 Flow::Package(bytes) => self.scanner.pass_over(bytes),
                 Flow::Closed => {
                     self.scanner.close();
@@ -264,6 +276,9 @@ impl<'o> Reader<'o> {
         let (mut visit, offset) = self.visit(events);
         visit.data_cut_off(missing, offset);
         match standard {
+            Standard::Edifact if !visit.state.interchange.open => {
+                visit.edifact_without_header(offset);
+            }
             _ if !visit.state.interchange.open => {}
             Standard::X12 => visit.end_x12_early(offset),
             Standard::Edifact => visit.end_edifact_early(offset),

@@ -1,4 +1,4 @@
-//! Every rule that an X12 input can break: its stable code, how bad it is under which policy, the acknowledgement
+//! Every rule that an input can break; those of EDIFACT's envelopes are in [`edifact`]. For each its stable code, how bad it is under which policy, the acknowledgement
 //! code that it earns, and what to do about it.
 //!
 //! Strict and lenient are two readings of one list of findings, not two parsers. `lenient` takes what the field sends
@@ -6,6 +6,7 @@
 
 use serde::Serialize;
 
+use super::standard::Standard;
 use crate::finding::Severity::{self, Error, Warning};
 
 /// How much a partner is forgiven.
@@ -22,29 +23,31 @@ pub enum Policy {
 /// A code of an acknowledgement, on the level that carries it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Code {
-    /// TA105 (I18).
+    /// TA105 (I18), UCI.
     Interchange(&'static str),
-    /// AK905 (716).
+    /// AK905 (716), UCF.
     Group(&'static str),
-    /// AK502 (718).
+    /// AK502 (718), UCM.
     Set(&'static str),
-    /// AK304 (720).
+    /// AK304 (720), UCS.
     Segment(&'static str),
-    /// AK403 (723).
+    /// AK403 (723), UCD.
     Element(&'static str),
 }
 
 impl Code {
-    /// The element that carries it, as in `{"AK304":"3"}`.
+    /// What carries it, as in `{"AK304":"3"}` or `{"UCS":"13"}`.
     #[must_use]
-    pub fn carrier(self) -> &'static str {
-        match self {
-            Self::Interchange(_) => "TA105",
-            Self::Group(_) => "AK905",
-            Self::Set(_) => "AK502",
-            Self::Segment(_) => "AK304",
-            Self::Element(_) => "AK403",
-        }
+    pub fn carrier(self, standard: Option<Standard>) -> &'static str {
+        let is_edifact = standard == Some(Standard::Edifact);
+        let (x12, edifact) = match self {
+            Self::Interchange(_) => ("TA105", "UCI"),
+            Self::Group(_) => ("AK905", "UCF"),
+            Self::Set(_) => ("AK502", "UCM"),
+            Self::Segment(_) => ("AK304", "UCS"),
+            Self::Element(_) => ("AK403", "UCD"),
+        };
+        if is_edifact { edifact } else { x12 }
     }
 
     /// The code.
@@ -56,6 +59,16 @@ impl Code {
             | Self::Set(code)
             | Self::Segment(code)
             | Self::Element(code) => code,
+        }
+    }
+
+    /// The code that a CONTRL of a syntax version has for the same thing: 45 and 46 came with version 4.
+    #[must_use]
+    pub fn in_syntax(self, is_version_4: bool) -> Self {
+        match self {
+            Self::Interchange("46") if !is_version_4 => Self::Interchange("2"),
+            Self::Segment("45") if !is_version_4 => Self::Segment("18"),
+            other => other,
         }
     }
 
@@ -83,8 +96,8 @@ pub struct Rule {
     pub strict: Severity,
     /// The code of X12's acknowledgements.
     pub answer: Option<Code>,
-    /// The code of EDIFACT's CONTRL (0085), on the level that carries it.
-    pub control: Option<Code>,
+    /// The code of EDIFACT's CONTRL (0085), where it does not follow from X12's: see [`Rule::control`].
+    control: Option<Code>,
     /// The acknowledgement refuses even where the finding is only a warning: the input is right, but we cannot use it.
     pub refuses: bool,
     /// What to do.
@@ -101,6 +114,25 @@ impl Rule {
         }
     }
 
+    /// The code of EDIFACT's CONTRL (0085), on the level that carries it.
+    ///
+    /// What is wrong in segments and elements is the same in both standards, so that their codes follow from each other.
+    #[must_use]
+    pub fn control(&self) -> Option<Code> {
+        match (self.control, self.code) {
+            (Some(code), _) => Some(code),
+            (None, "last-segment-unterminated") => Some(Code::Interchange("13")),
+            (None, "binary-length") => Some(Code::Set("29")),
+            (None, "element-character") => Some(Code::Element("37")),
+            (None, "trailing-separators") => Some(Code::Segment("45")),
+            (None, _) => match self.answer? {
+                Code::Segment(code) => Some(Code::Segment(edifact::of_segment(code))),
+                Code::Element(code) => Some(Code::Element(edifact::of_element(code))),
+                _ => None,
+            },
+        }
+    }
+
     const fn new(
         code: &'static str,
         severities: (Severity, Severity),
@@ -109,11 +141,6 @@ impl Rule {
     ) -> Self {
         let (lenient, strict) = severities;
         Self { code, lenient, strict, answer, control: None, refuses: false, help }
-    }
-
-    const fn with_control(mut self, control: Code) -> Self {
-        self.control = Some(control);
-        self
     }
 
     const fn refusing(mut self) -> Self {
@@ -134,6 +161,8 @@ macro_rules! rules {
         $(#[doc = concat!("`", $code, "`.")] pub const $name: Rule = Rule::new($code, $severities, $answer, $help);)*
     };
 }
+
+pub mod edifact;
 
 const fn ta1(code: &'static str) -> Option<Code> {
     Some(Code::Interchange(code))

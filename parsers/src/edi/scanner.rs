@@ -9,6 +9,7 @@ use super::delimiters::{Delimiters, digits};
 use super::index::{self, Carry, Index, Marks};
 use super::segment::{BinaryFault, Segment, Traits};
 use super::standard::Standard;
+use super::text::CharacterSet;
 
 /// Bytes that are read at once: block and index stay in the second cache.
 const BLOCK_BYTES: usize = 64 * 1024;
@@ -42,6 +43,7 @@ pub(super) enum Step {
 struct Syntax {
     standard: Standard,
     delimiters: Delimiters,
+    character_set: CharacterSet,
 }
 
 /// The segment that was found last, by places in the buffer.
@@ -162,17 +164,19 @@ impl Scanner {
 
     /// Reads segments from here on.
     pub(super) fn open(&mut self, standard: Standard, delimiters: Delimiters) {
-        self.syntax = Some(Syntax { standard, delimiters });
+        let character_set = CharacterSet::default();
+        self.syntax = Some(Syntax { standard, delimiters, character_set });
         self.blanks = (false, false);
         self.dropping = false;
         self.fresh = standard != Standard::X12;
         self.reindex();
     }
 
-    /// The repetition separator became known: EDIFACT tells its syntax version in UNB.
-    pub(super) fn set_repetition(&mut self, repetition: Option<u8>) {
+    /// The header told more: EDIFACT has its syntax version and character set in UNB.
+    pub(super) fn set_syntax(&mut self, repetition: Option<u8>, character_set: CharacterSet) {
         if let Some(syntax) = &mut self.syntax {
             syntax.delimiters.repetition = repetition;
+            syntax.character_set = character_set;
         }
     }
 
@@ -224,7 +228,7 @@ impl Scanner {
 
     /// Goes on to the next segment. `ended`: no more bytes will come.
     pub(super) fn advance(&mut self, ended: bool) -> Step {
-        let Some(Syntax { standard, delimiters }) = self.syntax else {
+        let Some(Syntax { standard, delimiters, .. }) = self.syntax else {
             return Step::End;
         };
         if !self.skipped() {
@@ -264,6 +268,7 @@ impl Scanner {
             offset: self.base + start,
             end: self.base + after,
             delimiters: self.syntax.map(|syntax| syntax.delimiters).unwrap_or_default(),
+            character_set: self.syntax.map(|syntax| syntax.character_set).unwrap_or_default(),
             traits,
             tag_end: tag_end - start,
             marks: self.index.marks.get(marks.0..marks.1).unwrap_or_default(),

@@ -80,13 +80,17 @@ pub fn recognise(input: &[u8]) -> Recognised {
     if trimmed.starts_with(b"STX=") {
         return Recognised::Interchange(Standard::Tradacoms, start);
     }
-    if trimmed.starts_with(b"UNA") || tag_with_separator(trimmed, b"UNB") {
+    // UNA stands before each of them.
+    let after_una = trimmed.get(9..).filter(|_| trimmed.starts_with(b"UNA"));
+    let header = after_una.map_or(trimmed, <[u8]>::trim_ascii_start);
+    let is_other = tag_with_separator(header, b"UIB") || tag_with_separator(header, b"UNH");
+    if (trimmed.starts_with(b"UNA") && !is_other) || tag_with_separator(header, b"UNB") {
         return Recognised::Interchange(Standard::Edifact, start);
     }
-    if tag_with_separator(trimmed, b"UIB") {
+    if tag_with_separator(header, b"UIB") {
         return Recognised::Other(Some(Standard::Edifact), "interactive EDIFACT (UIB), a dialogue");
     }
-    if tag_with_separator(trimmed, b"UNH") {
+    if tag_with_separator(header, b"UNH") {
         return Recognised::Other(
             Some(Standard::Edifact),
             "an EDIFACT message without its envelope (UNB)",
@@ -122,6 +126,10 @@ mod tests {
             (b"ISAAC*", Recognised::Unknown),
             (b"UNA:+.? '", Recognised::Interchange(Standard::Edifact, 0)),
             (b"UNB+UNOC:3", Recognised::Interchange(Standard::Edifact, 0)),
+            (
+                b"UNA:+.? '\nUIB+UNOA:4",
+                Recognised::Other(Some(Standard::Edifact), "interactive EDIFACT (UIB), a dialogue"),
+            ),
             (b"STX=ANA:1", Recognised::Interchange(Standard::Tradacoms, 0)),
             (b"%PDF-1.7", Recognised::Other(None, "a PDF document")),
             (b"\xFF\xFEI\0S\0A\0", Recognised::Other(None, "text in UTF-16")),

@@ -10,6 +10,7 @@ mod placing;
 
 pub(super) use self::numbers::{Entry, Numbers};
 pub(super) use self::placing::{spot_of, version};
+use super::edifact;
 use super::event::{Envelope, Events, Stage};
 use super::finding::Remark;
 use super::report::{Options, Tally};
@@ -17,6 +18,7 @@ use super::rules;
 use super::scanner::Block;
 use super::segment::{KeptSegment, Segment};
 use super::standard::Standard;
+use super::text::CharacterSet;
 use super::validate::{Spot, Validator};
 
 /// What the reader does after a segment.
@@ -26,8 +28,10 @@ pub(super) enum Flow {
     On,
     /// The interchange is closed.
     Closed,
-    /// The header told what separates repetitions.
-    Repetition(Option<u8>),
+    /// The header told what separates repetitions, and how values are to be read.
+    Syntax { repetition: Option<u8>, character_set: CharacterSet },
+    /// What was read is no interchange.
+    Lost,
     /// So many bytes are a binary object and no segments: a package of EDIFACT.
     Package(usize),
 }
@@ -113,6 +117,8 @@ pub(super) struct State<'o> {
     pub(super) set: Level,
     pub(super) validator: Option<Validator>,
     pub(super) told: Told,
+    /// What UNA and UNB told.
+    pub(super) edifact: edifact::Syntax,
     /// Control numbers of interchanges, by their parties.
     pub(super) controls: Numbers,
     /// Findings that went out.
@@ -130,6 +136,7 @@ impl<'o> State<'o> {
             set: Level::default(),
             validator: None,
             told: Told::default(),
+            edifact: edifact::Syntax::default(),
             controls: Numbers::default(),
             findings_told: 0,
         }
@@ -220,7 +227,7 @@ impl Visit<'_, '_> {
     fn look(&mut self, segment: &Segment<'_>) {
         let (rule, message) = if segment.bytes.is_empty() {
             (&rules::SEGMENT_EMPTY, "two terminators follow each other")
-        } else if !segment.tag_is_well_formed() {
+        } else if !self.tag_is_well_formed(segment) {
             (&rules::SEGMENT_TAG, "this cannot be the tag of a segment")
         } else if segment.traits.binary_fault.is_some() {
             (&rules::BINARY_LENGTH, "the length of the binary data is wrong")
@@ -229,6 +236,12 @@ impl Visit<'_, '_> {
         };
         let remark = Remark::new(message).found(segment.tag());
         self.say(rule, remark, spot_of(segment), Some(segment));
+    }
+
+    /// Tags of EDIFACT have three characters, those of X12 two or three.
+    fn tag_is_well_formed(&self, segment: &Segment<'_>) -> bool {
+        let is_edifact = self.state.standard == Some(Standard::Edifact);
+        segment.tag_is_well_formed() && (!is_edifact || segment.tag().len() == 3)
     }
 
     fn over_limit(&mut self, segment: &Segment<'_>) {

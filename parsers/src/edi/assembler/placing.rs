@@ -47,6 +47,7 @@ impl Visit<'_, '_> {
         segment: Option<&Segment<'_>>,
     ) {
         let answer = self.state.answer(rule);
+        let is_edifact = self.state.standard == Some(Standard::Edifact);
         let stage = self.state.stage(answer);
         let severity = rule.severity(self.state.options.policy);
         match severity {
@@ -54,8 +55,9 @@ impl Visit<'_, '_> {
             Severity::Warning => self.state.summary.warnings += 1,
         }
         if let Some(stage) = stage {
+            // Any fault in a segment of X12 rejects or marks its set with 5; CONTRL does not repeat it above.
             let code = match answer {
-                // Any fault in a segment of X12 rejects or marks its set with 5.
+                Some(Code::Segment(_) | Code::Element(_)) if is_edifact => None,
                 Some(Code::Segment(_) | Code::Element(_)) => Some("5"),
                 Some(code) => Some(code.value()),
                 None => None,
@@ -71,7 +73,8 @@ impl Visit<'_, '_> {
         let terminator = self.state.interchange.header.delimiters().segment;
         let excerpt = excerpt(self.block, place.offset, terminator);
         let node = self.state.node(stage);
-        let found = Found { place, node, answer, excerpt };
+        let standard = self.state.standard;
+        let found = Found { place, node, answer, standard, excerpt };
         self.events.finding(found.finding(rule, severity, remark));
     }
 
@@ -110,7 +113,16 @@ impl State<'_> {
     /// The acknowledgement code of a rule in the standard and version that is read.
     fn answer(&self, rule: &Rule) -> Option<Code> {
         match self.standard {
-            Some(Standard::Edifact) => rule.control,
+            Some(Standard::Edifact) => rule.control().map(|code| {
+                let value = code.in_syntax(self.edifact.is_version_4()).value();
+                match (self.stage(Some(code)), code) {
+                    (Some(Stage::Group), Code::Set(_) | Code::Segment(_) | Code::Element(_)) => {
+                        Code::Group(value)
+                    }
+                    (Some(Stage::Interchange), _) => Code::Interchange(value),
+                    _ => code,
+                }
+            }),
             Some(Standard::Tradacoms) => None,
             _ => {
                 let interchange = digits(self.interchange.header.element(12)).unwrap_or(0);
@@ -128,9 +140,12 @@ impl State<'_> {
         Some(match answer {
             Some(Code::Interchange(_)) => Stage::Interchange,
             _ if !self.group.open => Stage::Interchange,
+            // A group without a header cannot be named.
+            Some(Code::Group(_)) if self.group.header.is_empty() => Stage::Interchange,
             Some(Code::Group(_)) => Stage::Group,
-            _ if !self.set.open => Stage::Group,
-            _ => Stage::Set,
+            _ if self.set.open => Stage::Set,
+            _ if self.group.header.is_empty() => Stage::Interchange,
+            _ => Stage::Group,
         })
     }
 
