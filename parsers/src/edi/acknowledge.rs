@@ -4,13 +4,17 @@
 //! it cannot disagree with them. Never: a 997 for a 997, a code that the version's table does not have, a card
 //! number in AK404.
 
+mod contrl;
+
 use std::collections::BTreeMap;
 
+pub use self::contrl::{Wish, contrl};
 use super::delimiters::{Delimiters, digits};
 use super::finding::{EdiFinding, Node};
 use super::report::{Group, Interchange, Report, Set, Tally};
 use super::rules::Code;
 use super::segment::KeptSegment;
+use super::standard::Standard;
 use super::writer::Writer;
 use crate::redact;
 
@@ -28,7 +32,9 @@ pub struct Issue {
 /// One interchange to send back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Acknowledgement {
-    /// Whether it holds a 997 rather than TA1 alone.
+    /// Its standard.
+    pub standard: Standard,
+    /// Whether it holds a 997 or CONTRL rather than TA1 alone.
     pub functional: bool,
     /// The bytes.
     pub content: Vec<u8>,
@@ -45,7 +51,8 @@ type SameParties<'g> = Vec<(Node, &'g Group)>;
 
 type ByNode<'r> = BTreeMap<Node, Vec<&'r EdiFinding>>;
 
-/// Composes the acknowledgements: one interchange for each pair of sender and receiver in the input.
+/// Composes the acknowledgements: one interchange for each pair of sender and receiver in the input. EDIFACT gets its
+/// CONTRL where it asks for one or something is rejected; [`contrl`] has the choice.
 #[must_use]
 pub fn acknowledge(report: &Report<'_>, issue: &Issue) -> Vec<Acknowledgement> {
     let mut findings = ByNode::new();
@@ -53,7 +60,8 @@ pub fn acknowledge(report: &Report<'_>, issue: &Issue) -> Vec<Acknowledgement> {
         findings.entry(finding.node).or_default().push(finding);
     }
     let mut routes: Vec<(&KeptSegment, Vec<usize>)> = Vec::new();
-    for (index, interchange) in report.interchanges.iter().enumerate() {
+    let interchanges = report.interchanges.iter().enumerate();
+    for (index, interchange) in interchanges.filter(|(_, one)| one.standard == Standard::X12) {
         let header = &interchange.header;
         match routes.iter_mut().find(|(first, _)| same_route(first, header)) {
             Some((_, members)) => members.push(index),
@@ -65,6 +73,7 @@ pub fn acknowledge(report: &Report<'_>, issue: &Issue) -> Vec<Acknowledgement> {
         .filter_map(|(header, members)| {
             Reply { report, findings: &findings, issue, header }.compose(&members)
         })
+        .chain(contrl(report, issue, Wish::default()))
         .collect()
 }
 
@@ -103,7 +112,11 @@ impl Reply<'_> {
         }
         let count = groups.len().to_string();
         writer.segment("IEA", &[count.as_bytes(), self.control_number().as_bytes()]);
-        Some(Acknowledgement { functional: !groups.is_empty(), content: writer.finish() })
+        Some(Acknowledgement {
+            standard: Standard::X12,
+            functional: !groups.is_empty(),
+            content: writer.finish(),
+        })
     }
 
     /// Groups to acknowledge, by who sent them to whom in which version: one FA group answers one application.

@@ -33,7 +33,7 @@ pub mod value;
 pub mod writer;
 mod x12;
 
-pub use acknowledge::{Acknowledgement, Issue, acknowledge};
+pub use acknowledge::{Acknowledgement, Issue, Wish, acknowledge, contrl};
 pub use delimiters::Delimiters;
 pub use event::{Closing, Envelope, Events, Stage};
 pub use finding::{EdiFinding, Excerpt, Findings, Place};

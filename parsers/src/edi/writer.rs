@@ -1,6 +1,9 @@
 //! Writes X12. In: values. Out: bytes. A value never breaks the structure: delimiters and control bytes in it are
 //! replaced by blanks, ISA is padded to its fixed widths.
 
+mod edifact;
+
+pub use self::edifact::EdifactWriter;
 use super::delimiters::Delimiters;
 
 /// Builds one interchange.
