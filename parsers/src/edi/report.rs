@@ -164,7 +164,7 @@ pub struct Set {
     pub transaction: Option<&'static Transaction>,
     /// What an acknowledgement says of it.
     pub tally: Tally,
-    standard: Standard,
+    pub(super) standard: Standard,
 }
 
 impl Interchange {

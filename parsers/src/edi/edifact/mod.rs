@@ -193,7 +193,7 @@ impl Visit<'_, '_> {
         let Syntax { groups, bare, .. } = self.state.edifact;
         if groups > 0 && bare > 0 && (groups == 1 || bare == 1) {
             let remark = Remark::new("the interchange has groups, and messages without a group");
-            self.say(&rules::MIXED, remark.found(segment.tag()), spot_of(segment), Some(segment));
+            self.say(&rules::MIXED, remark.found(segment.tag()), spot_of(segment), None);
         }
     }
 

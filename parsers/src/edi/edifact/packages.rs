@@ -19,16 +19,6 @@ pub(super) enum Package {
     Lost,
 }
 
-impl Package {
-    pub(super) fn is_open(self) -> bool {
-        self != Self::None
-    }
-
-    pub(super) fn close(&mut self) {
-        *self = Self::None;
-    }
-}
-
 /// S022 0810 of UNO: octets between its terminator and UNP.
 pub(in crate::edi) fn length(uno: &Segment<'_>) -> Option<usize> {
     let digits = uno.component(4, 1).trim_ascii();
@@ -91,7 +81,7 @@ impl Visit<'_, '_> {
             self.say_of_element(&rules::UNP_LENGTH, remark, segment, 1);
         }
         self.compare_references(Stage::Set, (1, &rules::UNP_REFERENCE, &rules::UNP_ZEROS), segment);
-        self.state.edifact.package.close();
+        self.state.edifact.package = Package::None;
         self.close(Stage::Set, segment.end);
     }
 }

@@ -8,6 +8,9 @@ use crate::edi::rules::Rule;
 use crate::edi::rules::edifact as rules;
 use crate::edi::segment::{KeptSegment, Segment};
 use crate::edi::shown::shown;
+use crate::edi::validate::Spot;
+
+use super::packages::Package;
 
 /// Where a header has its reference, and the rules for another one and for other zeros in the trailer.
 pub(super) type Repeats = (usize, &'static Rule, &'static Rule);
@@ -35,7 +38,7 @@ impl Visit<'_, '_> {
         self.compare_references(Stage::Set, (1, &rules::UNT_REFERENCE, &rules::UNT_ZEROS), segment);
         if counted <= 2 {
             let remark = Remark::new("the message has no segment between UNH and UNT");
-            self.say(&rules::MESSAGE_EMPTY, remark, spot_of(segment), Some(segment));
+            self.say(&rules::MESSAGE_EMPTY, remark, spot_of(segment), None);
         }
         self.characters(segment);
         self.close(Stage::Set, segment.end);
@@ -63,7 +66,7 @@ impl Visit<'_, '_> {
         );
         if messages == 0 {
             let remark = Remark::new("the group has no message");
-            self.say(&rules::GROUP_EMPTY, remark, spot_of(segment), Some(segment));
+            self.say(&rules::GROUP_EMPTY, remark, spot_of(segment), None);
         }
         self.close(Stage::Group, segment.end);
     }
@@ -75,7 +78,9 @@ impl Visit<'_, '_> {
             if groups > 0 { (groups, "groups") } else { (bare, "messages and packages") };
         let stated = segment.element(1).trim_ascii();
         self.state.interchange.stated = digits(stated);
-        if digits(stated) != Some(counted) {
+        // Where both kinds are there, which is told by itself, either count may be meant.
+        let all = groups.saturating_add(bare);
+        if ![Some(counted), Some(all)].contains(&digits(stated)) {
             let remark = Remark::new(format!("UNZ does not state the number of {what}"))
                 .expected(counted.to_string())
                 .found(stated);
@@ -88,7 +93,7 @@ impl Visit<'_, '_> {
         );
         if groups == 0 && bare == 0 {
             let remark = Remark::new("the interchange is empty");
-            self.say(&rules::INTERCHANGE_EMPTY, remark, spot_of(segment), Some(segment));
+            self.say(&rules::INTERCHANGE_EMPTY, remark, spot_of(segment), None);
         }
         self.close(Stage::Interchange, segment.end);
     }
@@ -118,14 +123,12 @@ impl Visit<'_, '_> {
             return;
         }
         self.finish_validator(at);
-        let (rule, expected) = if self.state.edifact.package.is_open() {
-            (&rules::UNP_MISSING, "UNP")
-        } else {
-            (&rules::UNT_MISSING, "UNT")
-        };
-        self.state.edifact.package.close();
-        let remark = Remark::new("the message or package is not closed");
-        self.say(rule, remark.expected(expected).found(at.tag()), spot_of(at), Some(at));
+        let package = std::mem::take(&mut self.state.edifact.package);
+        if package == Package::None {
+            self.not_closed(&rules::UNT_MISSING, "UNT", at);
+        } else if package == Package::Passed {
+            self.not_closed(&rules::UNP_MISSING, "UNP", at);
+        }
         self.close(Stage::Set, at.offset);
     }
 
@@ -133,8 +136,7 @@ impl Visit<'_, '_> {
         self.end_message_early(at);
         self.close_implicit_group(at.offset);
         if self.state.group.open {
-            let remark = Remark::new("the group is not closed").expected("UNE").found(at.tag());
-            self.say(&rules::UNE_MISSING, remark, spot_of(at), Some(at));
+            self.not_closed(&rules::UNE_MISSING, "UNE", at);
             self.close(Stage::Group, at.offset);
         }
     }
@@ -145,8 +147,14 @@ impl Visit<'_, '_> {
         (nothing.offset, nothing.end) = (offset, offset);
         let end = nothing.view();
         self.end_message_group_early(&end);
-        let remark = Remark::new("the interchange is not closed").expected("UNZ");
-        self.say(&rules::UNZ_MISSING, remark, spot_of(&end), None);
+        self.not_closed(&rules::UNZ_MISSING, "UNZ", &end);
         self.close(Stage::Interchange, offset);
+    }
+
+    /// The trailer that is missing is what CONTRL names.
+    fn not_closed(&mut self, rule: &Rule, trailer: &str, at: &Segment<'_>) {
+        let remark = Remark::new(format!("{trailer} is missing")).expected(trailer).found(at.tag());
+        let spot = Spot { tag: Some(trailer.to_owned()), ..spot_of(at) };
+        self.say(rule, remark, spot, None);
     }
 }
