@@ -349,6 +349,11 @@ impl Scanner {
             return Step::Starved;
         }
         let length = self.rest().trim_ascii_end().len();
+        if length == 0 {
+            // A form feed: white space that is no blank before a tag.
+            self.at = self.buffer.len();
+            return Step::End;
+        }
         let to = self.at + length;
         let marks = self.index.marks.len();
         self.found(delimiters, (to, false), (mark, marks), (false, true));

@@ -102,21 +102,69 @@ fn compose(
     let delimiters = usable(first.header.delimiters(), version);
     let mut reply =
         Reply { writer: EdifactWriter::new(delimiters), findings, is_version_4: version >= 4 };
-    if Service::needs_una(delimiters, version) {
-        reply.writer.service_characters();
-    }
     let number = (issue.control_number % 1_000_000_000).to_string();
-    reply.header(first, version, issue, &number);
     for (position, (index, interchange)) in members.iter().enumerate() {
         reply.message(position + 1, *index, interchange, wish);
     }
     let count = members.len().to_string();
     reply.writer.segment("UNZ", &[&[count.as_bytes()], &[number.as_bytes()]]);
-    Some(Acknowledgement {
-        standard: Standard::Edifact,
-        functional: true,
-        content: reply.writer.finish(),
-    })
+    let body = reply.writer.finish();
+    let id = syntax_identifier(first, version, &body);
+    let mut writer = EdifactWriter::new(delimiters);
+    if Service::needs_una(delimiters, version) {
+        writer.service_characters();
+    }
+    write_header(&mut writer, first, (id, version), issue, &number);
+    let content = [writer.finish(), body].concat();
+    Some(Acknowledgement { standard: Standard::Edifact, functional: true, content })
+}
+
+/// That of the interchange answered, unless it is none of the standard's or does not have what is copied from there.
+/// Versions 1 and 2 know UNOA and UNOB only.
+fn syntax_identifier<'r>(answered: &'r Interchange, version: u8, body: &[u8]) -> &'r [u8] {
+    let id = answered.header.component(1, 1);
+    let delimiters = answered.header.delimiters();
+    let parties = [2, 3].map(|number| answered.header.element(number)).concat();
+    let copied = [&parties, body].concat();
+    let has_all =
+        |set: CharacterSet| set.fault(&copied, |byte| delimiters.contains(byte)).is_none();
+    match CharacterSet::of_syntax(id) {
+        Some(set) if !set.limits_ascii() || has_all(set) => id,
+        Some(_) if has_all(CharacterSet::LevelB) => b"UNOB",
+        _ if version < 3 => b"UNOB",
+        _ => b"UNOC",
+    }
+}
+
+/// UNB with the parties the other way round.
+fn write_header(
+    writer: &mut EdifactWriter,
+    answered: &Interchange,
+    (id, version): (&[u8], u8),
+    issue: &Issue,
+    number: &str,
+) {
+    let header = &answered.header;
+    let (year, month, day) = issue.date;
+    let (hour, minute) = issue.time;
+    let date = if version >= 4 {
+        format!("{year:04}{month:02}{day:02}")
+    } else {
+        format!("{:02}{month:02}{day:02}", year.rem_euclid(100))
+    };
+    let time = format!("{hour:02}{minute:02}");
+    let test: &[u8] = if answered.is_test() { b"1" } else { b"" };
+    writer.begin("UNB");
+    writer.element(&[id, version.to_string().as_bytes()]);
+    writer.element(&parts(header, 3));
+    writer.element(&parts(header, 2));
+    writer.element(&[date, time]);
+    writer.element(&[number]);
+    for empty in [&b""[..]; 5] {
+        writer.element(&[empty]);
+    }
+    writer.element(&[test]);
+    writer.end();
 }
 
 /// One interchange that answers one or several of one sender.
@@ -127,33 +175,6 @@ struct Reply<'r> {
 }
 
 impl<'r> Reply<'r> {
-    /// UNB with the parties the other way round.
-    fn header(&mut self, answered: &Interchange, version: u8, issue: &Issue, number: &str) {
-        let header = &answered.header;
-        let id = header.component(1, 1);
-        let id = if CharacterSet::of_syntax(id).is_some() { id } else { b"UNOC" };
-        let (year, month, day) = issue.date;
-        let (hour, minute) = issue.time;
-        let date = if self.is_version_4 {
-            format!("{year:04}{month:02}{day:02}")
-        } else {
-            format!("{:02}{month:02}{day:02}", year.rem_euclid(100))
-        };
-        let time = format!("{hour:02}{minute:02}");
-        let test: &[u8] = if answered.is_test() { b"1" } else { b"" };
-        self.writer.begin("UNB");
-        self.writer.element(&[id, version.to_string().as_bytes()]);
-        self.writer.element(&parts(header, 3));
-        self.writer.element(&parts(header, 2));
-        self.writer.element(&[date, time]);
-        self.writer.element(&[number]);
-        for empty in [&b""[..]; 5] {
-            self.writer.element(&[empty]);
-        }
-        self.writer.element(&[test]);
-        self.writer.end();
-    }
-
     /// One CONTRL: UNH, UCI and what lies below, UNT.
     fn message(&mut self, position: usize, index: usize, interchange: &Interchange, wish: Wish) {
         let reference = position.to_string();
@@ -415,7 +436,9 @@ fn parts(segment: &KeptSegment, number: usize) -> Vec<Vec<u8>> {
 
 /// The service characters of the input, unless they are what is wrong with it: then the standard's.
 fn usable(delimiters: Delimiters, version: u8) -> Delimiters {
-    let Delimiters { element, component, segment, repetition, release } = delimiters;
+    let repetition = delimiters.repetition.or((version >= 4).then_some(b'*'));
+    let delimiters = Delimiters { repetition, ..delimiters };
+    let Delimiters { element, component, segment, release, .. } = delimiters;
     let all = [Some(element), Some(component), Some(segment), repetition, release];
     let is_distinct =
         |index: usize, byte: u8| !all.iter().skip(index + 1).any(|other| *other == Some(byte));
