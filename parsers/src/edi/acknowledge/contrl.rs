@@ -276,7 +276,7 @@ impl<'r> Reply<'r> {
         let position = position.to_string();
         let code_bytes = code.unwrap_or_default().as_bytes();
         self.writer.segment("UCS", &[&[position.as_bytes()], &[code_bytes]]);
-        let mut told: Vec<Fault> = Vec::new();
+        let mut told: Vec<Fault<'_>> = Vec::new();
         for finding in faults {
             let fault = match finding.answer {
                 Some(Code::Element(code)) if Level::Element.carries(code) => {
@@ -385,7 +385,7 @@ impl<'r> Fault<'r> {
         let text =
             |number: Option<u32>| number.map(|number| number.to_string()).unwrap_or_default();
         // A repetition is named only behind a component.
-        let component = self.component.or(self.repetition.map(|_| 1));
+        let component = self.component.or_else(|| self.repetition.map(|_| 1));
         [text(self.element), text(component), text(self.repetition)]
     }
 
@@ -436,7 +436,7 @@ fn parts(segment: &KeptSegment, number: usize) -> Vec<Vec<u8>> {
 
 /// The service characters of the input, unless they are what is wrong with it: then the standard's.
 fn usable(delimiters: Delimiters, version: u8) -> Delimiters {
-    let repetition = delimiters.repetition.or((version >= 4).then_some(b'*'));
+    let repetition = delimiters.repetition.or(if version >= 4 { Some(b'*') } else { None });
     let delimiters = Delimiters { repetition, ..delimiters };
     let Delimiters { element, component, segment, release, .. } = delimiters;
     let all = [Some(element), Some(component), Some(segment), repetition, release];
