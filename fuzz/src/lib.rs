@@ -10,10 +10,12 @@ use serde_json::Value;
 use tillgate::config::Config;
 use tillgate::normalize::{Body, Context, Item, sale};
 use tillgate::source::Media;
+use tillgate_parsers::barcode::{self, Barcode};
 use tillgate_parsers::card::{self, Scheme, TokenKey};
+use tillgate_parsers::edi::index::{Carry, Index, Marks, Variant, index_with};
 use tillgate_parsers::edi::{self, EdiFinding, Issue, Options, Policy, Report};
 use tillgate_parsers::framing::{Frame, FrameEnd, FramingSettings, LineFramer};
-use tillgate_parsers::{barcode, redact};
+use tillgate_parsers::redact;
 use tillgate_record::Severity;
 
 /// Short, so that a small input overflows it.
@@ -107,34 +109,39 @@ pub fn tracks(data: &[u8]) {
 
 /// A GTIN has 14 digits and fits its check digit, and no card number leaves where no field explains it.
 pub fn barcode(data: &[u8]) {
-    let aims = ["]E0", "]E4", "]I1", "]C1", "]C0", "]Q3", "]Q1", "]d2", "]X9"];
+    let aims = ["]E0", "]E3", "]E4", "]I1", "]C1", "]C0", "]Q3", "]Q1", "]d2", "]X9"];
     for aim in aims.into_iter().map(Some).chain([None]) {
-        let read = barcode::read(aim, data);
-        if let Some(number) = &read.gtin {
-            assert_eq!(number.len(), 14, "{aim:?} {number}");
-            assert!(fits_gs1_check_digit(number), "{aim:?} {number}");
-        }
-        for (identifier, value) in &read.elements {
-            assert!((2..=4).contains(&identifier.len()), "{identifier}");
-            assert!(identifier.bytes().all(|byte| byte.is_ascii_digit()), "{identifier}");
-            // Company-internal: the only elements whose content nobody has fixed.
-            assert!(!identifier.starts_with('9') || !has_card_number(value.as_bytes()));
-        }
-        if read.gtin.is_none() && read.elements.is_empty() {
-            assert!(
-                !has_card_number(read.data.as_bytes()),
-                "{aim:?}: a card number leaves: {}",
-                shown(read.data.as_bytes())
-            );
-        }
-        let findings = serde_json::to_string(&read.findings).expect("findings serialize");
-        assert!(!has_card_number(findings.as_bytes()), "{aim:?}: a finding holds a card number");
+        assert_barcode(aim, &barcode::read(aim, data));
     }
     if let Ok(text) = std::str::from_utf8(data)
-        && let Some(sent) = barcode::from_brackets(text)
+        && let Ok((aim, sent)) = barcode::written(text)
     {
-        assert!(sent.len() <= data.len() + 3, "brackets only go");
+        assert!(sent.len() <= data.len() + 3, "what is written only gets shorter");
+        assert_barcode(aim, &barcode::read(aim, &sent));
     }
+    // A Digital Link with the input as its end: few inputs would be one by chance.
+    let link = [b"https://id.gs1.org/01/09520123456788/", data].concat();
+    assert_barcode(None, &barcode::read(None, &link));
+}
+
+fn assert_barcode(aim: Option<&str>, read: &Barcode) {
+    if let Some(number) = &read.gtin {
+        assert_eq!(number.len(), 14, "{aim:?} {number}");
+        assert!(fits_gs1_check_digit(number), "{aim:?} {number}");
+    }
+    for (identifier, value) in &read.elements {
+        assert!((2..=4).contains(&identifier.len()), "{identifier}");
+        assert!(identifier.bytes().all(|byte| byte.is_ascii_digit()), "{identifier}");
+        // Company-internal: the only elements whose content nobody has fixed.
+        let is_internal = identifier.len() == 2 && identifier.starts_with('9');
+        assert!(!is_internal || !has_card_number(value.as_bytes()));
+    }
+    if read.gtin.is_none() && read.elements.is_empty() {
+        let data = read.data.as_bytes();
+        assert!(!has_card_number(data), "{aim:?}: a card number leaves: {}", shown(data));
+    }
+    let findings = serde_json::to_string(&read.findings).expect("findings serialize");
+    assert!(!has_card_number(findings.as_bytes()), "{aim:?}: a finding holds a card number");
 }
 
 /// GS1 General Specifications 7.9, written a second time on purpose.
@@ -322,4 +329,39 @@ fn clear_numbers(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 fn digit_runs(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|byte| byte.is_ascii() && !byte.is_ascii_digit())
         .filter(|run| run.len() >= CARD_DIGITS_MIN && run.iter().all(u8::is_ascii_digit))
+}
+
+/// Every variant of the delimiter index, in every cut, says what the byte-by-byte one says of the whole. The first bytes
+/// are the delimiters (a release character of 0 is none), where counting begins, and the length of a chunk.
+pub fn edi_index(data: &[u8]) {
+    let Some((&[element, segment, release, base, chunk], block)) = data.split_first_chunk() else {
+        return;
+    };
+    let release = Some(release).filter(|byte| *byte != 0);
+    let marks = Marks { element, segment, release, inner: [b':', b'^'] };
+    let base = u32::from(base) * 0x0101_0101;
+    let whole = delimiters(Variant::Scalar, block.chunks(block.len().max(1)), base, &marks);
+    let known = |at: u32| block[at.wrapping_sub(base) as usize];
+    assert!(whole.marks.iter().all(|at| known(*at) == element), "no separator");
+    assert!(whole.ends.iter().all(|end| known(end.at) == segment), "no terminator");
+    for variant in Variant::available() {
+        for length in [usize::from(chunk).max(1), 1, 64, block.len().max(1)] {
+            let found = delimiters(variant, block.chunks(length), base, &marks);
+            assert_eq!(found, whole, "{variant:?} in {length}s, {marks:?}");
+        }
+    }
+}
+
+fn delimiters<'b>(
+    variant: Variant,
+    chunks: impl Iterator<Item = &'b [u8]>,
+    mut base: u32,
+    marks: &Marks,
+) -> Index {
+    let (mut carry, mut index) = (Carry::default(), Index::default());
+    for chunk in chunks {
+        index_with(variant, chunk, base, marks, &mut carry, &mut index);
+        base = base.wrapping_add(u32::try_from(chunk.len()).expect("inputs are small"));
+    }
+    index
 }

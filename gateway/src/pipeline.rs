@@ -34,6 +34,7 @@ use crate::normalize::{Context, Interpretation, Reply};
 use crate::source::{Input, Media};
 use crate::store::{Store, StoreError};
 use crate::telemetry::board::Board;
+use crate::telemetry::metric::Metric;
 use capture::Capture;
 
 pub use replay::{Attempt, ReplayError, Replayed};
@@ -115,6 +116,7 @@ impl Pipeline {
 /// the sender is told to keep the input, and everybody else goes on.
 fn caught<T>(attempt: impl FnOnce() -> T) -> Result<T, StoreError> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(attempt)).map_err(|_| {
+        Metric::Panics.add(1, &[("stage", "redaction")]);
         tracing::error!("an input was refused, since cutting card data out of it failed: please report it");
         let reason = "tillgate failed before it could cut card data out of this input, which is a bug of ours: nothing of \
                       it was kept; keep it, and please report this";
@@ -128,6 +130,7 @@ fn interpret(capture: &Capture, context: &Context<'_>) -> Interpretation {
     let attempt = || crate::normalize::interpret(capture.raw(), capture.media, context);
     let attempted = std::panic::catch_unwind(std::panic::AssertUnwindSafe(attempt));
     let mut interpretation = attempted.unwrap_or_else(|_| {
+        Metric::Panics.add(1, &[("stage", "parser")]);
         tracing::error!(capture = %capture.id, source = capture.source, "a parser failed on an input: please report it");
         Interpretation::rejected("none", our_fault())
     });

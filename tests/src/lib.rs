@@ -15,6 +15,7 @@ pub mod certificates;
 pub mod config;
 pub mod deadline;
 pub mod edi;
+pub mod edi_files;
 pub mod faults;
 pub mod gateway;
 pub mod http;

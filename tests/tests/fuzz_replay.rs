@@ -53,6 +53,7 @@ replay! {
     redact_edi: "x12",
     redact_text: "card",
     x12: "x12",
+    edi_index: "x12",
     sale_json: "json",
 }
 

@@ -30,12 +30,15 @@ pub enum EventType {
     /// In the place of a record that cannot leave.
     #[serde(rename = "tillgate.parked.v1")]
     Parked,
+    /// For records that a gateway no longer has.
+    #[serde(rename = "tillgate.lost.v1")]
+    Lost,
 }
 
 impl EventType {
     /// All types, in the order of their numbers in the store.
-    pub const ALL: [Self; 5] =
-        [Self::Sale, Self::Reading, Self::Order, Self::Invoice, Self::Parked];
+    pub const ALL: [Self; 6] =
+        [Self::Sale, Self::Reading, Self::Order, Self::Invoice, Self::Parked, Self::Lost];
 
     /// The attribute's text.
     #[must_use]
@@ -46,6 +49,7 @@ impl EventType {
             Self::Order => "tillgate.order.v1",
             Self::Invoice => "tillgate.invoice.v1",
             Self::Parked => "tillgate.parked.v1",
+            Self::Lost => "tillgate.lost.v1",
         }
     }
 
@@ -64,6 +68,7 @@ impl EventType {
             Self::Order => "order.v1.json",
             Self::Invoice => "invoice.v1.json",
             Self::Parked => "parked.v1.json",
+            Self::Lost => "lost.v1.json",
         }
     }
 }

@@ -53,6 +53,14 @@ impl IdempotencyKey {
         Self::joined(&[org, "edi", &name(sender), &name(receiver), kind.as_str(), number, &date])
     }
 
+    /// `{source}/{incarnation}/{first}/{through}/lost`: what a gateway says of records that it no longer has.
+    #[must_use]
+    pub fn of_lost(source: &str, incarnation: u32, (first, through): (u64, u64)) -> Self {
+        let numbers = [u64::from(incarnation), first, through].map(|number| number.to_string());
+        let [incarnation, first, through] = &numbers;
+        Self::joined(&[source, incarnation, first, through, "lost"])
+    }
+
     /// The key as text: the `subject` of the event.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -22,6 +22,12 @@ pub enum ReadingKind {
         description: Option<String>,
         /// GS1 application identifiers and their values, in order.
         elements: Vec<(String, String)>,
+        /// The two or five digits beside the number of a periodical or book.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        add_on: Option<String>,
+        /// What it is besides a number.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        meaning: Option<BarcodeMeaning>,
     },
     /// A payment, gift or loyalty card.
     Card {
@@ -33,6 +39,58 @@ pub enum ReadingKind {
         card_token: Option<String>,
         /// The number of a card that is no payment card.
         loyalty: Option<String>,
+    },
+}
+
+/// What a barcode is besides a number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum BarcodeMeaning {
+    /// A coupon. All that an offer of GS1 US says stands in the elements.
+    Coupon {
+        /// `8110`, `8112`, `upc-5`, `ean-99` or `ean-981`.
+        form: String,
+        /// GS1 company prefix of who pays for it.
+        company: Option<String>,
+        /// Offer code; the family of an `upc-5`.
+        offer: Option<String>,
+        /// Serial number.
+        serial: Option<String>,
+    },
+    /// The cashier tells the till something.
+    Function {
+        /// What, in the words of the configuration.
+        name: String,
+    },
+    /// A loyalty card.
+    Loyalty {
+        /// Whose, by its name in the configuration.
+        card: String,
+        /// Its number.
+        number: String,
+    },
+    /// A book, periodical or printed music.
+    Publication {
+        /// `isbn`, `issn` or `ismn`.
+        form: String,
+        /// As printed, without hyphens but an ISSN's.
+        number: String,
+        /// Issue of a periodical.
+        issue: Option<String>,
+    },
+    /// A number that only means something in the store or its country. The record's `gtin` is then the item's, with
+    /// its measure set to zero.
+    Restricted {
+        /// Which scheme explains it.
+        scheme: Option<String>,
+        /// Number of the item within the scheme.
+        item: Option<String>,
+        /// In the store's currency, a decimal.
+        price: Option<String>,
+        /// In kilograms, a decimal.
+        weight: Option<String>,
+        /// Pieces.
+        count: Option<String>,
     },
 }
 

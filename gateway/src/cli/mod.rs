@@ -118,7 +118,7 @@ fn dispatch(command: Command, out: &mut dyn Write) -> anyhow::Result<u8> {
         Command::Status(args) => status::run(&args, out),
         Command::Quarantine(args) => quarantine::run(&args, out),
         Command::Edi(args) => run_edi(args),
-        Command::Decode(args) => Ok(decode::run(args)),
+        Command::Decode(args) => run_decode(args),
         Command::Customers(args) => customers::run(&args, out),
         Command::Catalog(args) => catalog::run(&args, out),
         Command::Verify(args) => verify::run(&args, out),
@@ -134,6 +134,11 @@ fn dispatch(command: Command, out: &mut dyn Write) -> anyhow::Result<u8> {
 fn run_edi(args: edi::EdiArgs) -> anyhow::Result<u8> {
     let loaded = args.config_path().map(crate::config::Config::load).transpose()?;
     Ok(edi::run(args, loaded.as_ref().map(|loaded| loaded.config.as_ref())))
+}
+
+fn run_decode(args: decode::DecodeArgs) -> anyhow::Result<u8> {
+    let loaded = args.config_path().map(crate::config::Config::load).transpose()?;
+    Ok(decode::run(args, loaded.as_ref().map(|loaded| loaded.config.as_ref())))
 }
 
 /// Help and version are asked for and come on stdout; everything else is a mistake.

@@ -54,10 +54,9 @@ pub(super) struct TailArgs {
     /// Takes the records of a session that the broker keeps while it is away, prints each new one, and only then
     /// confirms it on the gateway's receipts topic; asks for what is missing. A gateway with `confirm = "receipt"`
     /// keeps its records until then. One receiver of this kind a broker.
-    #[arg(long)]
+    #[arg(long, requires = "state")]
     receipts: bool,
-    /// With --receipts: remembers in this file what was received. Without it, what is seen first counts as the
-    /// beginning.
+    /// With --receipts: remembers in this file what was received. What the gateways gave out before is asked for.
     #[arg(long, value_name = "FILE", requires = "receipts")]
     state: Option<PathBuf>,
     /// With --receipts: the name of the session at the broker.

@@ -5,6 +5,7 @@ use std::io::Write;
 use clap::Args;
 
 use super::{ConfigFile, exit};
+use crate::clock::{Clock, SystemClock};
 use crate::run::present;
 use crate::store;
 
@@ -17,6 +18,7 @@ use crate::store;
 Examples:
   tillgate verify
   tillgate verify --json
+  systemctl stop tillgate && tillgate verify --recover && systemctl start tillgate
 
 Exit codes: 0 the journal is whole, 1 it is not, or it could not be read.")]
 pub(super) struct VerifyArgs {
@@ -25,6 +27,12 @@ pub(super) struct VerifyArgs {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
+    /// Where the journal is not whole, recover what can be read. The gateway must be stopped.
+    ///
+    /// A fresh journal is filled with all rows that hold and takes the place of the damaged one, which is set
+    /// aside, never deleted. A start of the gateway does the same for what was not delivered yet.
+    #[arg(long)]
+    recover: bool,
 }
 
 pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
@@ -33,7 +41,11 @@ pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> anyhow::Result<u8> 
     // Tells a journal that is not there from one that this user may not see.
     present(data_dir)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let report = runtime.block_on(store::verify(data_dir))?;
+    let report = if args.recover {
+        runtime.block_on(store::mend(data_dir, SystemClock.now().as_microsecond()))?
+    } else {
+        runtime.block_on(store::verify(data_dir))?
+    };
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&report)?)?;
     } else {
@@ -57,6 +69,12 @@ pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> anyhow::Result<u8> 
         }
         if report.problems_left_out > 0 {
             writeln!(out, "and {} more problems", report.problems_left_out)?;
+        }
+        if !report.whole && !args.recover {
+            writeln!(
+                out,
+                "stop the gateway, and recover what can be read with `tillgate verify --recover`"
+            )?;
         }
     }
     Ok(if report.whole { exit::FINE } else { exit::FAILURE })

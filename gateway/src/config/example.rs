@@ -7,8 +7,9 @@ use serde::de::{self, Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use super::{
-    Cards, Config, Device, Disk, Edi, Gateway, Http, Lane, Limits, Log, Mqtt, Partner, Retention,
-    Terminal, TerminalStream, TradingIdentity, Viewer, schema,
+    Barcodes, Cards, Config, Device, Disk, Edi, FunctionCode, Gateway, Http, Lane, Limits, Log,
+    LoyaltyCard, Mqtt, Partner, Retention, ScaleLabel, Terminal, TerminalStream, TradingIdentity,
+    Viewer, schema,
 };
 
 const LINE_CHARS_MAX: usize = 100;
@@ -54,6 +55,7 @@ fn fields_of(type_name: &str) -> &'static [&'static str] {
         "Disk" => fields::<Disk>(),
         "Retention" => fields::<Retention>(),
         "Cards" => fields::<Cards>(),
+        "Barcodes" => fields::<Barcodes>(),
         "Edi" => fields::<Edi>(),
         "Limits" => fields::<Limits>(),
         "Log" => fields::<Log>(),
@@ -61,6 +63,9 @@ fn fields_of(type_name: &str) -> &'static [&'static str] {
         "Terminal" => fields::<Terminal>(),
         "Device" => fields::<Device>(),
         "Partner" => fields::<Partner>(),
+        "ScaleLabel" => fields::<ScaleLabel>(),
+        "LoyaltyCard" => fields::<LoyaltyCard>(),
+        "FunctionCode" => fields::<FunctionCode>(),
         "TradingIdentity" => fields::<TradingIdentity>(),
         "Viewer" => fields::<Viewer>(),
         _ => &[],

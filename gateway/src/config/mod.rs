@@ -3,6 +3,7 @@
 //!
 //! Never: secrets. A secret is named by the path of its file; tokens stand here as hashes.
 
+pub mod barcodes;
 pub mod broker_url;
 pub mod certificate;
 pub mod example;
@@ -20,6 +21,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use barcodes::{Barcodes, FunctionCode, LoyaltyCard, ScaleLabel};
 pub use broker_url::{BrokerUrl, BrokerUrlError};
 pub use load::Loaded;
 pub use problem::{ConfigErrors, Problem, Problems};
@@ -48,6 +50,9 @@ pub struct Config {
     /// Card tokens.
     #[serde(default)]
     pub cards: Cards,
+    /// Barcodes that only mean something in your store or country.
+    #[serde(default)]
+    pub barcodes: Barcodes,
     /// EDI partners' folders.
     #[serde(default)]
     pub edi: Edi,
@@ -66,6 +71,15 @@ pub struct Config {
     /// Scanners and readers.
     #[serde(default, rename = "device")]
     pub devices: Vec<Device>,
+    /// Labels of scales that follow no national scheme.
+    #[serde(default, rename = "scale_label")]
+    pub scale_labels: Vec<ScaleLabel>,
+    /// Loyalty cards that are scanned as barcodes.
+    #[serde(default, rename = "loyalty_card")]
+    pub loyalty_cards: Vec<LoyaltyCard>,
+    /// Barcodes that cashiers scan to tell the till something.
+    #[serde(default, rename = "function_code")]
+    pub function_codes: Vec<FunctionCode>,
     /// EDI partners.
     #[serde(default, rename = "partner")]
     pub partners: Vec<Partner>,

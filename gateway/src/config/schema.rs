@@ -3,7 +3,9 @@
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
-use tillgate_record::{DocumentRecord, EventType, ParkedRecord, ReadingRecord, SaleRecord};
+use tillgate_record::{
+    DocumentRecord, EventType, LostRecords, ParkedRecord, ReadingRecord, SaleRecord,
+};
 
 use super::Config;
 
@@ -16,6 +18,7 @@ pub fn files() -> Vec<(&'static str, String)> {
             EventType::Reading => of_output::<ReadingRecord>(),
             EventType::Order | EventType::Invoice => of_output::<DocumentRecord>(),
             EventType::Parked => of_output::<ParkedRecord>(),
+            EventType::Lost => of_output::<LostRecords>(),
         };
         (event.schema_file(), titled(schema, event.as_str()))
     });

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
 use super::ledger::{Ledger, Odd, Taken, Word};
-use super::tail::{TailSettings, open, subscribed};
+use super::tail::{SUBSCRIPTION_REFUSED, TailSettings, forget_session, open, subscribed};
 use super::transport::{Event, Message, Received, Transport};
 use super::trouble::Trouble;
 
@@ -30,6 +30,10 @@ const TOGETHER: usize = 500;
 
 /// Receipts and requests under way at once.
 const WORDS_AT_ONCE: usize = 100;
+
+/// A broker that says nothing for longer than this many keep-alive intervals is gone: it has to answer our pings
+/// (MQTT 5, 3.1.2.10). The client does not notice in all cases.
+const SILENT_INTERVALS: u32 = 3;
 
 /// For the last receipts.
 const FAREWELL: Duration = Duration::from_secs(3);
@@ -47,6 +51,10 @@ pub trait Consumer {
 
     /// A message that is no record that can be counted. It is acknowledged, so that it does not come for ever.
     fn odd(&mut self, odd: &Odd);
+
+    /// A gateway says that so many records that are missing here will never come: they are written off. The event is
+    /// handed over like a record, so that who reads them later sees the hole explained.
+    fn lost_records(&mut self, records: u64);
 
     /// The broker sends from now on.
     fn connected(&mut self);
@@ -80,10 +88,10 @@ pub async fn consume<C: Consumer>(
 ) -> Result<(), C::Error> {
     let timing = &settings.timing;
     let mut backoff = Backoff::new(timing.backoff_base, timing.backoff_cap);
-    let mut ledger = ledger;
+    let (mut ledger, mut trusted) = (ledger, true);
     while !stop.is_cancelled() {
         let begun = Instant::now();
-        let trouble = match listen(&settings, &mut ledger, consumer, &stop).await {
+        let trouble = match listen(&settings, &mut trusted, &mut ledger, consumer, &stop).await {
             End::Finished => return Ok(()),
             End::Failed(error) => return Err(error),
             End::Lost(trouble) => trouble,
@@ -94,6 +102,10 @@ pub async fn consume<C: Consumer>(
         let floor = timing.connect_floor.saturating_sub(begun.elapsed());
         let retry_in = backoff.next(rand::random()).max(floor);
         consumer.lost(&trouble.words, retry_in);
+        if trouble.reason == SUBSCRIPTION_REFUSED {
+            // At once: who is started after us would trust the session.
+            trusted = forget_session(&settings).await.is_ok();
+        }
         // Stopped while waiting: there is nothing to finish.
         let _stopped = stop.run_until_cancelled(sleep(retry_in)).await;
     }
@@ -102,11 +114,16 @@ pub async fn consume<C: Consumer>(
 
 async fn listen<C: Consumer>(
     settings: &TailSettings,
+    trusted: &mut bool,
     ledger: &mut Ledger,
     consumer: &mut C,
     stop: &CancellationToken,
 ) -> End<C::Error> {
     let opened = async {
+        if !*trusted {
+            forget_session(settings).await?;
+            *trusted = true;
+        }
         let mut transport = open(settings, true).await?;
         // Records of a kept session may come before the subscription is answered.
         let early = subscribed(settings, &mut transport).await?;
@@ -128,6 +145,10 @@ async fn listen<C: Consumer>(
         unconfirmed: 0,
         under_way: 0,
         receipts_at: Instant::now(),
+        heard_at: Instant::now(),
+        answered_at: Instant::now(),
+        silence: settings.connection.keep_alive * SILENT_INTERVALS,
+        patience: settings.timing.silence,
     };
     let ended = tokio::select! {
         () = stop.cancelled() => None,
@@ -155,6 +176,14 @@ struct Listening<'a, C> {
     /// Our own publishes without an answer.
     under_way: usize,
     receipts_at: Instant,
+    /// The last event.
+    heard_at: Instant,
+    /// When one of our publishes was answered, or the first of them sent.
+    answered_at: Instant,
+    /// Without any event for longer the connection is dead,
+    silence: Duration,
+    /// and without an answer to a publish.
+    patience: Duration,
 }
 
 impl<C: Consumer> Listening<'_, C> {
@@ -180,6 +209,7 @@ impl<C: Consumer> Listening<'_, C> {
             let Some(event) = self.transport.next().now_or_never() else { break };
             self.hear(event?);
         }
+        self.check_silence()?;
         let goes_on = self.take_all().map_err(End::Failed)?;
         self.acknowledge();
         let is_due =
@@ -191,11 +221,28 @@ impl<C: Consumer> Listening<'_, C> {
     }
 
     fn hear(&mut self, event: Event) {
+        self.heard_at = Instant::now();
         match event {
             Event::Received(message) => self.taken.push_back(message),
-            Event::Acknowledged(..) => self.under_way = self.under_way.saturating_sub(1),
+            Event::Acknowledged(..) => {
+                self.under_way = self.under_way.saturating_sub(1);
+                self.answered_at = self.heard_at;
+            }
             _ => {}
         }
+    }
+
+    /// The watchdog: a connection on which nothing comes, or no answer, is made anew.
+    fn check_silence(&self) -> Result<(), Trouble> {
+        if self.heard_at.elapsed() > self.silence {
+            let seconds = self.silence.as_secs();
+            let words = format!("the broker said nothing for {seconds} s: is the network cut?");
+            return Err(Trouble::new("silent", words));
+        }
+        if self.under_way > 0 && self.answered_at.elapsed() > self.patience {
+            return Err(Trouble::silent(self.patience.as_secs()));
+        }
+        Ok(())
     }
 
     /// Whether more is wanted.
@@ -206,6 +253,11 @@ impl<C: Consumer> Listening<'_, C> {
             match self.ledger.take(&message.topic, &message.payload) {
                 Ok(Taken::New) => {
                     self.unconfirmed += 1;
+                    goes_on = self.consumer.record(&message.payload)?;
+                }
+                Ok(Taken::Lost(records)) => {
+                    self.unconfirmed += 1;
+                    self.consumer.lost_records(records);
                     goes_on = self.consumer.record(&message.payload)?;
                 }
                 Ok(Taken::Repeat) => {}
@@ -234,6 +286,9 @@ impl<C: Consumer> Listening<'_, C> {
         let room = WORDS_AT_ONCE.saturating_sub(self.under_way);
         for word in self.ledger.due(room, Instant::now()) {
             self.transport.publish(&message(word))?;
+            if self.under_way == 0 {
+                self.answered_at = Instant::now();
+            }
             self.under_way += 1;
         }
         Ok(())

@@ -3,19 +3,21 @@
 //! In: records as they arrive. Out: whether one is new, receipts through the highest record without a gap, requests
 //! for what is missing. Never: a receipt for a record that was not taken, a book without a limit.
 //!
-//! Numbers run from 1 without gaps within an incarnation of a gateway. A consumer that meets a gateway for the first
-//! time takes what it sees first for the beginning; the next incarnation of a gateway that it knows begins with 1.
+//! Numbers run from 1 without gaps within an incarnation of a gateway, and so does a book of it: what was there before
+//! the consumer is asked for, too. What the gateway says that it no longer has is written off, and remembered as such:
+//! a record that comes all the same is new.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tillgate_record::Event;
+use tillgate_record::{Event, EventType, LostRecords};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::ranges::Ranges;
+use super::ranges::{Ranges, Span};
+use super::settings::TOPIC_ROOT;
 
 /// Gateways and incarnations in the book. Beyond that new ones are complained of and get no receipts.
 const BOOKS_MAX: usize = 20_000;
@@ -39,6 +41,8 @@ pub enum Taken {
     New,
     /// It was here before.
     Repeat,
+    /// It says that so many records that are missing here will never come.
+    Lost(u64),
 }
 
 /// Why a message is no record that can be counted.
@@ -91,9 +95,13 @@ pub struct Word {
 
 /// What is known of one incarnation of a gateway.
 #[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(deny_unknown_fields)]
 struct Book {
+    /// What is accounted for.
     seen: Ranges,
+    /// What of that never came, and never will, as the gateway says.
+    #[serde(default, skip_serializing_if = "Ranges::is_empty")]
+    lost: Ranges,
     /// The last receipt that was sent.
     #[serde(skip)]
     told: Option<u64>,
@@ -107,6 +115,9 @@ struct Book {
 pub struct Ledger {
     /// By the events' source, then by incarnation.
     books: BTreeMap<String, BTreeMap<u32, Book>>,
+    /// The gateway that was served last.
+    #[serde(skip)]
+    served: String,
     #[serde(skip)]
     ids: HashMap<(String, u32, u64), Uuid>,
     #[serde(skip)]
@@ -119,21 +130,21 @@ impl Ledger {
         let event: Event<'_> = serde_json::from_slice(payload)
             .map_err(|source| Odd::NoEvent { topic: topic.to_owned(), source })?;
         let source = event.source.as_ref();
-        if topic != format!("tillgate/v1{source}/records") {
+        if topic != format!("{TOPIC_ROOT}{source}/records") {
             return Err(Odd::WrongTopic(source.to_owned(), topic.to_owned()));
         }
         let sequence = event.sequence.parse().ok().filter(|sequence| *sequence > 0);
         let Some(sequence) = sequence else {
             return Err(Odd::NoNumber(source.to_owned(), event.sequence.into_owned()));
         };
-        self.check_id(source, event.incarnation, sequence, event.id)?;
-        let book = self.book(source, event.incarnation, sequence)?;
-        if book.seen.contains(sequence) {
-            return Ok(Taken::Repeat);
+        if event.r#type == EventType::Lost {
+            let lost: LostRecords = serde_json::from_str(event.data.get())
+                .map_err(|source| Odd::NoEvent { topic: topic.to_owned(), source })?;
+            let book = self.book(source, event.incarnation)?;
+            return Ok(book.write_off((sequence, lost.through)));
         }
-        book.seen.add((sequence, sequence));
-        book.seen.forget_to(GAPS_MAX);
-        Ok(Taken::New)
+        self.check_id(source, event.incarnation, sequence, event.id)?;
+        Ok(self.book(source, event.incarnation)?.enter(sequence))
     }
 
     fn check_id(
@@ -162,21 +173,12 @@ impl Ledger {
         Ok(())
     }
 
-    fn book(&mut self, source: &str, incarnation: u32, sequence: u64) -> Result<&mut Book, Odd> {
-        let books = self.books.get(source);
-        let is_there = books.is_some_and(|books| books.contains_key(&incarnation));
-        // Of an incarnation before the first one that was met, what is seen first counts as the beginning, too.
-        let is_known = books
-            .and_then(BTreeMap::first_key_value)
-            .is_some_and(|(first, _)| *first < incarnation);
+    fn book(&mut self, source: &str, incarnation: u32) -> Result<&mut Book, Odd> {
+        let is_there = self.books.get(source).is_some_and(|books| books.contains_key(&incarnation));
         if !is_there && self.books.values().map(BTreeMap::len).sum::<usize>() >= BOOKS_MAX {
             return Err(Odd::TooMany(source.to_owned()));
         }
-        let book = self.books.entry(source.to_owned()).or_default().entry(incarnation).or_default();
-        if !is_there && !is_known {
-            book.seen.add((1, sequence - 1));
-        }
-        Ok(book)
+        Ok(self.books.entry(source.to_owned()).or_default().entry(incarnation).or_default())
     }
 
     /// A connection is new: the broker may have lost what was said before.
@@ -186,11 +188,19 @@ impl Ledger {
         }
     }
 
-    /// What is to be said to the gateways now, at most `limit` words. It counts as said.
+    /// What is to be said to the gateways now, at most `limit` words and the requests of one gateway. It counts as
+    /// said. Each time the gateway behind the one that was served last comes first.
     pub fn due(&mut self, limit: usize, now: Instant) -> Vec<Word> {
         let mut words = Vec::new();
-        for (source, books) in &mut self.books {
-            let topic = format!("tillgate/v1{source}/receipts");
+        let served = std::mem::take(&mut self.served);
+        let (before, behind): (Vec<_>, Vec<_>) =
+            self.books.iter_mut().partition(|(source, _)| **source <= served);
+        for (source, books) in behind.into_iter().chain(before) {
+            if words.len() >= limit {
+                break;
+            }
+            self.served.clone_from(source);
+            let topic = format!("{TOPIC_ROOT}{source}/receipts");
             for (incarnation, book) in books {
                 if words.len() >= limit {
                     return words;
@@ -225,6 +235,34 @@ impl Ledger {
 }
 
 impl Book {
+    fn enter(&mut self, sequence: u64) -> Taken {
+        if self.seen.contains(sequence) && !self.lost.contains(sequence) {
+            return Taken::Repeat;
+        }
+        self.lost.remove((sequence, sequence));
+        self.seen.add((sequence, sequence));
+        self.seen.forget_to(GAPS_MAX);
+        Taken::New
+    }
+
+    /// Only what is missing can be lost: what is behind all that came may still come.
+    fn write_off(&mut self, (first, last): Span) -> Taken {
+        let gaps: Vec<Span> = self
+            .gaps()
+            .map(|gap| (gap.0.max(first), gap.1.min(last)))
+            .filter(|gap| gap.0 <= gap.1)
+            .collect();
+        for gap in &gaps {
+            self.seen.add(*gap);
+            self.lost.add(*gap);
+        }
+        self.lost.forget_to(GAPS_MAX);
+        match gaps.iter().map(|(first, last)| last - first + 1).sum() {
+            0 => Taken::Repeat,
+            records => Taken::Lost(records),
+        }
+    }
+
     /// The highest number without a gap before it.
     fn through(&self) -> u64 {
         self.seen.spans().first().filter(|span| span.0 <= 1).map_or(0, |span| span.1)
@@ -234,7 +272,7 @@ impl Book {
         self.seen.spans().len() <= 1 && self.seen.spans().iter().all(|span| span.0 <= 1)
     }
 
-    fn gaps(&self) -> impl Iterator<Item = (u64, u64)> {
+    fn gaps(&self) -> impl Iterator<Item = Span> {
         let spans = self.seen.spans();
         let ends = std::iter::once(0).chain(spans.iter().map(|span| span.1));
         ends.zip(spans).map(|(end, span)| (end + 1, span.0 - 1)).filter(|gap| gap.0 <= gap.1)
@@ -291,7 +329,7 @@ mod tests {
     #[test]
     fn receipts_go_through_the_highest_record_without_a_gap() {
         let (mut ledger, now) = (Ledger::default(), Instant::now());
-        // The first that is seen counts as the beginning.
+        (1..5).for_each(|sequence| assert_eq!(take(&mut ledger, 1, sequence), Taken::New));
         assert_eq!(take(&mut ledger, 1, 5), Taken::New);
         assert_eq!(take(&mut ledger, 1, 5), Taken::Repeat);
         assert_eq!(said(&mut ledger, now), [r#"{"incarnation":1,"through":5}"#]);
@@ -315,12 +353,60 @@ mod tests {
         let (mut ledger, now) = (Ledger::default(), Instant::now());
         (1..=4).for_each(|sequence| assert_eq!(take(&mut ledger, 1, sequence), Taken::New));
         let kept = serde_json::to_string(&ledger).unwrap();
-        assert_eq!(kept, r#"{"/acme/1/gw":{"1":[[1,4]]}}"#);
+        assert_eq!(kept, r#"{"/acme/1/gw":{"1":{"seen":[[1,4]]}}}"#);
         let mut ledger: Ledger = serde_json::from_str(&kept).unwrap();
         assert_eq!(take(&mut ledger, 1, 4), Taken::Repeat);
         take(&mut ledger, 1, 8);
         let expected = [r#"{"incarnation":1,"through":4}"#, r#"{"incarnation":1,"resend":[5,7]}"#];
         assert_eq!(said(&mut ledger, now), expected);
+    }
+
+    #[test]
+    fn what_was_there_before_the_consumer_is_asked_for() {
+        let (mut ledger, now) = (Ledger::default(), Instant::now());
+        take(&mut ledger, 3, 5);
+        let expected = [r#"{"incarnation":3,"through":0}"#, r#"{"incarnation":3,"resend":[1,4]}"#];
+        assert_eq!(said(&mut ledger, now), expected);
+    }
+
+    #[test]
+    fn what_the_gateway_no_longer_has_is_written_off_and_taken_when_it_comes_all_the_same() {
+        let (mut ledger, now) = (Ledger::default(), Instant::now());
+        take(&mut ledger, 1, 3);
+        take(&mut ledger, 1, 6);
+        let lost = |first: u64, through: u64| {
+            let data = format!(r#"{{"kind":"lost","through":{through},"reason":"r"}}"#);
+            event(1, first).replace("sale", "lost").replace("{}", &data)
+        };
+        let mut take_lost = |text: String| ledger.take(TOPIC, text.as_bytes()).unwrap();
+        assert_eq!(take_lost(lost(1, 4)), Taken::Lost(3));
+        assert_eq!(take_lost(lost(1, 4)), Taken::Repeat);
+        assert_eq!(take_lost(lost(7, 900)), Taken::Repeat, "what is to come is not missing");
+        let kept = serde_json::to_string(&ledger).unwrap();
+        assert_eq!(kept, r#"{"/acme/1/gw":{"1":{"seen":[[1,4],[6,6]],"lost":[[1,2],[4,4]]}}}"#);
+        let mut ledger: Ledger = serde_json::from_str(&kept).unwrap();
+        let expected = [r#"{"incarnation":1,"through":4}"#, r#"{"incarnation":1,"resend":[5,5]}"#];
+        assert_eq!(said(&mut ledger, now), expected);
+        assert_eq!(take(&mut ledger, 1, 2), Taken::New);
+        assert_eq!(take(&mut ledger, 1, 2), Taken::Repeat);
+        assert_eq!(take(&mut ledger, 1, 3), Taken::Repeat);
+    }
+
+    #[test]
+    fn each_gateway_is_served_in_its_turn() {
+        let (mut ledger, now) = (Ledger::default(), Instant::now());
+        let mut served = Vec::new();
+        for round in 1..=3 {
+            for gateway in 1..=5 {
+                let event = event(1, round).replace("/gw", &format!("/g{gateway}"));
+                ledger
+                    .take(&TOPIC.replace("/gw", &format!("/g{gateway}")), event.as_bytes())
+                    .unwrap();
+            }
+            served.extend(ledger.due(2, now).into_iter().map(|word| word.topic));
+        }
+        let turns = ["g1", "g2", "g3", "g4", "g5", "g1"];
+        assert_eq!(served, turns.map(|name| format!("tillgate/v1/acme/1/{name}/receipts")));
     }
 
     #[test]

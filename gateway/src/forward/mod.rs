@@ -73,8 +73,14 @@ pub struct Notice {
 
 /// Why the outbox could not be read.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read the outbox")]
-pub struct OutboxError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
+pub enum OutboxError {
+    /// Another attempt may succeed.
+    #[error("cannot read the outbox")]
+    Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The first record that was asked for is not what was committed, or is not there: no attempt will change that.
+    #[error("cannot read the outbox")]
+    Damaged(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
 
 /// What the forwarder needs of the store. Narrow, so that a simulation can stand in for it.
 pub trait Outbox: Send + Sync + 'static {

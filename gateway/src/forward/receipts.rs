@@ -75,6 +75,8 @@ pub(super) struct Receipts {
     ahead: Option<(u64, u64)>,
     /// What is to be published again.
     asked: Ranges,
+    /// What is to be published again on the next connection: this broker does not take it.
+    aside: Ranges,
     /// How long the CRM may be silent, now.
     patience: Duration,
     patience_first: Duration,
@@ -93,6 +95,7 @@ impl Receipts {
             ahead: None,
             is_seen: confirmed > 0,
             asked: Ranges::default(),
+            aside: Ranges::default(),
             patience: timing.receipt_patience,
             patience_first: timing.receipt_patience,
             patience_cap: timing.receipt_patience_cap,
@@ -162,7 +165,7 @@ impl Receipts {
     }
 
     /// These are to be published again.
-    pub(super) fn ask(&mut self, span: Span) {
+    fn ask(&mut self, span: Span) {
         self.asked.add(span);
         self.asked.join_to(ASKED_RANGES);
     }
@@ -200,6 +203,18 @@ impl Receipts {
         if self.asked.is_empty() && self.waiting_since.is_some() {
             self.waiting_since = Some(now);
         }
+    }
+
+    /// This broker does not take a record: it is asked for again on the next connection.
+    pub(super) fn set_aside(&mut self, number: u64, now: Instant) {
+        self.aside.add((number, number));
+        self.aside.join_to(ASKED_RANGES);
+        self.done((number, number), now);
+    }
+
+    /// A connection begins: perhaps this broker takes what the last one did not.
+    pub(super) fn begin_anew(&mut self) {
+        std::mem::take(&mut self.aside).spans().iter().for_each(|span| self.ask(*span));
     }
 
     /// Whether a complaint of this kind may be made now.

@@ -52,6 +52,8 @@ impl Watched {
 
     /// Comes back when the files have changed and can be used; never, when there are none.
     pub(super) async fn renewed(mut self, connection: &Connection, board: &Board, every: Duration) {
+        // This connection has read the files.
+        board.clear_broker_warning(CODE);
         if self.paths.is_empty() {
             return future::pending().await;
         }

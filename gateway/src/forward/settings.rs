@@ -12,6 +12,9 @@ use super::tls;
 use crate::config::secret::{Files, SecretError};
 use crate::config::{BrokerUrl, BrokerUrlError, Config, Confirm, NoSubscriber};
 
+/// How all topics begin; an event's source follows.
+pub(super) const TOPIC_ROOT: &str = "tillgate/v1";
+
 /// Records under way at once, at most. Five times as many packet ids must fit into 16 bits, and beyond some
 /// thousands the client only gets slower.
 const WINDOW_RECORDS_MAX: u16 = 2_000;
@@ -258,7 +261,7 @@ impl Settings {
         let backoff_cap = Duration::from_secs(mqtt.reconnect_cap_seconds.max(2).into());
         Ok(Self {
             connection,
-            topic_prefix: format!("tillgate/v1/{}/{}/{}", gateway.org, gateway.store, gateway.id),
+            topic_prefix: format!("{TOPIC_ROOT}/{}/{}/{}", gateway.org, gateway.store, gateway.id),
             window_records: mqtt.window_records.clamp(1, WINDOW_RECORDS_MAX),
             message_max: mqtt.message_max.as_usize(),
             no_subscriber: mqtt.no_subscriber,
@@ -266,6 +269,11 @@ impl Settings {
             confirm: mqtt.confirm,
             timing: Timing { backoff_cap, ..Timing::default() },
         })
+    }
+
+    /// `/{org}/{store}/{gateway}`: the source of its events.
+    pub(super) fn source(&self) -> &str {
+        self.topic_prefix.strip_prefix(TOPIC_ROOT).unwrap_or(&self.topic_prefix)
     }
 
     pub(super) fn topic(&self, leaf: &str) -> String {

@@ -218,7 +218,7 @@ fn with_suspect<O>(context: &Context<O>, vitals: &Vitals, trouble: Trouble) -> T
         context.subscription_ends.fetch_add(1, Ordering::Relaxed);
     }
     let first = context.acknowledged.load(Ordering::Relaxed) + 1;
-    if !trouble.is_ended_by_broker() || vitals.sent_through.load(Ordering::Relaxed) < first {
+    if !trouble.may_be_of_a_record() || vitals.sent_through.load(Ordering::Relaxed) < first {
         return trouble;
     }
     let mut poison = locked(&context.poison);

@@ -21,6 +21,9 @@ const READING_BYTES: usize = 4 << 20;
 /// A guess for the first reading: large, so that the first one is small.
 const FIRST_RECORD_BYTES: usize = 256 << 10;
 
+/// The reason of a trouble that no other attempt will end.
+pub(super) const DAMAGED: &str = "damaged";
+
 /// Reads ahead.
 pub(super) struct Supply<O> {
     outbox: Arc<O>,
@@ -56,6 +59,11 @@ impl<O: Outbox> Supply<O> {
         self.exhausted_at = 0;
     }
 
+    /// The first record that was not read yet.
+    pub(super) fn next_unread(&self) -> u64 {
+        self.read_through.saturating_add(1)
+    }
+
     /// The next record in order, if it is here.
     pub(super) fn pop(&mut self) -> Option<Outgoing> {
         let record = self.ready.pop_front()?;
@@ -63,9 +71,9 @@ impl<O: Outbox> Supply<O> {
         Some(record)
     }
 
-    /// Whether nothing is here and nothing is being read.
-    pub(super) fn is_dry(&self) -> bool {
-        self.ready.is_empty() && self.reading.is_none()
+    /// Whether no record that was read is left.
+    pub(super) fn is_empty(&self) -> bool {
+        self.ready.is_empty()
     }
 
     /// Starts a reading, when there is something to read and few records are left.
@@ -108,5 +116,9 @@ impl<O: Outbox> Supply<O> {
 
 /// The store's fault, in words.
 pub(super) fn outbox_trouble(error: &OutboxError) -> Trouble {
-    Trouble::new("outbox", super::dial::with_causes(error))
+    let reason = match error {
+        OutboxError::Failed(_) => "outbox",
+        OutboxError::Damaged(_) => DAMAGED,
+    };
+    Trouble::new(reason, super::dial::with_causes(error))
 }

@@ -21,6 +21,9 @@ const INCOMING_BYTES: u32 = 16 << 20;
 /// Messages that the client holds for us at most; it only answers for them.
 const WINDOW: u16 = 100;
 
+/// The reason of a trouble: the broker did not grant our subscription.
+pub(super) const SUBSCRIPTION_REFUSED: &str = "subscription_refused";
+
 /// What to listen to.
 #[derive(Debug, Clone)]
 pub struct TailSettings {
@@ -126,12 +129,22 @@ pub(super) async fn subscribed(
             Event::Subscribed { granted: true } => return Ok(early),
             Event::Subscribed { granted: false } => {
                 let words = format!("the broker does not let us read {}", settings.topic_filter);
-                return Err(Trouble::new("not_authorized", words));
+                return Err(Trouble::new(SUBSCRIPTION_REFUSED, words));
             }
             Event::Received(message) => early.push(message),
             _ => {}
         }
     }
+}
+
+/// Has the broker forget our session. It keeps one whose subscription it refused, too, which would get nothing for
+/// ever.
+pub(super) async fn forget_session(settings: &TailSettings) -> Result<(), Trouble> {
+    let settings = TailSettings { clean: true, ..settings.clone() };
+    let mut transport = open(&settings, true).await?;
+    transport.connack(settings.timing.connect).await?;
+    let _said = timeout(settings.timing.connect, transport.disconnect()).await;
+    Ok(())
 }
 
 fn no_suback() -> Trouble {

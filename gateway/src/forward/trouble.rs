@@ -45,9 +45,10 @@ impl Trouble {
         Self::new("closed", "the broker closed the connection")
     }
 
-    /// Whether the broker, or the way to it, cut a connection without a reason that concerns all of it.
-    pub(super) fn is_ended_by_broker(&self) -> bool {
-        matches!(self.reason, "closed" | "reset" | "disconnected")
+    /// Whether a connection ended without a reason that concerns all of it: the broker, or the way to it, cut it, or a
+    /// publish was never answered.
+    pub(super) fn may_be_of_a_record(&self) -> bool {
+        matches!(self.reason, "closed" | "reset" | "disconnected" | "silent")
     }
 
     /// The same trouble, which came again and again when one record was sent.

@@ -21,8 +21,12 @@ pub(super) enum Item {
     },
     /// A record that was acknowledged before and goes out once more, by its number in the outbox.
     Again(u64),
+    /// What goes out in the place of one of these two that the broker never takes, by the same number.
+    InPlace(u64),
     /// A notice, by its id.
     Notice(String),
+    /// A word about records that are gone.
+    Lost,
     /// Birth or offline message.
     Status,
 }
@@ -38,6 +42,8 @@ enum State {
     Settled,
     /// The broker did not take it: it stays in front until the window is cleared.
     Refused,
+    /// The broker never takes it: it keeps its place until the broker took what went out instead.
+    Replaced,
 }
 
 #[derive(Debug)]
@@ -132,6 +138,24 @@ impl Window {
     /// The broker did not take what flies under an id.
     pub(super) fn refuse(&mut self, id: u16) -> Result<(), Doubt> {
         self.answer(id, State::Refused)
+    }
+
+    /// The broker never takes what flies under an id: an [`Item::InPlace`] of the same number follows.
+    pub(super) fn replace(&mut self, id: u16) -> Result<(), Doubt> {
+        self.answer(id, State::Replaced)
+    }
+
+    /// The broker took what went out in the place of a record.
+    pub(super) fn settle_replaced(&mut self, sequence: u64) {
+        let is_it = |entry: &&mut Entry| match entry.item {
+            Item::Record { sequence: number, .. } | Item::Again(number) => {
+                entry.state == State::Replaced && number == sequence
+            }
+            _ => false,
+        };
+        if let Some(entry) = self.entries.iter_mut().find(is_it) {
+            entry.state = State::Settled;
+        }
     }
 
     /// The oldest item, if it is settled.
@@ -244,6 +268,27 @@ mod tests {
         assert!(popped(&mut window).is_empty());
         window.settle(1).unwrap();
         assert_eq!(popped(&mut window), [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_record_counts_when_the_broker_took_what_went_out_in_its_place() {
+        let mut window = Window::default();
+        for sequence in 1..=3 {
+            window.push(record(sequence), 1);
+            window.bind(u16::try_from(sequence).unwrap(), Instant::now()).unwrap();
+            window.settle(1).ok();
+        }
+        window.replace(2).unwrap();
+        window.settle(3).unwrap();
+        window.push(Item::InPlace(2), 1);
+        assert_eq!(popped(&mut window), [1]);
+        window.bind(4, Instant::now()).unwrap();
+        window.settle(4).unwrap();
+        window.settle_replaced(3);
+        assert!(popped(&mut window).is_empty(), "another record's");
+        window.settle_replaced(2);
+        assert_eq!(window.pop_settled(), Some(record(2)));
+        assert_eq!((window.len(), window.unanswered(), window.bytes()), (2, 0, 2));
     }
 
     #[derive(Debug, Clone)]

@@ -4,9 +4,9 @@
 //! tell the operator. Never: a reading that is half understood.
 
 use serde::{Deserialize, Serialize};
-use tillgate_parsers::barcode::{self, Barcode};
+use tillgate_parsers::barcode::{self, Barcode, Coupon, Meaning, Measure, Publication, Restricted};
 use tillgate_parsers::finding;
-use tillgate_record::{Quality, ReadingKind, Severity};
+use tillgate_record::{BarcodeMeaning, Quality, ReadingKind, Severity};
 
 use super::{Body, Candidate, Context, Interpretation, Item};
 
@@ -47,10 +47,12 @@ pub enum RawReading {
 
 /// Says what a reading means. It is one item.
 #[must_use]
-pub fn interpret(raw: &[u8], _context: &Context<'_>) -> Interpretation {
+pub fn interpret(raw: &[u8], context: &Context<'_>) -> Interpretation {
     let item = match serde_json::from_slice(raw) {
         Ok(RawReading::Barcode { lane, aim, data, damaged }) => {
-            of_barcode(lane, aim.as_deref(), &data, damaged)
+            let rules = context.config.barcode_rules();
+            let barcode = barcode::read_with(&rules, aim.as_deref(), data.as_bytes());
+            of_barcode(lane, barcode, damaged)
         }
         Ok(RawReading::Card { lane, scheme, masked_pan, card_token, loyalty, damaged }) => {
             let card = ReadingKind::Card { scheme, masked_pan, card_token, loyalty };
@@ -61,7 +63,7 @@ pub fn interpret(raw: &[u8], _context: &Context<'_>) -> Interpretation {
     Interpretation { parser: PARSER, items: vec![item], replies: Vec::new() }
 }
 
-fn of_barcode(lane: String, aim: Option<&str>, data: &str, damaged: bool) -> Item {
+fn of_barcode(lane: String, barcode: Barcode, damaged: bool) -> Item {
     if damaged {
         return Item::Rejected(vec![error(
             "barcode-damaged",
@@ -69,7 +71,6 @@ fn of_barcode(lane: String, aim: Option<&str>, data: &str, damaged: bool) -> Ite
             "the scanner's line lost characters of a barcode: scan again; if it stays, check the cable and the baud rate",
         )]);
     }
-    let barcode = barcode::read(aim, data.as_bytes());
     let quality: Vec<Quality> = barcode.findings.iter().map(of_finding).collect();
     if barcode.data.is_empty() {
         return Item::Rejected(vec![error(
@@ -81,10 +82,44 @@ fn of_barcode(lane: String, aim: Option<&str>, data: &str, damaged: bool) -> Ite
     if quality.iter().any(|quality| quality.severity == Severity::Error) {
         return Item::Rejected(quality);
     }
-    let Barcode { symbology, data, gtin, elements, .. } = barcode;
-    let symbology = symbology.map(str::to_owned);
-    let reading = ReadingKind::Barcode { symbology, data, gtin, description: None, elements };
+    let Barcode { symbology, data, gtin, add_on, elements, meaning, .. } = barcode;
+    // A catalog knows the item of a label by its number without price or weight.
+    let item_gtin = match &meaning {
+        Some(Meaning::Restricted(restricted)) => restricted.item_gtin.clone(),
+        _ => None,
+    };
+    let reading = ReadingKind::Barcode {
+        symbology: symbology.map(str::to_owned),
+        data,
+        gtin: item_gtin.or(gtin),
+        description: None,
+        elements,
+        add_on,
+        meaning: meaning.map(of_meaning),
+    };
     candidate(reading, lane, quality)
+}
+
+fn of_meaning(meaning: Meaning) -> BarcodeMeaning {
+    match meaning {
+        Meaning::Coupon(Coupon { form, company, offer, serial, .. }) => {
+            BarcodeMeaning::Coupon { form: form.to_owned(), company, offer, serial }
+        }
+        Meaning::Function(name) => BarcodeMeaning::Function { name },
+        Meaning::Loyalty { card, number } => BarcodeMeaning::Loyalty { card, number },
+        Meaning::Publication(Publication { kind, number, issue, .. }) => {
+            BarcodeMeaning::Publication { form: kind.to_owned(), number, issue }
+        }
+        Meaning::Restricted(Restricted { scheme, item, measure, .. }) => {
+            let of = |wanted: Measure| {
+                let measure = measure.as_ref().filter(|(kind, _)| *kind == wanted);
+                measure.map(|(_, value)| value.clone())
+            };
+            let (price, weight, count) =
+                (of(Measure::Price), of(Measure::Weight), of(Measure::Count));
+            BarcodeMeaning::Restricted { scheme, item, price, weight, count }
+        }
+    }
 }
 
 /// A card counts when one of its tracks said whose it is, even if another could not be read.
@@ -127,9 +162,12 @@ fn candidate(reading: ReadingKind, lane: String, quality: Vec<Quality>) -> Item 
 }
 
 fn of_finding(finding: &finding::Finding) -> Quality {
+    // Pairs of elements are demanded of an item, not of one of its barcodes (GS1 General Specifications 4.13), and a
+    // lane sees one at a time: what was read is right all the same.
+    let is_pairing = [barcode::MISSING, barcode::EXCLUDED].contains(&finding.code);
     let severity = match finding.severity {
-        finding::Severity::Warning => Severity::Warning,
-        finding::Severity::Error => Severity::Error,
+        finding::Severity::Error if !is_pairing => Severity::Error,
+        finding::Severity::Error | finding::Severity::Warning => Severity::Warning,
     };
     Quality {
         expected: finding.expected.clone(),
@@ -235,6 +273,57 @@ url = "mqtt://broker.example:1883"
         let damaged = r#"{"kind":"barcode","lane":"3","aim":null,"data":"40","damaged":true}"#;
         assert_eq!(rules(&item(damaged)), ("rejected", vec!["barcode-damaged"]));
         assert_eq!(rules(&item("{}")), ("rejected", vec!["reading-form"]));
+    }
+
+    #[test]
+    fn a_store_gives_barcodes_a_meaning() {
+        let more = "[barcodes]\nschemes = ['se']\n\
+                    [[scale_label]]\nid = 'counter'\npattern = '29IIIIIMMMMMC'\nmeasure = 'weight'\ndecimals = 3\n\
+                    [[loyalty_card]]\nid = 'club'\nprefix = '9156'\nlength_min = 13\nlength_max = 13\n\
+                    [[function_code]]\ncode = 'TILL-TOTAL'\nname = 'total'\n";
+        let config = toml::from_str(&format!("{CONFIG}{more}")).unwrap();
+        let context = Context {
+            config: &config,
+            source: "scanner-3",
+            received_at: "2026-11-21T10:03:11Z".parse().unwrap(),
+            control_number: None,
+        };
+        for (data, gtin, expected) in [
+            (
+                "2012345612990",
+                Some("02012345600003"),
+                r#"{"is":"restricted","scheme":"se","item":"123456","price":"12.99","weight":null,"count":null}"#,
+            ),
+            (
+                "2912345012502",
+                Some("02912345000004"),
+                r#"{"is":"restricted","scheme":"counter","item":"12345","price":null,"weight":"1.250","count":null}"#,
+            ),
+            ("9156001122334", None, r#"{"is":"loyalty","card":"club","number":"9156001122334"}"#),
+            ("TILL-TOTAL", None, r#"{"is":"function","name":"total"}"#),
+        ] {
+            let raw = format!(
+                r#"{{"kind":"barcode","lane":"3","aim":null,"data":"{data}","damaged":false}}"#
+            );
+            let Some(Item::Candidate(candidate)) = interpret(raw.as_bytes(), &context).items.pop()
+            else {
+                panic!("expected a candidate: {data}")
+            };
+            let Body::Reading {
+                reading: ReadingKind::Barcode { gtin: found, meaning, .. }, ..
+            } = candidate.body
+            else {
+                panic!("expected a barcode: {data}")
+            };
+            assert_eq!(found.as_deref(), gtin, "{data}");
+            assert_eq!(serde_json::to_string(&meaning).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn elements_that_lack_their_item_are_taken_with_a_warning() {
+        assert_eq!(rules(&barcode("]C1", "10A1")), ("candidate", vec!["gs1-missing-ai"]));
+        assert_eq!(rules(&barcode("]C1", "10A B")), ("rejected", vec!["gs1-characters"]));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use sha2::{Digest, Sha256};
 use tillgate_record::document::Control;
-use tillgate_record::{Customer, Document, Link, Quality, ReadingKind};
+use tillgate_record::{BarcodeMeaning, Customer, Document, Link, Quality, ReadingKind};
 
 use crate::customer::{self, CustomerKeys, Hits};
 use crate::normalize::{Body, Candidate, Interpretation, Item, Reply};
@@ -129,6 +129,11 @@ fn customer_of(body: &Body) -> Option<Customer> {
                 ..Customer::default()
             })
         }
+        Body::Reading {
+            reading:
+                ReadingKind::Barcode { meaning: Some(BarcodeMeaning::Loyalty { number, .. }), .. },
+            ..
+        } => Some(Customer { loyalty: Some(number.clone()), ..Customer::default() }),
         Body::Reading { .. } | Body::Document(_) => None,
     }
 }

@@ -119,7 +119,7 @@ pub async fn backup(data_dir: &Path, to: &Path) -> Result<BackupReport, BackupEr
     let report = proved(
         copy.path(),
         &journal,
-        "no backup was made of it: restart the gateway, which recovers what can be read",
+        "no backup was made of it: stop the gateway, recover what can be read with `tillgate verify --recover`, and start it",
     );
     let report = report.await?;
     let synced = copy.as_file().sync_all().and_then(|()| copy.as_file().metadata());
@@ -243,7 +243,7 @@ async fn renewed(
         }
         let mut transaction = begin(&mut connection).await?;
         loss.insert(&mut transaction, now_us).await?;
-        skip_control_numbers(&mut transaction).await?;
+        skip_control_numbers(&mut transaction, now_us).await?;
         let (base, reason) = (counters.newest(), loss.reason.clone());
         let next = Incarnation { number, base, began_us: now_us, reason };
         raise(&mut transaction, &mut counters, next).await?;

@@ -8,6 +8,9 @@ use super::digest::Digest;
 use super::insert::Bound;
 use crate::source::{FileStamp, FileState};
 
+/// A clock that is wrong by decades leaves some numbers.
+const CONTROL_FLOOR_MOST: i64 = 900_000_000;
+
 /// An acknowledgement that waits to be written into its partner's folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingReply {
@@ -116,12 +119,26 @@ pub(super) async fn reply_written(
     sqlx::query(SQL).bind(now_us).bind(id).execute(connection).await.map(drop)
 }
 
-/// The next control number of a partner. Committed before it is used, so that none is used twice.
+/// The next control number of a partner. Committed before it is used, so that none is used twice. One that is not known
+/// begins with 1 in a gateway's first incarnation, and behind that with what [`control_floor`] gives: its numbers may
+/// be lost.
 pub(super) async fn next_control_number(
     connection: &mut SqliteConnection,
     partner: &str,
 ) -> Result<i64, sqlx::Error> {
-    const SQL: &str = "INSERT INTO control_number (partner, last) VALUES (?, 1) \
+    const SQL: &str = "INSERT INTO control_number (partner, last) VALUES (?, ?) \
         ON CONFLICT (partner) DO UPDATE SET last = last + 1 RETURNING last";
-    sqlx::query(SQL).bind(partner).fetch_one(connection).await?.try_get(0)
+    const BEGAN: &str =
+        "SELECT began_us FROM incarnation WHERE number > 1 ORDER BY number DESC LIMIT 1";
+    let began = sqlx::query_scalar(BEGAN).fetch_optional(&mut *connection).await?;
+    let first = began.map_or(0, control_floor) + 1;
+    sqlx::query(SQL).bind(partner).bind(first).fetch_one(connection).await?.try_get(0)
+}
+
+/// After a loss at this time control numbers go on above this one: the seconds since 2026, of which no partner
+/// gets more than one acknowledgement each in the long run. Nine digits last until 2057 (X12, I12: a control
+/// number has nine).
+pub(super) fn control_floor(lost_us: i64) -> i64 {
+    const BEGIN_SECONDS: i64 = 1_767_225_600;
+    (lost_us / 1_000_000 - BEGIN_SECONDS).clamp(0, CONTROL_FLOOR_MOST)
 }

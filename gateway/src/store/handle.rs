@@ -427,10 +427,10 @@ impl Store {
 /// Opens the journal. A disk that is so full that not even this works gets the room of the ballast that an earlier run
 /// left; whether another daemon runs is known by then.
 async fn open_with_room(data_dir: &Path, now_us: i64) -> Result<Opened, OpenError> {
-    match open::open(data_dir, now_us).await {
+    match open::open(data_dir, None, now_us).await {
         Err(error) if error.is_for_want_of_room() && remove_ballast(data_dir) => {
             tracing::warn!(%error, "the disk is full: the ballast was removed to open the journal");
-            open::open(data_dir, now_us).await
+            open::open(data_dir, None, now_us).await
         }
         opened => opened,
     }

@@ -110,7 +110,10 @@ impl Frames {
         for number in 0..self.frames.min(3) {
             salts.push(self.salt(number)?);
         }
-        // One of the first three may be damaged, not two.
+        // The header has it, too: two of the four may be damaged, in ways of their own.
+        let mut header = [0; 8];
+        self.file.read_exact_at(&mut header, 16)?;
+        salts.push(header);
         let of_two = |salt: &&[u8; 8]| salts.iter().filter(|other| other == salt).count() > 1;
         let Some(salt) = salts.iter().find(of_two).or_else(|| salts.first()).copied() else {
             return Ok(None);

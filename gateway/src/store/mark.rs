@@ -179,11 +179,24 @@ struct Kept {
     file: Mutex<MarkFile>,
     /// The newest value wins; those between are never written.
     latest: watch::Sender<Mark>,
+    /// What the file says.
+    written: watch::Sender<Mark>,
+}
+
+impl Kept {
+    /// Records and captures that were committed since the mark was written.
+    #[expect(clippy::cast_precision_loss, reason = "a lag is far below 2^52")]
+    fn lag(&self) -> f64 {
+        let (latest, written) = (*self.latest.borrow(), *self.written.borrow());
+        let records = latest.next_sequence - written.next_sequence;
+        (records + latest.next_capture - written.next_capture) as f64
+    }
 }
 
 impl Marker {
     pub(super) fn start(file: MarkFile, mark: Mark) -> Self {
-        let kept = Arc::new(Kept { file: Mutex::new(file), latest: watch::Sender::new(mark) });
+        let (latest, written) = (watch::Sender::new(mark), watch::Sender::new(mark));
+        let kept = Arc::new(Kept { file: Mutex::new(file), latest, written });
         // Before anything can be set: a change that nobody waits for would be written with the next one only.
         let changes = kept.latest.subscribe();
         Self { task: tokio::spawn(keep(Arc::clone(&kept), changes)), kept }
@@ -211,13 +224,17 @@ async fn keep(kept: Arc<Kept>, mut changes: watch::Receiver<Mark>) {
 
 /// What is written is the latest value at the moment of writing, so that no write that was late can undo a newer one.
 async fn write_latest(kept: &Arc<Kept>) {
-    let kept = Arc::clone(kept);
+    let writing = Arc::clone(kept);
     let written = tokio::task::spawn_blocking(move || {
-        let mut file = kept.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let mark = *kept.latest.borrow();
-        file.write(&mark)
+        let mut file = writing.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let mark = *writing.latest.borrow();
+        file.write(&mark)?;
+        writing.written.send_replace(mark);
+        Ok::<_, io::Error>(())
     });
-    if let Ok(Err(error)) = written.await {
+    let written = written.await;
+    Metric::HighWaterMarkLag.set(kept.lag(), &[]);
+    if let Ok(Err(error)) = written {
         Metric::StoreErrors.add(1, &[("kind", "mark")]);
         tracing::error!(%error, "the high-water mark was not written: a loss of the last moments would not be noticed");
     }
@@ -273,10 +290,12 @@ mod tests {
             marker.set(mark(next));
         }
         let started = std::time::Instant::now();
-        while Mark::read(folder.path()) != Some(mark(999)) {
+        while Mark::read(folder.path()) != Some(mark(999)) || marker.kept.lag() > 0.0 {
             assert!(started.elapsed() < Duration::from_secs(20), "the mark is never written");
             tokio::time::sleep(EVERY).await;
         }
+        marker.kept.latest.send_modify(|latest| latest.next_sequence += 7);
+        assert!((marker.kept.lag() - 7.0).abs() < f64::EPSILON, "committed, and not written yet");
         marker.set(mark(1000));
         marker.close(Mark { closed: true, ..mark(1001) }).await;
         assert_eq!(Mark::read(folder.path()), Some(Mark { closed: true, ..mark(1001) }));

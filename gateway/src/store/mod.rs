@@ -69,7 +69,7 @@ pub use options::{StoreOptions, journal_path};
 pub use prune::Pruned;
 pub use quarantine::{Entry, EntryState, ShownEntry};
 pub use read::{Figures, RecentRecord, StoredCapture};
-pub use verify::{VerifyError, VerifyReport, verify};
+pub use verify::{VerifyError, VerifyReport, mend, verify};
 
 /// An input and what it became, to be committed as one.
 #[derive(Debug, Clone)]
@@ -239,7 +239,9 @@ pub enum StoreError {
         how: String,
     },
     /// A row does not match its checksum.
-    #[error("{what} is damaged: restart the gateway, which recovers what can be read")]
+    #[error(
+        "{what} is damaged: stop the gateway, and recover what can be read with `tillgate verify --recover`"
+    )]
     Damaged {
         /// Which row.
         what: String,

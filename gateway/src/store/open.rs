@@ -152,17 +152,22 @@ struct Sound {
     incarnations: Incarnations,
 }
 
-/// Opens the journal of a data folder; makes both where they are missing, and recovers a damaged one.
-pub(super) async fn open(data_dir: &Path, now_us: i64) -> Result<Opened, OpenError> {
+/// Opens the journal of a data folder; makes both where they are missing, and recovers a damaged one: one that its
+/// start finds damaged, or one of which a `known` problem was found before.
+pub(super) async fn open(
+    data_dir: &Path,
+    known: Option<String>,
+    now_us: i64,
+) -> Result<Opened, OpenError> {
     let Entered { lock, mut marks, mark } = enter(data_dir)?;
     let path = journal_path(data_dir);
     let mended = log::mend(data_dir, mark.as_ref(), now_us).await;
     let mended = mended.map_err(|source| folder("mend the log in", data_dir, source))?;
-    let checked = if mended {
-        // Which of the frames was damaged nobody knows: every row is looked at.
-        Err(OpenError::Damaged { path: path.clone(), problem: "its log was damaged".to_owned() })
-    } else {
-        sound(data_dir, mark.as_ref(), now_us).await
+    // Which of the frames was damaged nobody knows: every row is looked at.
+    let problem = known.or_else(|| mended.then(|| "its log was damaged".to_owned()));
+    let checked = match problem {
+        Some(problem) => Err(OpenError::Damaged { path: path.clone(), problem }),
+        None => sound(data_dir, mark.as_ref(), now_us).await,
     };
     let sound = match checked {
         Err(OpenError::Damaged { problem, .. }) => {

@@ -114,7 +114,10 @@ impl Outbox for Store {
 }
 
 fn outbox_error(error: StoreError) -> OutboxError {
-    OutboxError(Box::new(error))
+    match error {
+        damaged @ StoreError::Damaged { .. } => OutboxError::Damaged(Box::new(damaged)),
+        other => OutboxError::Failed(Box::new(other)),
+    }
 }
 
 async fn rows_after(

@@ -14,8 +14,8 @@ use super::loss::{Loss, LostCaptures};
 use super::read::unpacked;
 use super::recover::Cut;
 use super::row::{
-    CAPTURE_COLUMNS, CaptureRow, ENTRY_COLUMNS, EntryRow, RECORD_COLUMNS, RecordRow, moment,
-    signed, unsigned,
+    CAPTURE_COLUMNS, CaptureRow, ENTRY_COLUMNS, EntryRow, LOST_CAPTURE, RECORD_COLUMNS, RecordRow,
+    moment, signed, unsigned,
 };
 use super::salvage::Damaged;
 
@@ -138,7 +138,7 @@ impl<'a> Rebuild<'a> {
                     after.record_chain
                 };
                 row.sequence = place;
-                row.capture = captures.place(row.capture).unwrap_or(0);
+                row.capture = captures.place(row.capture).unwrap_or(LOST_CAPTURE);
                 row.previous = chain;
                 row.checksum = row.digest();
                 after.record_chain = row.checksum;
@@ -175,7 +175,7 @@ impl<'a> Rebuild<'a> {
             for found in self.damaged.rows(&sql, from, through).await {
                 let sound = EntryRow::of(&found).ok().filter(|row| row.digest() == row.checksum);
                 let Some(mut row) = sound else { continue };
-                row.capture = captures.place(row.capture).unwrap_or(0);
+                row.capture = captures.place(row.capture).unwrap_or(LOST_CAPTURE);
                 row.parked = row.parked.map(|number| place(number).unwrap_or(0));
                 let replayed = row.replayed.and_then(place);
                 if row.replayed.is_some() && replayed.is_none() {

@@ -7,13 +7,14 @@
 use sqlx::SqliteConnection;
 
 use super::counters::Counters;
+use super::files::control_floor;
 use super::incarnation::{Incarnation, Incarnations, raise};
 use super::loss::{Loss, LostCaptures, LostRecords};
 use super::mark::Mark;
 use super::open::begin;
 use super::row::{moment, unsigned};
 
-/// Control numbers that are left out after a loss: some that were given out may have been forgotten.
+/// Control numbers that are left out after a loss at least, whatever the clock says.
 const CONTROL_NUMBERS: i64 = 1000;
 
 /// What else is known at the start.
@@ -60,7 +61,7 @@ pub(super) async fn reconcile(
     };
     let mut transaction = begin(connection).await?;
     loss.insert(&mut transaction, story.now_us).await?;
-    skip_control_numbers(&mut transaction).await?;
+    skip_control_numbers(&mut transaction, story.now_us).await?;
     raise(&mut transaction, counters, next).await?;
     transaction.commit().await
 }
@@ -75,12 +76,15 @@ pub(super) fn next_number(known: i64, witness: Option<i64>, now_us: i64) -> i64 
     }
 }
 
-/// Some control numbers may have been given out and forgotten: none of them must go out twice.
+/// Some control numbers may have been given out and forgotten, those of weeks where an old copy was put back: none of
+/// them must go out twice.
 pub(super) async fn skip_control_numbers(
     connection: &mut SqliteConnection,
+    now_us: i64,
 ) -> Result<(), sqlx::Error> {
-    const SQL: &str = "UPDATE control_number SET last = last + ?";
-    sqlx::query(SQL).bind(CONTROL_NUMBERS).execute(connection).await.map(drop)
+    const SQL: &str = "UPDATE control_number SET last = max(last + ?, ?)";
+    let query = sqlx::query(SQL).bind(CONTROL_NUMBERS).bind(control_floor(now_us));
+    query.execute(connection).await.map(drop)
 }
 
 /// What is gone, where the two do not go together.

@@ -8,8 +8,9 @@
 use std::path::Path;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
 
+use super::aging::store_clock;
 use super::counters::Counters;
 use super::incarnation::{Incarnation, raise};
 use super::kept::Kept;
@@ -158,15 +159,27 @@ async fn build(
     let witness = witness.max(mark.map(|mark| mark.incarnation));
     let number = next_number(damaged.counters.incarnation, witness, now_us);
     loss.incarnation = u32::try_from(number).unwrap_or(u32::MAX);
-    finish(&mut new, damaged, after, Next { number, base: cut.start - 1, now_us }, &loss).await?;
+    let retention_us = retention_moment(damaged).await;
+    let next = Next { number, base: cut.start - 1, now_us, retention_us };
+    finish(&mut new, damaged, after, next, &loss).await?;
     new.close().await?;
     Ok(loss)
+}
+
+/// What the clock of retention said: with a new one nothing would be old for weeks. It is never taken for later
+/// than the machine's clock; one that cannot be read begins anew.
+async fn retention_moment(damaged: &mut Damaged) -> Option<i64> {
+    const SQL: &str = "SELECT moment_us FROM retention_clock WHERE id BETWEEN ? AND ?";
+    let rows = damaged.rows(SQL, 1, 1).await;
+    rows.first()?.try_get(0).ok()
 }
 
 struct Next {
     number: i64,
     base: i64,
     now_us: i64,
+    /// What the clock of retention said.
+    retention_us: Option<i64>,
 }
 
 async fn finish(
@@ -176,13 +189,14 @@ async fn finish(
     next: Next,
     loss: &Loss,
 ) -> Result<(), sqlx::Error> {
-    let Next { number, base, now_us } = next;
+    let Next { number, base, now_us, retention_us } = next;
     if let Some(incarnations) = &damaged.incarnations {
         for incarnation in incarnations.until(base) {
             incarnation.insert(&mut *new).await?;
         }
     }
-    skip_control_numbers(new).await?;
+    skip_control_numbers(new, now_us).await?;
+    store_clock(new, retention_us).await?;
     loss.insert(new, now_us).await?;
     let reason = loss.reason.clone();
     raise(new, &mut after, Incarnation { number, base, began_us: now_us, reason }).await?;

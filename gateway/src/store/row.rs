@@ -322,6 +322,9 @@ impl EntryRow {
     }
 }
 
+/// The capture of a record or an entry that outlived its own in a recovery. Captures are numbered from 1.
+pub(super) const LOST_CAPTURE: i64 = 0;
+
 /// The number of an event type in the store.
 pub(super) fn event_type_number(kind: EventType) -> i64 {
     match kind {
@@ -331,6 +334,8 @@ pub(super) fn event_type_number(kind: EventType) -> i64 {
         EventType::Invoice => 4,
         // Never stored: a record is parked where it is, and leaves as this.
         EventType::Parked => 5,
+        // Never stored: it speaks of records that are not here.
+        EventType::Lost => 6,
     }
 }
 

@@ -20,7 +20,7 @@ use super::group::known_digest;
 use super::incarnation::{Incarnations, ShownIncarnation};
 use super::loss::{self, Loss};
 use super::mark::Mark;
-use super::open::{reading, schema_version};
+use super::open::{OpenError, open, reading, schema_version};
 use super::options::journal_path;
 use super::read::unpacked;
 use super::row::{
@@ -52,6 +52,9 @@ pub enum VerifyError {
         #[source]
         source: sqlx::Error,
     },
+    /// The data folder, or a recovery in it.
+    #[error(transparent)]
+    Open(#[from] OpenError),
 }
 
 /// What was proved.
@@ -116,6 +119,23 @@ pub async fn verify(data_dir: &Path) -> Result<VerifyReport, VerifyError> {
         }
         Err(source) => Err(VerifyError::Unreadable { path, source }),
     }
+}
+
+/// Recovers what can be read of the journal of a stopped daemon, if [`verify`] finds it damaged: the files as they were
+/// are set aside, and what is missing is told. A start looks at what was not delivered only, so that damage behind that
+/// would stay, and no backup could be made. Gives the proof of the journal that is there afterwards.
+pub async fn mend(data_dir: &Path, now_us: i64) -> Result<VerifyReport, VerifyError> {
+    let found = verify(data_dir).await;
+    let problem = match &found {
+        Ok(report) if !report.whole => report.problems.first().cloned().unwrap_or_default(),
+        Err(VerifyError::Unreadable { source, .. }) => source.to_string(),
+        Ok(_) | Err(_) => return found,
+    };
+    let opened = open(data_dir, Some(problem), now_us).await?;
+    let path = opened.path;
+    let closed = opened.connection.close().await;
+    closed.map_err(|source| VerifyError::Unreadable { path, source })?;
+    verify(data_dir).await
 }
 
 /// A daemon notices this at its start; here it is told before.

@@ -74,6 +74,8 @@ metrics_table! {
     EdiDocuments Counter "edi_documents_total" "EDI documents by partner, type and outcome.";
     EdiBytes Counter "edi_bytes_total" "Bytes of EDI taken.";
     HttpRequests Counter "http_requests_total" "Requests by route and status.";
+    HighWaterMarkLag Gauge "high_water_mark_lag" "Records and captures committed and not yet in the synced high-water mark.";
+    Panics Counter "panics_total" "Panics that cost one input, by stage (redaction, parser): report them.";
     DiskUsed Gauge "disk_used_bytes" "Bytes that the store uses.";
     DiskBudget Gauge "disk_budget_bytes" "Bytes that the store may use.";
     DiskFree Gauge "disk_free_bytes" "Bytes that are free on the file system of the store.";

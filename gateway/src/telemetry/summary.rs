@@ -49,6 +49,7 @@ fn content(data: &Value) -> String {
             None => "loyalty card".to_owned(),
         },
         Some("parked") => format!("stays at the gateway: {}", text(&data["reason"])),
+        Some("lost") => format!("through {}: {}", data["through"], text(&data["reason"])),
         Some("order" | "invoice" | "credit_note") => {
             format!(
                 "{} of {}, {}",

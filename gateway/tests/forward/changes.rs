@@ -109,3 +109,28 @@ async fn renewed_files_are_taken_without_loss_and_broken_ones_are_told() {
         assert!(seen.first_arrivals().into_iter().eq(1..=500));
     }
 }
+
+#[tokio::test]
+async fn a_warning_of_broken_files_ends_with_the_connection_that_it_speaks_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("password");
+    write_password(&file, "first");
+    let broker = Broker::start(Version::V5, |_| Script::good()).await;
+    let mut settings = settings(Version::V5, broker.port);
+    settings.connection.username = Some("gw-1".to_owned());
+    settings.connection.password_file = Some(file.clone());
+    let outbox = MemoryOutbox::with_records(1, 20);
+    let gateway = Gateway::start(settings, &outbox);
+    gateway.delivered(1).await;
+    write_password(&file, "");
+    until("a warning", || !gateway.board.broker().warnings.is_empty()).await;
+    let port = broker.port;
+    drop(broker);
+    gateway.problem("expected a secret").await;
+    write_password(&file, "second");
+    let broker = Broker::start_at(port, Version::V5, |_| Script::good()).await;
+    outbox.add(20);
+    gateway.delivered(2).await;
+    assert_eq!(sent_passwords(&broker), [true]);
+    assert!(gateway.board.broker().warnings.is_empty());
+}

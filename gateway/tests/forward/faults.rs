@@ -488,3 +488,24 @@ async fn a_broker_that_is_not_there_is_named() {
     gateway.stop().await;
     assert!(begun.elapsed() < Duration::from_secs(1));
 }
+
+#[tokio::test]
+async fn a_record_that_the_broker_never_answers_is_parked_alone() {
+    for version in BOTH {
+        let broker = Broker::start(version, |_| {
+            Script::answer(|publish| match publish.sequence() {
+                Some(5) => Vec::new(),
+                _ => vec![Act::Ack(publish.id)],
+            })
+        })
+        .await;
+        let mut settings = settings(version, broker.port);
+        settings.timing.poison_patience = Duration::ZERO;
+        settings.timing.silence = Duration::from_millis(300);
+        let outbox = MemoryOutbox::with_records(20, 20);
+        let gateway = Gateway::start(settings, &outbox);
+        gateway.delivered(20).await;
+        assert!(outbox.parked.lock().unwrap().keys().copied().eq([5]));
+        assert_eq!(broker.seen().parked(), [5]);
+    }
+}

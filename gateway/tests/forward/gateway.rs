@@ -1,6 +1,6 @@
 //! The forwarder under test, with an outbox in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -37,6 +37,10 @@ pub(crate) struct Inner {
     pub(crate) parked: Mutex<BTreeMap<u64, String>>,
     pub(crate) notices: Mutex<Vec<Notice>>,
     pub(crate) readings: AtomicUsize,
+    /// So many readings from the first record on fail.
+    pub(crate) failures: AtomicUsize,
+    /// Records that do not hold any more.
+    pub(crate) damaged: Mutex<BTreeSet<u64>>,
     /// The highest record that was ever read.
     pub(crate) read_through: AtomicU64,
 }
@@ -61,6 +65,8 @@ impl MemoryOutbox {
             parked: Mutex::default(),
             notices: Mutex::default(),
             readings: AtomicUsize::new(0),
+            failures: AtomicUsize::new(0),
+            damaged: Mutex::default(),
             read_through: AtomicU64::new(0),
         }));
         for _ in 0..count {
@@ -96,10 +102,20 @@ impl Outbox for MemoryOutbox {
     async fn after(&self, sequence: u64, limit: usize) -> Result<Vec<Outgoing>, OutboxError> {
         self.readings.fetch_add(1, Ordering::SeqCst);
         if sequence < self.pruned() {
-            return Err(OutboxError(format!("record {} is not kept", sequence + 1).into()));
+            return Err(OutboxError::Damaged(
+                format!("record {} is not kept", sequence + 1).into(),
+            ));
+        }
+        let one_less = |left: usize| left.checked_sub(1);
+        if self.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok() {
+            return Err(OutboxError::Failed("the disk is away".into()));
+        }
+        let damaged = self.damaged.lock().unwrap().range(sequence + 1..).next().copied();
+        if damaged == Some(sequence + 1) {
+            return Err(OutboxError::Damaged(format!("record {} is damaged", sequence + 1).into()));
         }
         let records = self.records.lock().unwrap();
-        let open = records.range(sequence + 1..);
+        let open = records.range(sequence + 1..damaged.unwrap_or(u64::MAX));
         let parked = self.parked.lock().unwrap().clone();
         let outgoing = |(sequence, payload): (&u64, &Bytes)| {
             let in_its_place = parked.get(sequence).map(|_| format!("parked {sequence}").into());

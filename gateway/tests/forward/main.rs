@@ -10,6 +10,7 @@
 mod answers;
 mod broker;
 mod changes;
+mod consumer;
 mod faults;
 mod gateway;
 mod mosquitto;

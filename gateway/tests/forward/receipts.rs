@@ -7,7 +7,7 @@ use tillgate::config::Confirm;
 use tillgate::forward::{Outbox, Settings, Version};
 use tokio::time::sleep;
 
-use crate::broker::{Act, Broker, Publish, Script, Suback};
+use crate::broker::{Act, Broker, Connack, Publish, Script, Suback};
 use crate::gateway::{Gateway, MemoryOutbox, settings, until};
 
 const BOTH: [Version; 2] = [Version::V3, Version::V5];
@@ -29,6 +29,23 @@ fn eager(publish: &Publish) -> Vec<Act> {
 /// The codes of what needs attention.
 fn warned(gateway: &Gateway) -> Vec<String> {
     gateway.board.broker().warnings.into_iter().map(|warning| warning.code).collect()
+}
+
+/// What the gateway said that it no longer has: first and last.
+fn lost(broker: &Broker) -> Vec<(u64, u64)> {
+    let seen = broker.seen();
+    let events = seen
+        .publishes
+        .iter()
+        .filter_map(|publish| serde_json::from_slice::<serde_json::Value>(&publish.payload).ok());
+    events
+        .filter(|event| event["type"] == "tillgate.lost.v1")
+        .map(|event| {
+            assert_eq!(event["source"], "/acme/0042/gw-1");
+            let first = event["sequence"].as_str().unwrap().parse().unwrap();
+            (first, event["data"]["through"].as_u64().unwrap())
+        })
+        .collect()
 }
 
 /// How often each number from 1 on arrived.
@@ -224,10 +241,14 @@ async fn what_is_no_longer_kept_is_told_and_the_rest_is_sent() {
     broker.say(Version::V5, "{\"incarnation\":1,\"resend\":[11,25]}");
     until("the rest", || broker.seen().repeats() == 5).await;
     assert_eq!(warned(&gateway), ["resend-unavailable"]);
+    until("a word about the others", || !lost(&broker).is_empty()).await;
+    assert_eq!(lost(&broker), [(11, 20)]);
     outbox.add(20);
     gateway.delivered(51).await;
-    let seen = broker.seen();
-    assert_eq!((seen.repeats(), seen.connects.len()), (5, 1));
+    assert_eq!(broker.seen().repeats(), 5);
+    assert_eq!(broker.seen().connects.len(), 1);
+    broker.say(Version::V5, &through(51));
+    until("no warning", || warned(&gateway).is_empty()).await;
 }
 
 #[tokio::test]
@@ -298,4 +319,75 @@ async fn the_number_of_a_parked_record_is_not_missing_for_receipts() {
     broker.say(Version::V5, "{\"incarnation\":1,\"resend\":[2,4]}");
     until("again", || broker.seen().parked() == [3, 3]).await;
     assert_eq!(arrivals(&broker, 4), [1, 2, 1, 2]);
+}
+
+#[tokio::test]
+async fn a_reading_that_fails_costs_a_repeat_nothing_but_time_and_a_damaged_record_costs_itself() {
+    let broker = Broker::start(Version::V5, |_| Script::good()).await;
+    let outbox = MemoryOutbox::with_records(50, 20);
+    let gateway = Gateway::start(awaiting(Version::V5, &broker), &outbox);
+    gateway.delivered(50).await;
+    outbox.failures.store(3, Ordering::SeqCst);
+    outbox.damaged.lock().unwrap().extend([12, 13, 20]);
+    broker.say(Version::V5, "{\"incarnation\":1,\"resend\":[10,30]}");
+    until("the rest", || broker.seen().repeats() == 18).await;
+    let again: Vec<usize> = arrivals(&broker, 30).split_off(9);
+    let expected = |number: usize| if [12, 13, 20].contains(&number) { 1 } else { 2 };
+    assert!(again.into_iter().eq((10..=30).map(expected)));
+    until("words about the others", || lost(&broker).len() == 3).await;
+    assert_eq!(lost(&broker), [(12, 12), (13, 13), (20, 20)]);
+    assert_eq!(warned(&gateway), ["resend-unavailable"]);
+    assert_eq!(broker.seen().connects.len(), 1);
+}
+
+#[tokio::test]
+async fn a_repeat_that_the_main_broker_refuses_is_parked() {
+    let broker = Broker::start(Version::V5, |_| {
+        let mut records = 0;
+        Script::answer(move |publish| {
+            records += usize::from(publish.sequence() == Some(3));
+            let refuses = publish.sequence() == Some(3) && records > 1;
+            vec![Act::AckWith(publish.id, if refuses { 0x99 } else { 0 })]
+        })
+    })
+    .await;
+    let outbox = MemoryOutbox::with_records(10, 20);
+    let gateway = Gateway::start(awaiting(Version::V5, &broker), &outbox);
+    gateway.delivered(10).await;
+    broker.say(Version::V5, "{\"incarnation\":1,\"resend\":[2,4]}");
+    until("something in its place", || broker.seen().parked() == [3]).await;
+    until("the rest", || arrivals(&broker, 4) == [1, 2, 2, 2]).await;
+    assert!(outbox.parked.lock().unwrap().contains_key(&3));
+}
+
+#[tokio::test]
+async fn a_repeat_that_a_fallback_does_not_take_waits_for_the_main_broker() {
+    for too_large in [true, false] {
+        let connack = Connack { packet_max: too_large.then_some(300), ..Connack::default() };
+        let fallback = Broker::start(Version::V5, move |_| {
+            Script::answer(move |publish| {
+                let refuses = publish.sequence() == Some(3) && !too_large;
+                vec![Act::AckWith(publish.id, if refuses { 0x99 } else { 0 })]
+            })
+            .with_connack(connack)
+        })
+        .await;
+        let main = Broker::start(Version::V5, |_| Script::good()).await;
+        let outbox = MemoryOutbox::with_records(2, 20);
+        outbox.add(1000);
+        outbox.add_many(7);
+        let mut settings = awaiting(Version::V5, &main);
+        settings.fallbacks = vec![format!("mqtt://127.0.0.1:{}", fallback.port).parse().unwrap()];
+        let gateway = Gateway::start(settings, &outbox);
+        gateway.delivered(10).await;
+        let port = main.port;
+        drop(main);
+        until("the fallback", || !fallback.seen().subscriptions.is_empty()).await;
+        fallback.say(Version::V5, "{\"incarnation\":1,\"resend\":[2,4]}");
+        until("its neighbours", || arrivals(&fallback, 4)[3] > 0).await;
+        let main = Broker::start_at(port, Version::V5, |_| Script::good()).await;
+        until("the main broker", || arrivals(&main, 3)[2] > 0).await;
+        assert!(outbox.parked.lock().unwrap().is_empty(), "{too_large}");
+        drop(gateway);
+    }
 }

@@ -35,7 +35,7 @@ impl ModelOutbox {
             sleep(Duration::from_millis(milliseconds)).await;
         }
         if fails && self.world.lock().is_hostile {
-            return Err(OutboxError("the disk is away".into()));
+            return Err(OutboxError::Failed("the disk is away".into()));
         }
         Ok(())
     }
@@ -46,7 +46,9 @@ impl Outbox for ModelOutbox {
         self.work().await?;
         let world = self.world.lock();
         if sequence < world.pruned {
-            return Err(OutboxError(format!("record {} is not kept", sequence + 1).into()));
+            return Err(OutboxError::Damaged(
+                format!("record {} is not kept", sequence + 1).into(),
+            ));
         }
         let open = sequence + 1..=world.newest();
         let outgoing =

@@ -2,22 +2,39 @@
 //! Specifications 7.8).
 
 use super::FNC1;
+use super::dictionary::Row;
 use super::gtin::check_digit_fits;
-use super::identifier::{Characters, Check, Identifier, has_predefined_length};
+use super::lint::Flaw;
 use crate::finding::{Fault, Finding, Severity};
 
-/// Most elements of one barcode. The shortest has three characters, and no label has a hundred.
-const MAX_ELEMENTS: usize = 128;
+/// Most elements of one barcode: the engine of GS1 takes no more, and no label has as many.
+pub(super) const MAX_ELEMENTS: usize = 64;
 
-/// What an element string holds.
+/// Longest wrong part of a value that a finding repeats: less than any card number has.
+const SHOWN_BYTES_MAX: usize = 8;
+
+/// What an element string or a Digital Link URI holds.
 #[derive(Default)]
 pub(super) struct Elements {
-    /// Where identifier and value begin and the value ends.
-    spans: Vec<(usize, usize, usize)>,
-    gtin: Option<String>,
+    pub(super) list: Vec<Element>,
     pub(super) findings: Vec<Finding>,
-    /// Where the values of company-internal elements, 90 to 99, begin and end.
-    pub(super) internal: Vec<(usize, usize)>,
+}
+
+/// An identifier and its value.
+pub(super) struct Element {
+    pub(super) row: &'static Row,
+    /// Two to four digits.
+    pub(super) identifier: String,
+    pub(super) value: Vec<u8>,
+    /// Where the value begins and ends in the content.
+    pub(super) span: (usize, usize),
+}
+
+impl Element {
+    /// 90 to 99: their owner may put anything into them.
+    pub(super) fn is_internal(&self) -> bool {
+        self.identifier.len() == 2 && self.identifier.starts_with('9')
+    }
 }
 
 impl Elements {
@@ -26,16 +43,24 @@ impl Elements {
     }
 
     pub(super) fn gtin(&self) -> Option<String> {
-        self.gtin.clone()
+        let item = self.list.iter().find(|element| element.identifier == "01")?;
+        check_digit_fits(&item.value).then(|| String::from_utf8_lossy(&item.value).into_owned())
     }
 
-    /// Identifiers and values, in order.
-    pub(super) fn values<'a>(&self, content: &'a [u8]) -> impl Iterator<Item = (&'a str, String)> {
-        let text = |start: usize, end: usize| content.get(start..end).unwrap_or_default();
-        self.spans.iter().map(move |(ai, value, end)| {
-            let identifier = std::str::from_utf8(text(*ai, *value)).unwrap_or_default();
-            (identifier, String::from_utf8_lossy(text(*value, *end)).into_owned())
-        })
+    /// Where the values of company-internal elements begin and end.
+    pub(super) fn internal(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.list.iter().filter(|element| element.is_internal()).map(|element| element.span)
+    }
+
+    /// Takes an element and finds what is wrong with its value. False when there are too many.
+    pub(super) fn take(&mut self, element: Element) -> bool {
+        if self.list.len() == MAX_ELEMENTS {
+            self.findings.push(too_many());
+            return false;
+        }
+        self.findings.extend(problem_of(&element));
+        self.list.push(element);
+        true
     }
 }
 
@@ -48,147 +73,63 @@ pub(super) fn elements(content: &[u8]) -> Elements {
         elements.findings.push(empty());
     }
     while at < content.len() {
-        if elements.spans.len() == MAX_ELEMENTS {
-            elements.findings.push(too_many());
-            break;
-        }
         let rest = content.get(at..).unwrap_or_default();
-        let Some((identifier, digits)) = Identifier::at(rest) else {
+        let Some(row) = Row::at(rest) else {
             elements.findings.push(unknown(rest));
             break;
         };
-        let value = rest.get(digits..).unwrap_or_default();
+        let (identifier, value) = rest.split_at_checked(row.digits).unwrap_or_default();
         let until_fnc1 = value.iter().position(|byte| *byte == FNC1).unwrap_or(value.len());
-        let length = match has_predefined_length(rest) {
-            true => until_fnc1.min(identifier.longest),
+        let length = match row.is_sized {
+            true => until_fnc1.min(row.lengths().1),
             false => until_fnc1,
         };
-        let value = value.get(..length).unwrap_or_default();
-        let name = rest.get(..digits).unwrap_or_default();
-        elements.take(identifier, (at, at + digits), name, value);
-        at += digits + length;
+        let start = at + row.digits;
+        at = start + length;
+        let element = Element {
+            row,
+            identifier: String::from_utf8_lossy(identifier).into_owned(),
+            value: value.get(..length).unwrap_or_default().to_vec(),
+            span: (start, at),
+        };
+        if !elements.take(element) {
+            break;
+        }
         at += usize::from(content.get(at) == Some(&FNC1));
     }
     elements
 }
 
-impl Elements {
-    fn take(
-        &mut self,
-        row: &Identifier,
-        (start, value_at): (usize, usize),
-        name: &[u8],
-        value: &[u8],
-    ) {
-        let ai = String::from_utf8_lossy(name);
-        self.findings.extend(problem_of(row, &ai, value));
-        self.spans.push((start, value_at, value_at + value.len()));
-        if name == b"01" && check_digit_fits(value) {
-            self.gtin = Some(String::from_utf8_lossy(value).into_owned());
+fn problem_of(element: &Element) -> Option<Finding> {
+    let mut rest = element.value.as_slice();
+    for part in &element.row.components {
+        if part.is_optional && rest.is_empty() {
+            break;
         }
-        if name.len() == 2 && name.first() == Some(&b'9') {
-            self.internal.push((value_at, value_at + value.len()));
+        let length = rest.len().min(part.longest);
+        if length < part.shortest {
+            return Some(wrong_length(element));
         }
+        let (value, behind) = rest.split_at_checked(length).unwrap_or((rest, b""));
+        let before = element.value.len() - rest.len();
+        if let Some(flaw) = part.lints.iter().find_map(|lint| lint.check(value).err()) {
+            return Some(wrong_value(element, before, &flaw));
+        }
+        rest = behind;
+    }
+    (!rest.is_empty()).then(|| wrong_length(element))
+}
+
+/// An identifier as messages name it.
+pub(super) fn named(identifier: &str) -> String {
+    let title = Row::of(identifier.as_bytes()).map_or("", |row| row.title);
+    match title.is_empty() {
+        true => format!("({identifier})"),
+        false => format!("({identifier}) {title}"),
     }
 }
 
-fn problem_of(row: &Identifier, ai: &str, value: &[u8]) -> Option<Finding> {
-    if !(row.shortest..=row.longest).contains(&value.len()) {
-        return Some(wrong_length(row, ai, value.len()));
-    }
-    if !value.iter().enumerate().all(|(place, byte)| is_allowed(row.characters, place, *byte)) {
-        return Some(wrong_characters(row.characters, ai));
-    }
-    let fits = match row.check {
-        Check::None => true,
-        Check::LastDigit(length) => value.get(..length).is_some_and(check_digit_fits),
-        Check::Date => is_date(value),
-        Check::Dates => matches!(value.len(), 6 | 12) && value.chunks(6).all(is_date),
-        Check::Time => is_time(value),
-    };
-    (!fits).then(|| wrong_value(row.check, ai))
-}
-
-fn is_allowed(characters: Characters, place: usize, byte: u8) -> bool {
-    let text = || {
-        byte.is_ascii_alphanumeric()
-            || matches!(byte, b'!'..=b'"' | b'%'..=b'/' | b':'..=b'?' | b'_')
-    };
-    match characters {
-        Characters::Digits => byte.is_ascii_digit(),
-        Characters::DigitsThenText(front) if place < front => byte.is_ascii_digit(),
-        Characters::DigitsThenText(_) | Characters::Text => text(),
-        Characters::PartNumber => {
-            byte.is_ascii_uppercase() || byte.is_ascii_digit() || matches!(byte, b'#' | b'-' | b'/')
-        }
-        Characters::Base64 => byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'='),
-    }
-}
-
-/// YYMMDD. A year of two digits may be of this century or the last, so that 29 February is only refused where
-/// neither has it; day 00 stands for the month's last (GS1 General Specifications 3.4.2).
-fn is_date(value: &[u8]) -> bool {
-    let two = |at: usize| {
-        let [tens, units] = *value.get(at..at + 2)? else { return None };
-        Some(10 * tens.wrapping_sub(b'0') + units.wrapping_sub(b'0'))
-    };
-    let (Some(year), Some(month), Some(day)) = (two(0), two(2), two(4)) else { return false };
-    let days = match month {
-        4 | 6 | 9 | 11 => 30,
-        2 if year % 4 == 0 => 29,
-        2 => 28,
-        1..=12 => 31,
-        _ => return false,
-    };
-    day <= days
-}
-
-/// A date, hours, and perhaps minutes and seconds; or the date alone.
-fn is_time(value: &[u8]) -> bool {
-    let limits = [b"24", b"60", b"60"];
-    let (date, time) = value.split_at_checked(6).unwrap_or((value, b""));
-    let day_named = !date.ends_with(b"00");
-    is_date(date)
-        && day_named
-        && time.len().is_multiple_of(2)
-        && time.chunks(2).zip(limits).all(|(part, limit)| part < limit.as_slice())
-}
-
-/// Reads an element string as people write it, `(01)04006381333931(10)A1`, and gives it as scanners send it. None
-/// when it is not written so.
-#[must_use]
-pub fn from_brackets(text: &str) -> Option<Vec<u8>> {
-    let mut message = Vec::with_capacity(text.len());
-    let mut rest = text.strip_prefix('(')?;
-    loop {
-        let (ai, behind) = rest.split_once(')')?;
-        let known = Identifier::at(ai.as_bytes()).is_some_and(|(_, digits)| digits == ai.len());
-        if !known {
-            return None;
-        }
-        let end = next_bracket(behind).unwrap_or(behind.len());
-        let (value, next) = behind.split_at_checked(end)?;
-        message.extend_from_slice(ai.as_bytes());
-        message.extend_from_slice(value.as_bytes());
-        let Some(next) = next.strip_prefix('(') else { return Some(message) };
-        if !has_predefined_length(ai.as_bytes()) {
-            message.push(FNC1);
-        }
-        rest = next;
-    }
-}
-
-/// Where the next bracketed identifier begins: a bracket may also be part of a value.
-fn next_bracket(text: &str) -> Option<usize> {
-    text.match_indices('(').map(|(at, _)| at).find(|at| {
-        let inside = text.get(at + 1..).and_then(|text| text.split_once(')'));
-        inside.is_some_and(|(ai, _)| {
-            Identifier::at(ai.as_bytes()).is_some_and(|(_, digits)| digits == ai.len())
-        })
-    })
-}
-
-fn error(code: &'static str, message: String) -> Finding {
+pub(super) fn error(code: &'static str, message: String) -> Finding {
     Finding {
         code,
         severity: Severity::Error,
@@ -200,20 +141,17 @@ fn error(code: &'static str, message: String) -> Finding {
 }
 
 fn empty() -> Finding {
-    error(
-        "gs1-empty",
-        "expected GS1 elements, found nothing behind the symbology identifier".to_owned(),
-    )
+    let message =
+        "expected GS1 elements, found nothing behind the symbology identifier: scan again";
+    error("gs1-empty", message.to_owned())
 }
 
 fn too_many() -> Finding {
-    error(
-        "gs1-elements",
-        format!("more than {MAX_ELEMENTS} elements in one barcode: it is no GS1 data"),
-    )
+    let message = format!("more than {MAX_ELEMENTS} elements in one barcode: it is no GS1 data");
+    error("gs1-elements", message)
 }
 
-fn unknown(rest: &[u8]) -> Finding {
+pub(super) fn unknown(rest: &[u8]) -> Finding {
     let shown: Vec<u8> = rest.iter().copied().take(4).take_while(u8::is_ascii_graphic).collect();
     Finding {
         expected: Some("a GS1 application identifier".to_owned()),
@@ -227,50 +165,45 @@ fn unknown(rest: &[u8]) -> Finding {
     }
 }
 
-fn wrong_length(row: &Identifier, ai: &str, found: usize) -> Finding {
-    let expected = match row.shortest == row.longest {
-        true => format!("{} characters", row.longest),
-        false => format!("{} to {} characters", row.shortest, row.longest),
+pub(super) fn wrong_length(element: &Element) -> Finding {
+    let (shortest, longest) = element.row.lengths();
+    let expected = match shortest == longest {
+        true => format!("{longest} characters"),
+        false => format!("{shortest} to {longest} characters"),
     };
+    let name = named(&element.identifier);
     Finding {
         expected: Some(expected),
-        found: Some(format!("{found} characters")),
+        found: Some(format!("{} characters", element.value.len())),
         ..error(
             "gs1-length",
             format!(
-                "the value of ({ai}) has the wrong length: if the scanner swallows FNC1, switch that off"
+                "the value of {name} has the wrong length: if the scanner swallows FNC1, switch that off"
             ),
         )
     }
 }
 
-fn wrong_characters(characters: Characters, ai: &str) -> Finding {
-    let expected = match characters {
-        Characters::Digits => "digits",
-        Characters::DigitsThenText(_) => "digits, then characters of GS1 character set 82",
-        Characters::Text => "characters of GS1 character set 82",
-        Characters::PartNumber => "characters of GS1 character set 39",
-        Characters::Base64 => "characters of GS1 character set 64",
+/// `before` is how many characters of the value stand before the component with the flaw.
+fn wrong_value(element: &Element, before: usize, flaw: &Flaw) -> Finding {
+    let at = before + flaw.at;
+    let wrong = element.value.get(at..at + flaw.length).unwrap_or_default();
+    let found = match wrong.len() {
+        0 => "nothing".to_owned(),
+        1..=SHOWN_BYTES_MAX => wrong.escape_ascii().to_string(),
+        length => format!("{length} characters that are something else"),
+    };
+    let name = named(&element.identifier);
+    let advice = match flaw.code {
+        "gs1-check-digit" | "gs1-check-pair" => "scan again; if it stays, the label is wrong",
+        _ => "the label is wrong, tell whoever prints it",
     };
     Finding {
-        expected: Some(expected.to_owned()),
+        expected: Some(flaw.expected.clone().into_owned()),
+        found: Some(found),
         ..error(
-            "gs1-characters",
-            format!("the value of ({ai}) has a character that it must not have"),
+            flaw.code,
+            format!("the value of {name} is wrong at character {}: {advice}", at + 1),
         )
-    }
-}
-
-fn wrong_value(check: Check, ai: &str) -> Finding {
-    match check {
-        Check::LastDigit(_) | Check::None => error(
-            "gs1-check-digit",
-            format!(
-                "the check digit of ({ai}) does not fit: scan again; if it stays, the label is wrong"
-            ),
-        ),
-        Check::Date | Check::Dates | Check::Time => {
-            error("gs1-date", format!("the value of ({ai}) is no date: the label is wrong"))
-        }
     }
 }

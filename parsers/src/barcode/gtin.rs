@@ -1,5 +1,6 @@
 //! Numbers of the EAN/UPC family: check digits, expansion, add-ons.
 
+use super::{publication, upc_e};
 use crate::finding::{Fault, Finding, Severity};
 
 /// A number that EAN/UPC carries.
@@ -69,7 +70,7 @@ pub enum GtinProblem {
     },
 }
 
-/// A GTIN-8, -12, -13 or -14 that someone wrote, in 14 digits.
+/// A GTIN-8, -12, -13 or -14 that someone wrote, or an ISBN, ISSN or ISMN, in 14 digits.
 ///
 /// # Errors
 ///
@@ -77,7 +78,7 @@ pub enum GtinProblem {
 pub fn gtin_14(written: &str) -> Result<String, GtinProblem> {
     let number = written.as_bytes();
     if !matches!(number.len(), 8 | 12 | 13 | 14) || !number.iter().all(u8::is_ascii_digit) {
-        return Err(GtinProblem::Form);
+        return publication::gtin_14(written).ok_or(GtinProblem::Form);
     }
     if check_digit_fits(number) {
         return Ok(padded(number));
@@ -86,14 +87,16 @@ pub fn gtin_14(written: &str) -> Result<String, GtinProblem> {
     Err(GtinProblem::CheckDigit { expected: char::from(b'0' + expected) })
 }
 
-/// Reads what stands under `]E0` and `]E3`.
-pub(super) fn retail(content: &[u8]) -> Result<Retail, Problem> {
+/// Reads what stands under `]E0` and, with an add-on, under `]E3`.
+pub(super) fn retail(content: &[u8], may_have_add_on: bool) -> Result<Retail, Problem> {
     if !content.iter().all(u8::is_ascii_digit) {
         return Err(Problem::Form { length: content.len() });
     }
     // The linear part is tried from the longest: 13 digits may also be eight with five beside them.
     let parts = [(13, 0), (12, 0), (8, 0), (13, 2), (13, 5), (12, 2), (12, 5), (8, 2), (8, 5)];
-    let fitting = parts.into_iter().filter(|(linear, add_on)| linear + add_on == content.len());
+    let fitting = parts.into_iter().filter(|(linear, add_on)| {
+        linear + add_on == content.len() && (may_have_add_on || *add_on == 0)
+    });
     let mut problem = Problem::Form { length: content.len() };
     for (linear, _) in fitting {
         let (number, add_on) = content.split_at_checked(linear).unwrap_or((content, b""));
@@ -109,7 +112,11 @@ pub(super) fn retail(content: &[u8]) -> Result<Retail, Problem> {
     Err(problem)
 }
 
+/// Eight digits are a UPC-E first: an EAN-8 has an identifier of its own, `]E4`.
 fn linear_part(number: &[u8]) -> Result<(&'static str, String), Problem> {
+    if let Some(long) = upc_e::expanded(number) {
+        return Ok(("upc-e", padded(&long)));
+    }
     match plain(number) {
         Some(Plain { symbology: Some(symbology), gtin }) => Ok((symbology, gtin)),
         _ => Err(wrong_check_digit(number)),
@@ -131,7 +138,7 @@ pub(super) fn plain(number: &[u8]) -> Option<Plain> {
     let symbology = match number.len() {
         8 => {
             let found = |symbology, gtin| Plain { symbology: Some(symbology), gtin };
-            let upc_e = expand_upc_e(number).map(|long| found("upc-e", padded(&long)));
+            let upc_e = upc_e::expanded(number).map(|long| found("upc-e", padded(&long)));
             let ean_8 = check_digit_fits(number).then(|| found("ean-8", padded(number)));
             return if number.first() == Some(&b'0') { upc_e.or(ean_8) } else { ean_8.or(upc_e) };
         }
@@ -154,23 +161,6 @@ pub(super) fn ean_8(content: &[u8]) -> Result<Retail, Problem> {
         return Err(wrong_check_digit(content));
     }
     Ok(Retail { symbology: "ean-8", gtin: padded(content), add_on: None })
-}
-
-/// UPC-E to UPC-A (GS1 General Specifications 5.2.2.4.2): the last of the six digits says where zeros were left out.
-/// Expects number system, six digits and check digit; the check digit is that of the expanded number.
-pub(super) fn expand_upc_e(number: &[u8]) -> Option<[u8; 12]> {
-    let [system @ (b'0' | b'1'), a, b, c, d, e, last, check] = *number else { return None };
-    let middle = match last {
-        b'0'..=b'2' => [a, b, last, b'0', b'0', b'0', b'0', c, d, e],
-        b'3' => [a, b, c, b'0', b'0', b'0', b'0', b'0', d, e],
-        b'4' => [a, b, c, d, b'0', b'0', b'0', b'0', b'0', e],
-        b'5'..=b'9' => [a, b, c, d, e, b'0', b'0', b'0', b'0', last],
-        _ => return None,
-    };
-    let mut expanded = [check; 12];
-    expanded[0] = system;
-    expanded[1..11].copy_from_slice(&middle);
-    check_digit_fits(&expanded).then_some(expanded)
 }
 
 /// A GTIN in 14 digits.

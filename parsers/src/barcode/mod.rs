@@ -1,28 +1,49 @@
-//! Barcodes: AIM symbology identifiers, GTINs, GS1 element strings.
+//! Barcodes: AIM symbology identifiers, GTINs and their family, GS1 element strings, GS1 Digital Link.
 //!
-//! In: the content of a barcode as a scanner sent it, less framing, with or without symbology identifier. Out: a
-//! [`Barcode`]: symbology, GTIN in 14 digits, GS1 elements, and findings about what is wrong. Never: a card number,
-//! which someone may have put into a QR code; a guess where the scanner was set up to say.
-//!
-//! Left for later: associations between application identifiers, the code lists behind some of them, GS1 Digital
-//! Link, composite symbols, restricted-circulation numbers with a price in them.
+//! In: the content of a barcode as a scanner sent it, less framing, with or without symbology identifier; the rules
+//! of the store. Out: a [`Barcode`]: symbology, GTIN in 14 digits, GS1 elements, what it means, and findings about
+//! what is wrong. Never: a card number, which someone may have put into a QR code; a guess where the scanner was set
+//! up to say.
 
+mod association;
+mod card_numbers;
+mod coupon;
+mod dictionary;
+mod digital_link;
 mod element;
+mod explain;
 mod gtin;
-mod identifier;
+mod lint;
+mod percent;
+mod publication;
+mod restricted;
+mod rules;
 mod symbology;
+mod upc_e;
+mod written;
 
-pub use element::from_brackets;
+pub use association::{EXCLUDED, MISSING};
+pub use coupon::{Coupon, Purchase};
+pub use explain::explained;
 pub use gtin::{GtinProblem, check_digit_fits, gtin_14};
+pub use publication::Publication;
+pub use restricted::{Measure, Pattern, PatternError, Restricted, national, national_schemes};
+pub use rules::{Function, LoyaltyCard, Meaning, NumberCheck, Rules};
+pub use upc_e::compressed as upc_e;
+pub use written::written;
+
+pub(crate) use card_numbers::cut;
 
 use crate::finding::{Fault, Finding, Severity};
-use crate::redact::scan::{self, Alphabet, Cut};
 use element::{Elements, elements};
 use gtin::{Problem, Retail};
 use symbology::{Content, Symbology};
 
 /// FNC1 as scanners transmit it between elements (GS1 General Specifications 7.8.3).
 pub const FNC1: u8 = 0x1D;
+
+/// What stands between an EAN/UPC number and the composite component above it, where both come as one message.
+const COMPOSITE: &[u8] = b"|]e0";
 
 /// Longest content: the largest QR code holds 7,089 digits.
 const MAX_CONTENT_BYTES: usize = 8192;
@@ -40,6 +61,8 @@ pub struct Barcode {
     pub add_on: Option<String>,
     /// GS1 application identifiers and their values, in order.
     pub elements: Vec<(String, String)>,
+    /// What it is besides a number.
+    pub meaning: Option<Meaning>,
     /// What is wrong or odd.
     pub findings: Vec<Finding>,
 }
@@ -48,82 +71,65 @@ pub struct Barcode {
 /// split it off already; else it may stand at the front of `data`.
 #[must_use]
 pub fn read(aim: Option<&str>, data: &[u8]) -> Barcode {
+    read_with(&Rules::default(), aim, data)
+}
+
+/// The same, in a store with rules of its own.
+#[must_use]
+pub fn read_with(rules: &Rules, aim: Option<&str>, data: &[u8]) -> Barcode {
     let (symbology, content) = Symbology::split(aim, data);
     let mut barcode = Barcode { symbology: symbology.name(), ..Barcode::default() };
     if content.len() > MAX_CONTENT_BYTES {
         barcode.findings.push(too_long(content.len()));
         return barcode;
     }
-    match symbology.content() {
-        Content::Retail => barcode.read_retail(&symbology, gtin::retail(content)),
-        Content::ShortRetail => barcode.read_retail(&symbology, gtin::ean_8(content)),
-        Content::AddOn => barcode.read_add_on(content),
-        Content::ItfCarton => barcode.read_carton(content),
-        Content::Gs1 => barcode.read_elements(content, &[]),
-        Content::Unstated => barcode.read_unstated(content),
-        Content::Other => {}
-    }
-    barcode.data = match cut_content(&symbology, content) {
+    barcode.read_content(&symbology, content);
+    barcode.data = match card_numbers::cut_content(&symbology, content) {
         None => String::from_utf8_lossy(content).into_owned(),
         Some(cut) => {
             barcode.findings.push(card_number_cut());
             String::from_utf8_lossy(&cut.text).into_owned()
         }
     };
+    barcode.find_meaning(rules);
     barcode
 }
 
-/// Masks card numbers in the content of a barcode with the symbology identifier `aim`. GTINs, and the elements of a
-/// GS1 string without errors, stay: the field decides first. Elements 90 to 99 are looked at, since their owner may
-/// put anything into them.
-pub(crate) fn cut(aim: &[u8], content: &[u8]) -> Option<Cut> {
-    let aim = std::str::from_utf8(aim).ok().filter(|aim| !aim.is_empty());
-    let (symbology, content) = match aim {
-        Some(aim) => Symbology::split(Some(aim), content),
-        None => (Symbology::UNSTATED, content),
-    };
-    cut_content(&symbology, content)
-}
-
-/// The same, of content that its symbology identifier was taken off already: it may begin with what looks like one.
-fn cut_content(symbology: &Symbology<'_>, content: &[u8]) -> Option<Cut> {
-    let retail = match symbology.content() {
-        Content::Retail => gtin::retail(content).is_ok(),
-        Content::ShortRetail => gtin::ean_8(content).is_ok(),
-        // Only 14 digits are read as a trade item: see `read_carton`.
-        Content::ItfCarton => content.len() == 14 && gtin::plain(content).is_some(),
-        Content::Unstated => gtin::plain(content).is_some(),
-        Content::Gs1 | Content::AddOn | Content::Other => false,
-    };
-    if retail {
-        return None;
-    }
-    let is_gs1 = symbology.content() == Content::Gs1 || content.first() == Some(&FNC1);
-    match is_gs1.then(|| elements(content)).filter(Elements::are_sound) {
-        Some(parsed) => cut_internal(&parsed, content),
-        None => scan::cut(content, &Alphabet::TEXT, |_| false),
-    }
-}
-
-/// Looks at each company-internal value by itself: the digits of its identifier are no part of it.
-fn cut_internal(parsed: &Elements, content: &[u8]) -> Option<Cut> {
-    let mut whole = Cut { text: content.to_vec(), hits: Vec::new() };
-    for (start, end) in &parsed.internal {
-        let value = content.get(*start..*end).unwrap_or_default();
-        let Some(cut) = scan::cut(value, &Alphabet::TEXT, |_| false) else { continue };
-        whole.hits.extend(cut.hits.iter().map(|hit| hit.moved(*start)));
-        if let Some(place) = whole.text.get_mut(*start..*end) {
-            place.copy_from_slice(&cut.text);
-        }
-    }
-    (!whole.hits.is_empty()).then_some(whole)
+/// The data title that GS1 gives an application identifier, such as `BATCH/LOT`; empty where it has none.
+#[must_use]
+pub fn title(identifier: &str) -> &'static str {
+    dictionary::Row::of(identifier.as_bytes()).map_or("", |row| row.title)
 }
 
 impl Barcode {
-    /// EAN-13, UPC-A, UPC-E, EAN-8, with or without add-on.
-    fn read_retail(&mut self, symbology: &Symbology<'_>, number: Result<Retail, Problem>) {
+    fn read_content(&mut self, symbology: &Symbology<'_>, content: &[u8]) {
+        let (linear, composite) = card_numbers::split_composite(content);
+        match symbology.content() {
+            Content::Retail => {
+                let number = gtin::retail(linear, symbology.may_have_add_on());
+                self.read_retail(symbology, number, composite);
+            }
+            Content::ShortRetail => self.read_retail(symbology, gtin::ean_8(linear), composite),
+            Content::AddOn => self.read_add_on(content),
+            Content::ItfCarton => self.read_carton(content),
+            Content::Gs1 => self.take_elements(elements(content)),
+            Content::Unstated => self.read_unstated(content),
+            Content::Other => self.read_web_address(content),
+        }
+    }
+
+    /// EAN-13, UPC-A, UPC-E, EAN-8, with or without add-on or composite component.
+    fn read_retail(
+        &mut self,
+        symbology: &Symbology<'_>,
+        number: Result<Retail, Problem>,
+        composite: Option<&[u8]>,
+    ) {
         match number {
             Ok(retail) => {
+                if let Some(composite) = composite {
+                    self.take_elements(elements(composite));
+                }
                 self.symbology = Some(retail.symbology);
                 self.gtin = Some(retail.gtin);
                 self.add_on = retail.add_on;
@@ -146,33 +152,76 @@ impl Barcode {
         }
     }
 
-    fn read_elements(&mut self, content: &[u8], findings: &[Finding]) {
-        let parsed = elements(content);
-        self.findings.extend_from_slice(findings);
-        self.gtin = parsed.gtin().filter(|_| parsed.are_sound());
-        let internal_hidden = |ai: &str, value: String| match ai.starts_with('9') {
-            true => crate::redact::shown(&value).into_owned(),
-            false => value,
-        };
+    fn take_elements(&mut self, parsed: Elements) {
+        let is_sound = parsed.are_sound();
+        self.findings.extend(parsed.findings.iter().cloned());
         // Values of a broken string may be cut anywhere: only its findings and its masked data go on.
-        if parsed.are_sound() {
-            self.elements = parsed
-                .values(content)
-                .map(|(ai, value)| (ai.to_owned(), internal_hidden(ai, value)))
-                .collect();
+        if !is_sound {
+            return;
         }
-        self.findings.extend(parsed.findings);
+        self.gtin = parsed.gtin();
+        self.findings.extend(association::findings(&parsed.list));
+        for element in parsed.list {
+            self.take_coupon(&element.identifier, &element.value);
+            let is_internal = element.is_internal();
+            let value = String::from_utf8_lossy(&element.value).into_owned();
+            let value = if is_internal { crate::redact::shown(&value).into_owned() } else { value };
+            self.elements.push((element.identifier, value));
+        }
+    }
+
+    fn take_coupon(&mut self, identifier: &str, value: &[u8]) {
+        let coupon = match identifier {
+            "8110" => coupon::north_american(value),
+            "8112" => coupon::positive_offer(value),
+            _ => return,
+        };
+        self.meaning = coupon.ok().map(Meaning::Coupon);
     }
 
     /// A scanner that sends no symbology identifier.
     fn read_unstated(&mut self, content: &[u8]) {
+        let (linear, composite) = card_numbers::split_composite(content);
         if content.first() == Some(&FNC1) {
-            self.read_elements(content, &[leading_fnc1()]);
-        } else if let Some(plain) = gtin::plain(content) {
+            self.findings.push(leading_fnc1());
+            self.take_elements(elements(content));
+        } else if let Some(plain) = gtin::plain(linear) {
+            if let Some(composite) = composite {
+                self.take_elements(elements(composite));
+            }
             self.symbology = plain.symbology;
             self.gtin = Some(plain.gtin);
         } else if matches!(content.len(), 12..=14) && content.iter().all(u8::is_ascii_digit) {
             self.findings.push(no_gtin(content));
+        } else {
+            self.read_web_address(content);
+        }
+    }
+
+    fn read_web_address(&mut self, content: &[u8]) {
+        if !digital_link::is_uri(content) {
+            return;
+        }
+        match digital_link::read(content) {
+            Some(link) => self.take_elements(link.elements),
+            None => self.findings.push(digital_link::no_key()),
+        }
+    }
+
+    fn find_meaning(&mut self, rules: &Rules) {
+        let of_store = rules.of_store(&self.data);
+        if matches!(of_store, Some(Ok(_))) {
+            // What the store knows for its own was never meant as a GTIN.
+            let is_guess = |finding: &Finding| {
+                finding.code == "gtin-check-digit" && finding.severity == Severity::Warning
+            };
+            self.findings.retain(|finding| !is_guess(finding));
+        }
+        let of_gtin = || rules.of_gtin(self.gtin.as_deref()?, self.add_on.as_deref());
+        match of_store.or_else(of_gtin) {
+            Some(Ok(meaning)) => self.meaning = Some(meaning),
+            Some(Err(finding)) => self.findings.push(finding),
+            None => {}
         }
     }
 }

@@ -88,6 +88,11 @@ impl<'a> Symbology<'a> {
         })
     }
 
+    /// `]E0` is a number without add-on (ISO/IEC 15424, EAN/UPC).
+    pub(super) fn may_have_add_on(&self) -> bool {
+        self.identifier != b"]E0"
+    }
+
     /// GS1 data only stands under five identifiers (GS1 General Specifications 5.10.2.2, 7.8).
     pub(super) fn content(&self) -> Content {
         match self.identifier {

@@ -46,6 +46,11 @@ pub struct Closing<'e> {
 
 /// Listens to a reader. Every level that is opened is closed before the next of its kind.
 pub trait Events {
+    /// Whether [`Events::segment`] is to be called for every segment. Who says no may hear of some all the same.
+    fn wants_segments(&self) -> bool {
+        true
+    }
+
     /// An envelope begins. The header of a set is told again as its first segment.
     fn opened(&mut self, _stage: Stage, _envelope: &Envelope<'_>) {}
 

@@ -8,7 +8,7 @@ use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 
 use super::report::{Group, Interchange, Report, Set};
-use super::schema::{Content, Matcher, shape};
+use super::schema::{Directory, Kind, Matcher, Tables};
 use super::segment::{KeptSegment, Segment, decoded};
 use super::standard::Standard;
 use crate::redact;
@@ -147,6 +147,9 @@ fn interchange_json(interchange: &Interchange) -> EnvelopeJson {
 
 fn content(report: &Report<'_>, set: &Set) -> Vec<NodeJson> {
     let mut matcher = set.transaction.map(Matcher::new);
+    // Elements keep their numbers from version to version: text is known as text also where the set is not known.
+    let tables = set.transaction.map_or(Directory::X12V5010, |set| set.directory).tables();
+    let mut skipped = Vec::new();
     let mut root = Vec::new();
     let mut open: Vec<(&'static str, Vec<NodeJson>)> = Vec::new();
     let mut walk = set.walk(report.input);
@@ -159,7 +162,8 @@ fn content(report: &Report<'_>, set: &Set) -> Vec<NodeJson> {
         if let Some(matcher) = &mut matcher
             && !matches!(segment.tag(), b"SE" | b"UNT")
         {
-            matcher.place(segment.tag_text(), &mut Vec::new());
+            matcher.place(segment.tag_code(), &mut skipped);
+            skipped.clear();
             depth = matcher.depth();
             opened = matcher.opened_loop();
         }
@@ -170,7 +174,7 @@ fn content(report: &Report<'_>, set: &Set) -> Vec<NodeJson> {
         let node = if set.standard == Standard::Edifact {
             edifact_segment_json(&segment)
         } else {
-            segment_json(&segment)
+            segment_json(tables, &segment)
         };
         open.last_mut().map_or(&mut root, |(_, nodes)| nodes).push(node);
     }
@@ -227,24 +231,23 @@ fn edifact_segment_json(segment: &Segment<'_>) -> NodeJson {
     NodeJson::Segment(tag, elements)
 }
 
-fn segment_json(segment: &Segment<'_>) -> NodeJson {
+fn segment_json(tables: &Tables, segment: &Segment<'_>) -> NodeJson {
     let tag = decoded(segment.tag());
-    let shape = shape(segment.tag());
+    let usages = tables.shape(segment.tag_code()).map_or(&[][..], |shape| tables.elements(shape));
     let mut elements = Vec::new();
     for (index, (_, value)) in segment.elements().enumerate() {
         if value.is_empty() {
             continue;
         }
-        let content = shape.and_then(|shape| shape.elements.get(index)).map(|usage| usage.content);
         let reference = format!("{tag}{:02}", index + 1);
-        match content {
-            Some(Content::Composite(_)) => {
+        match usages.get(index) {
+            Some(usage) if usage.kind == Kind::Composite => {
                 let components = segment.delimiters.split(value, segment.delimiters.component);
                 for (index, component) in components.enumerate().filter(|(_, c)| !c.is_empty()) {
                     elements.push((format!("{reference}-{}", index + 1), vec![decoded(component)]));
                 }
             }
-            Some(Content::Simple(element)) if is_free_text(element.number) => {
+            Some(usage) if is_free_text(usage.number) => {
                 elements.push((reference, vec![decoded(&redact::text(value).bytes)]));
             }
             _ => elements.push((reference, repetitions(segment, value))),

@@ -6,8 +6,9 @@
 //! Never: I/O, the clock, a panic, a repair that is not reported, a card number in a finding.
 //!
 //! Read top-down: [`standard`] names the input by its first bytes, [`reader`] drives everything, [`index`] finds delimiters,
-//! `scanner` gives segments, [`text`] decodes their values, `x12`, `edifact` and `tradacoms` assemble envelopes of them, [`schema`] holds the
-//! tables, [`validate`] holds a set against them, [`report`] keeps the result, [`mod@acknowledge`] and [`json`]
+//! `scanner` gives segments, [`text`] decodes their values, `x12`, `edifact` and `tradacoms` assemble envelopes of them,
+//! [`schema`] holds the tables that the build makes of `parsers/schemas`, [`validate`] holds a set against them,
+//! [`report`] keeps the result, [`mod@acknowledge`] and [`json`]
 //! look at it.
 
 pub mod acknowledge;

@@ -218,6 +218,10 @@ impl<'o> Reader<'o> {
 
     fn within(&mut self, standard: Standard, ended: bool, events: &mut dyn Events) -> bool {
         loop {
+            if self.state.is_passing() && !events.wants_segments() {
+                let passed = self.scanner.pass_content(self.state.told.line_ends);
+                self.state.pass(passed);
+            }
             match self.scanner.advance(ended) {
                 Step::Segment => {}
                 Step::Starved => return false,

@@ -324,7 +324,11 @@ pub fn is_unfinished(input: &[u8]) -> bool {
 /// Listens to nothing.
 struct Deaf;
 
-impl Events for Deaf {}
+impl Events for Deaf {
+    fn wants_segments(&self) -> bool {
+        false
+    }
+}
 
 /// Keeps envelopes and findings.
 #[derive(Debug, Default)]
@@ -340,6 +344,10 @@ impl Keeper {
 }
 
 impl Events for Keeper {
+    fn wants_segments(&self) -> bool {
+        false
+    }
+
     fn opened(&mut self, stage: Stage, envelope: &Envelope<'_>) {
         let Envelope { standard, header, transaction } = *envelope;
         let kept = header.keep();

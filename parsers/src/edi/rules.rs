@@ -1,4 +1,5 @@
-//! Every rule that an input can break; those of EDIFACT's envelopes are in [`edifact`]. For each its stable code, how bad it is under which policy, the acknowledgement
+//! Every rule that an input can break; those of EDIFACT's envelopes are in [`edifact`]. For each its stable code, how bad
+//! it is under which policy, the acknowledgement
 //! code that it earns, and what to do about it.
 //!
 //! Strict and lenient are two readings of one list of findings, not two parsers. `lenient` takes what the field sends
@@ -294,5 +295,7 @@ rules! {
     ELEMENT_CODE = "element-code", ALWAYS, ak4("7"), "send a code of the list";
     ELEMENT_DATE = "element-date", ALWAYS, ak4("8"), "send a date as CCYYMMDD";
     ELEMENT_TIME = "element-time", ALWAYS, ak4("9"), "send a time as HHMM or HHMMSS";
+    CONTROL_TOTAL = "control-total", ALWAYS, ak4("7"), "count the segments again";
+    HASH_TOTAL = "hash-total", FORGIVEN, ak4("7"), "add the values up again";
     CTT01_COUNT = "ctt01-count", ALWAYS, ak4("7"), "count the PO1 (850) or IT1 (810) segments in CTT01";
 }

@@ -14,6 +14,9 @@ use super::text::CharacterSet;
 /// Bytes that are read at once: block and index stay in the second cache.
 const BLOCK_BYTES: usize = 64 * 1024;
 
+/// A segment that the index did not see as a whole may hold anything.
+const UNSEEN: u8 = index::ODD | index::RELEASED | index::INNER;
+
 /// What stands around a place: for line numbers and excerpts.
 #[derive(Debug, Clone, Copy)]
 pub struct Block<'s> {
@@ -204,8 +207,7 @@ impl Scanner {
     }
 
     fn reindex(&mut self) {
-        self.index.marks.clear();
-        self.index.ends.clear();
+        self.index.clear();
         self.next = (0, 0);
         self.indexed = self.at;
         self.carry = Carry::default();
@@ -220,6 +222,7 @@ impl Scanner {
             element: delimiters.element,
             segment: delimiters.segment,
             release: delimiters.release,
+            inner: [delimiters.component, delimiters.repetition.unwrap_or(delimiters.component)],
         };
         let base = u32::try_from(self.indexed).unwrap_or(u32::MAX);
         index::index(fresh, base, &marks, &mut self.carry, &mut self.index);
@@ -258,6 +261,37 @@ impl Scanner {
         } else {
             self.segment_ahead(delimiters, ended)
         }
+    }
+
+    /// Passes over the segments that are content of a set and nothing else, as far as they are whole, unremarkable and
+    /// not first on a line; gives back how many there were. For those who look at envelopes only.
+    pub(super) fn pass_content(&mut self, line_ends: bool) -> u32 {
+        let Some(Syntax { standard: Standard::X12, delimiters, .. }) = self.syntax else {
+            return 0;
+        };
+        if self.blanks != (false, false) || self.dropping || self.skip > 0 {
+            return 0;
+        }
+        let (mut passed, mut at) = (0, self.at);
+        let (mut next, mut mark) = self.next;
+        for end in self.index.ends.get(next..).unwrap_or_default() {
+            let to = end.at as usize;
+            let Some(mut segment) = self.buffer.get(at..to) else {
+                break;
+            };
+            if line_ends {
+                segment = segment.strip_prefix(b"\r").unwrap_or(segment);
+                segment = segment.strip_prefix(b"\n").unwrap_or(segment);
+            }
+            if !is_content(segment, delimiters.element) || segment.len() > self.longest {
+                break;
+            }
+            (at, mark) = (to + 1, end.marks as usize);
+            next += 1;
+            passed += 1;
+        }
+        (self.at, self.next) = (at, (next, mark));
+        passed
     }
 
     /// The segment that [`Scanner::advance`] found. Nothing was consumed before the next call.
@@ -341,29 +375,28 @@ impl Scanner {
         }
         if let Some(end) = end {
             self.next = (next + 1, end.marks as usize);
-            let looks = (end.flags & index::ODD == 0, end.flags & index::RELEASED != 0);
-            self.found(delimiters, (end.at as usize, true), (mark, end.marks as usize), looks);
+            let place = (end.at as usize, true);
+            self.found(delimiters, place, (mark, end.marks as usize), end.flags);
             return Step::Segment;
         }
         if !ended {
             return Step::Starved;
         }
         let length = self.rest().trim_ascii_end().len();
-        if length == 0 {
-            // A form feed: white space that is no blank before a tag.
-            self.at = self.buffer.len();
-            return Step::End;
+        if length > 0 {
+            let to = self.at + length;
+            let marks = self.index.marks.partition_point(|mark| (*mark as usize) < to);
+            self.found(delimiters, (to, false), (mark, marks.max(mark)), UNSEEN);
         }
-        let to = self.at + length;
-        let marks = self.index.marks.len();
-        self.found(delimiters, (to, false), (mark, marks), (false, true));
-        Step::Segment
+        // Blanks at the end are nobody's.
+        self.at = self.buffer.len();
+        if length > 0 { Step::Segment } else { Step::End }
     }
 
     fn too_long(&mut self, delimiters: Delimiters, mark: usize) -> Step {
         let to = self.at + self.longest;
         let marks = self.index.marks.iter().take_while(|mark| (**mark as usize) < to).count();
-        self.found(delimiters, (to, true), (mark, marks.max(mark)), (false, true));
+        self.found(delimiters, (to, true), (mark, marks.max(mark)), UNSEEN);
         self.found.traits.cut = true;
         self.found.after = to;
         self.at = to;
@@ -371,13 +404,13 @@ impl Scanner {
         Step::Segment
     }
 
-    /// Sets the segment from here to `to`, and goes behind it. `looks`: plain, and with a release character.
+    /// Sets the segment from here to `to`, and goes behind it. `flags`: what the index saw in it.
     fn found(
         &mut self,
         delimiters: Delimiters,
         (to, terminated): (usize, bool),
         marks: (usize, usize),
-        looks: (bool, bool),
+        flags: u8,
     ) {
         let start = self.at;
         let mut end = to;
@@ -385,7 +418,8 @@ impl Scanner {
             end -= 1;
         }
         let bytes = self.buffer.get(start..end).unwrap_or_default();
-        let plain = looks.0 || bytes.iter().all(|byte| (b' '..=b'~').contains(byte));
+        let plain =
+            flags & index::ODD == 0 || bytes.iter().all(|byte| (b' '..=b'~').contains(byte));
         let (tag_end, first) = match self.tradacoms_tag(bytes) {
             Some(length) => (start + length, marks.0),
             None => match self.index.marks.get(marks.0).filter(|_| marks.0 < marks.1) {
@@ -394,9 +428,17 @@ impl Scanner {
             },
         };
         let (indented, on_new_line) = std::mem::take(&mut self.blanks);
-        let released = looks.1 && delimiters.release.is_some();
-        let traits =
-            Traits { terminated, indented, on_new_line, plain, released, ..Traits::default() };
+        let released = flags & index::RELEASED != 0 && delimiters.release.is_some();
+        let divided = flags & index::INNER != 0;
+        let traits = Traits {
+            terminated,
+            indented,
+            on_new_line,
+            plain,
+            released,
+            divided,
+            ..Traits::default()
+        };
         let after = to + usize::from(terminated);
         self.fresh = false;
         self.found = Found { start, tag_end, end, after, marks: (first, marks.1), traits };
@@ -471,7 +513,7 @@ impl Scanner {
         let first = self.index.marks.partition_point(|mark| (*mark as usize) < self.at);
         let last = self.index.marks.partition_point(|mark| (*mark as usize) < data);
         let next = self.index.ends.partition_point(|end_of| (end_of.at as usize) <= end);
-        self.found(delimiters, (end, true), (first, last), (false, false));
+        self.found(delimiters, (end, true), (first, last), UNSEEN);
         // A carriage return before the terminator is data here.
         self.found.end = end;
         let mark = self.index.marks.partition_point(|mark| (*mark as usize) <= end);
@@ -486,4 +528,21 @@ impl Scanner {
         }
         step
     }
+}
+
+/// Whether a segment of X12 has a tag that only content of sets has, and an element.
+#[inline]
+fn is_content(segment: &[u8], separator: u8) -> bool {
+    let &[a, b, c, d, ..] = segment else {
+        return false;
+    };
+    // What begins like a segment of the envelopes, security, binary data is looked at closely.
+    let first = a.is_ascii_uppercase() && !matches!(a, b'B' | b'G' | b'I' | b'T');
+    let second = is_tag_byte(b) && !(a == b'S' && matches!(b, b'E' | b'T' | b'V' | b'1'..=b'4'));
+    first && second && (c == separator || (is_tag_byte(c) && d == separator))
+}
+
+#[inline]
+fn is_tag_byte(byte: u8) -> bool {
+    byte.is_ascii_uppercase() || byte.is_ascii_digit()
 }

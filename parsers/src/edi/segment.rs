@@ -7,6 +7,8 @@
 use std::borrow::Cow;
 
 use super::delimiters::Delimiters;
+use super::scanner::{Scanner, Step};
+use super::standard::Standard;
 use super::text::CharacterSet;
 
 /// What is wrong with binary data: BIN, BDS, UNO.
@@ -33,6 +35,8 @@ pub struct Traits {
     pub plain: bool,
     /// A release character stands in it.
     pub released: bool,
+    /// A component or repetition separator stands in it.
+    pub divided: bool,
     /// It is larger than the limit, and cut off there.
     pub cut: bool,
     /// What is wrong with its binary data.
@@ -78,13 +82,7 @@ impl<'s> Segment<'s> {
     /// longer.
     #[must_use]
     pub fn tag_code(&self) -> u32 {
-        match *self.tag() {
-            [a, b, c] => u32::from_be_bytes([a, b, c, 0]),
-            [a, b] => u32::from_be_bytes([a, b, 0, 0]),
-            [a, b, c, d] => u32::from_be_bytes([a, b, c, d]),
-            [a] => u32::from_be_bytes([a, 0, 0, 0]),
-            _ => 0,
-        }
+        super::schema::tag_code(self.tag())
     }
 
     /// The tag, where it is ASCII.
@@ -155,6 +153,19 @@ impl<'s> Segment<'s> {
         (1..=self.count()).map(move |number| (segment.offset_of(number), segment.element(number)))
     }
 
+    /// The elements after the tag, as they stand.
+    pub fn values(&self) -> impl Iterator<Item = &'s [u8]> + use<'s> {
+        let (bytes, base) = (self.bytes, self.marks_base);
+        let ends = self.marks.iter().map(move |mark| (*mark as usize).saturating_sub(base));
+        let last = (self.tag_end < bytes.len()).then_some(bytes.len());
+        let mut from = self.tag_end + 1;
+        ends.chain(last).map(move |to| {
+            let value = bytes.get(from..to).unwrap_or_default();
+            from = to + 1;
+            value
+        })
+    }
+
     /// Whether every byte is printable ASCII, so that no character needs to be looked at.
     #[must_use]
     pub fn is_plain(&self) -> bool {
@@ -205,6 +216,15 @@ pub struct KeptSegment {
 }
 
 impl KeptSegment {
+    /// The first segment of a text, read with these delimiters.
+    #[must_use]
+    pub fn first_of(text: &[u8], standard: Standard, delimiters: Delimiters) -> Option<Self> {
+        let mut scanner = Scanner::new(text.len().max(1), Some(text.len()));
+        scanner.open(standard, delimiters);
+        scanner.fill(text);
+        (scanner.advance(true) == Step::Segment).then(|| scanner.segment().keep())
+    }
+
     /// Takes another segment's place; the room is used again.
     pub(super) fn set(&mut self, segment: &Segment<'_>) {
         self.bytes.clear();

@@ -32,20 +32,47 @@ pub fn is_decimal(value: &[u8]) -> bool {
     exponent_is_fine && points <= 1 && digits > 0 && digits + points == mantissa.len()
 }
 
+/// A number of EDIFACT: an optional minus, digits, and a full stop or comma with digits on both sides.
+#[must_use]
+pub fn is_number(value: &[u8]) -> bool {
+    let unsigned = value.strip_prefix(b"-").unwrap_or(value);
+    let digits = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
+    match unsigned.iter().position(|byte| matches!(byte, b'.' | b',')) {
+        None => digits(unsigned),
+        Some(at) => {
+            let (whole, rest) = unsigned.split_at(at);
+            digits(whole) && rest.get(1..).is_some_and(digits)
+        }
+    }
+}
+
+/// The length of a number that is digits and at most one point, as most are. None for any other.
+#[must_use]
+pub(super) fn plain_length(value: &[u8], point: bool) -> Option<usize> {
+    let mut points = 0;
+    for byte in value {
+        match byte {
+            b'0'..=b'9' => {}
+            b'.' if point && points == 0 => points = 1,
+            _ => return None,
+        }
+    }
+    Some(value.len() - points).filter(|digits| *digits > 0)
+}
+
 /// The length of a number for the standard: sign, point and exponent mark do not count.
 #[must_use]
 pub fn number_length(value: &[u8]) -> usize {
-    value.iter().filter(|byte| !matches!(byte, b'-' | b'.' | b'E')).count()
+    value.iter().filter(|byte| !matches!(byte, b'-' | b'.' | b',' | b'E')).count()
 }
 
 /// Year, month and day of CCYYMMDD or YYMMDD. Two-digit years from 70 on are of the last century.
 #[must_use]
 pub fn date(value: &[u8]) -> Option<(i16, i8, i8)> {
-    if !value.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
     let number = |from: usize, to: usize| -> Option<i16> {
-        std::str::from_utf8(value.get(from..to)?).ok()?.parse().ok()
+        value.get(from..to)?.iter().try_fold(0, |number: i16, byte| {
+            byte.is_ascii_digit().then(|| number * 10 + i16::from(byte - b'0'))
+        })
     };
     let (year, rest) = match value.len() {
         8 => (number(0, 4)?, 4),
@@ -104,6 +131,37 @@ pub fn implied(value: &[u8], decimals: u32) -> Option<Decimal> {
     Decimal::try_new(number, decimals).ok()
 }
 
+/// The pieces between separators that no release character makes data.
+pub fn split(
+    value: &[u8],
+    separator: u8,
+    release: Option<u8>,
+) -> impl Iterator<Item = &[u8]> + Clone {
+    let mut released = false;
+    value.split(move |byte| {
+        let is_data = released;
+        released = !is_data && Some(*byte) == release;
+        *byte == separator && !is_data
+    })
+}
+
+/// A value without its release characters; `scratch` is used where there are any.
+#[must_use]
+pub fn unreleased<'v>(value: &'v [u8], release: Option<u8>, scratch: &'v mut Vec<u8>) -> &'v [u8] {
+    let Some(release) = release.filter(|release| memchr::memchr(*release, value).is_some()) else {
+        return value;
+    };
+    scratch.clear();
+    let mut released = false;
+    for byte in value {
+        released = !released && *byte == release;
+        if !released {
+            scratch.push(*byte);
+        }
+    }
+    scratch
+}
+
 /// Whether a byte is in the basic or extended character set of X12.
 #[must_use]
 pub fn in_extended_set(byte: u8) -> bool {
@@ -126,6 +184,26 @@ mod tests {
         assert_eq!(decimal(b".5").map(|value| value.to_string()).as_deref(), Some("0.5"));
         assert_eq!(decimal(b"12.").map(|value| value.to_string()).as_deref(), Some("12"));
         assert_eq!(implied(b"-255438", 2).map(|v| v.to_string()).as_deref(), Some("-2554.38"));
+    }
+
+    #[test]
+    fn numbers_of_edifact() {
+        for good in ["0", "-12.34", "12,5", "007"] {
+            assert!(is_number(good.as_bytes()), "{good}");
+        }
+        for bad in ["", "-", "+1", "1.234,5", ".5", "2.", "1E3", " 1", "1 000"] {
+            assert!(!is_number(bad.as_bytes()), "{bad}");
+        }
+        assert_eq!(number_length(b"-12,34"), 4);
+    }
+
+    #[test]
+    fn release_characters_make_data_and_are_no_data() {
+        let pieces: Vec<&[u8]> = split(b"A?:B:C??:D", b':', Some(b'?')).collect();
+        assert_eq!(pieces, [&b"A?:B"[..], b"C??", b"D"]);
+        let mut scratch = Vec::new();
+        assert_eq!(unreleased(b"A?:B???'", Some(b'?'), &mut scratch), b"A:B?'");
+        assert_eq!(unreleased(b"A?", None, &mut scratch), b"A?");
     }
 
     #[test]

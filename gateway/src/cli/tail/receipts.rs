@@ -22,9 +22,10 @@ pub(super) fn run(
     out: &mut dyn Write,
 ) -> anyhow::Result<u8> {
     let settings = TailSettings { clean: false, ..settings };
-    let ledger = args.state.as_deref().map(read_state).transpose()?.unwrap_or_default();
+    let state = args.state.as_deref().context("--receipts needs --state")?;
+    let ledger = read_state(state)?;
     let left = args.limit.unwrap_or(u64::MAX);
-    let mut printer = Printer { left, json: args.json, state: args.state.as_deref(), out };
+    let mut printer = Printer { left, json: args.json, state, out };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let stop = CancellationToken::new();
@@ -53,7 +54,7 @@ fn read_state(file: &Path) -> anyhow::Result<Ledger> {
     };
     serde_json::from_slice(&text).with_context(|| {
         format!(
-            "{} is not what this command wrote: correct it, or remove it and count what is seen first as the beginning",
+            "{} is not what this command wrote: correct it, or remove it: all that the gateways still keep is asked for and printed once more",
             file.display()
         )
     })
@@ -75,7 +76,7 @@ fn write_state(file: &Path, ledger: &Ledger) -> io::Result<()> {
 struct Printer<'a> {
     left: u64,
     json: bool,
-    state: Option<&'a Path>,
+    state: &'a Path,
     out: &'a mut dyn Write,
 }
 
@@ -90,7 +91,7 @@ impl Consumer for Printer<'_> {
 
     fn keep(&mut self, ledger: &Ledger) -> io::Result<()> {
         self.out.flush()?;
-        self.state.map_or(Ok(()), |file| write_state(file, ledger))
+        write_state(self.state, ledger)
     }
 
     fn odd(&mut self, odd: &Odd) {
@@ -99,6 +100,10 @@ impl Consumer for Printer<'_> {
             words = format!("{words}: {cause}");
         }
         say(&harmless(&words));
+    }
+
+    fn lost_records(&mut self, records: u64) {
+        say(&format!("{records} records are lost: their gateway no longer has them"));
     }
 
     fn connected(&mut self) {

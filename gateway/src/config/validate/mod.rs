@@ -2,6 +2,7 @@
 //!
 //! Pure: no file is opened (but the time zone database of the system), no name resolved, no device asked.
 
+mod barcodes;
 mod sources;
 
 use std::net::SocketAddr;
@@ -36,6 +37,7 @@ pub(super) fn flaws(config: &Config) -> Vec<Flaw> {
     retention(&config.retention, &mut flaws);
     log_level(&config.log.level, &mut flaws);
     sources::check(config, &mut flaws);
+    barcodes::check(config, &mut flaws);
     flaws.0
 }
 
@@ -405,6 +407,41 @@ mod tests {
                     "[limits] connections: expected a whole number from 0 to 4294967295",
                 ),
                 ("[log]\nlevel = \"tillgate=loud\"", "[log] level: this is no log filter"),
+            ],
+        );
+    }
+
+    #[test]
+    fn barcodes_are_checked() {
+        let label = |pattern: &str| {
+            format!(
+                "[[scale_label]]\nid = \"l\"\npattern = \"{pattern}\"\nmeasure = \"price\"\ndecimals = 2"
+            )
+        };
+        let card = |prefix: &str, longest: u8| {
+            format!(
+                "[[loyalty_card]]\nid = \"c\"\nprefix = \"{prefix}\"\nlength_min = 8\nlength_max = {longest}"
+            )
+        };
+        let code = "[[function_code]]\ncode = \"T\"\nname = \"total\"";
+        assert_told(
+            &format!("{GATEWAY}{BROKER}"),
+            &[
+                ("[barcodes]\nschemes = [\"se\", \"us-5\"]", ""),
+                (
+                    "[barcodes]\nschemes = [\"sv\"]",
+                    "[barcodes] schemes[0]: \"sv\" is no national scheme",
+                ),
+                (&label("21IIIIVMMMMMC"), ""),
+                (
+                    &label("40IIIIVMMMMMC"),
+                    "[[scale_label]] \"l\" pattern: expected 02, 04 or 20 to 29",
+                ),
+                (&card("9156", 8), ""),
+                (&card("", 8), "[[loyalty_card]] \"c\" prefix: expected some characters"),
+                (&card("9156", 7), "[[loyalty_card]] \"c\" length_max: expected at least"),
+                (code, ""),
+                (&format!("{code}\n{code}"), "[[function_code]] #2 code: is the same as in"),
             ],
         );
     }

@@ -61,7 +61,13 @@ impl<O: Outbox> Session<O> {
         self.meters.publish_ack.record(elapsed.as_secs_f64());
         match item {
             Item::Record { sequence, .. } => self.record_answered(id, sequence, reason).await?,
-            Item::Again(_) => self.repeat_answered(id, reason)?,
+            Item::Again(sequence) => self.repeat_answered(id, sequence, reason).await?,
+            Item::Lost => match reason {
+                // The CRM asks again.
+                Reason::Never(_) => self.window.settle(id).map_err(doubt)?,
+                _ => self.take_or_hold(id, reason).map(drop)?,
+            },
+            Item::InPlace(sequence) => self.replacement_answered(id, sequence, reason)?,
             Item::Notice(notice) => self.notice_answered(id, &notice, reason).await?,
             Item::Status => {
                 if !matches!(reason, Reason::Success | Reason::NoSubscriber) {
@@ -86,10 +92,7 @@ impl<O: Outbox> Session<O> {
         reason: Reason,
     ) -> Result<(), Trouble> {
         if let Reason::Never(why) = reason {
-            park(&self.context, sequence, why).await?;
-            // What leaves in its place goes beside the others, where receipts would wait for it.
-            self.ask_again(sequence);
-            return self.window.settle(id).map_err(doubt);
+            return self.replace(id, sequence, why).await;
         }
         if self.take_or_hold(id, reason)? {
             self.meters.acknowledged.increment(1);
@@ -98,11 +101,48 @@ impl<O: Outbox> Session<O> {
         Ok(())
     }
 
-    /// A record that the broker had before: what it refuses for good now is not asked for again.
-    fn repeat_answered(&mut self, id: u16, reason: Reason) -> Result<(), Trouble> {
-        if let Reason::Never(why) = reason {
-            warn!(why, "the broker refused a record that was sent again");
+    /// The broker never takes a record: it is parked, and what says so goes out in its place. The record counts as
+    /// delivered only when the broker has that, with receipts or without: its number must not be missing.
+    async fn replace(&mut self, id: u16, sequence: u64, why: &str) -> Result<(), Trouble> {
+        park(&self.context, sequence, why).await?;
+        let Some((message, bytes)) = self.in_place_of(sequence).await? else {
             return self.window.settle(id).map_err(doubt);
+        };
+        self.window.replace(id).map_err(doubt)?;
+        self.send(&message, Item::InPlace(sequence), bytes)
+    }
+
+    fn replacement_answered(
+        &mut self,
+        id: u16,
+        sequence: u64,
+        reason: Reason,
+    ) -> Result<(), Trouble> {
+        let is_over = if let Reason::Never(why) = reason {
+            warn!(sequence, why, "the broker refused what says that a record was parked, too");
+            self.window.settle(id).map_err(doubt)?;
+            true
+        } else {
+            self.take_or_hold(id, reason)?
+        };
+        if is_over {
+            self.window.settle_replaced(sequence);
+        }
+        Ok(())
+    }
+
+    /// A record that a broker had before.
+    async fn repeat_answered(
+        &mut self,
+        id: u16,
+        sequence: u64,
+        reason: Reason,
+    ) -> Result<(), Trouble> {
+        if let Reason::Never(why) = reason {
+            if self.set_aside(sequence, why) {
+                return self.window.settle(id).map_err(doubt);
+            }
+            return self.replace(id, sequence, why).await;
         }
         self.take_or_hold(id, reason).map(drop)
     }
@@ -207,7 +247,7 @@ impl<O: Outbox> Session<O> {
                     self.meters.capture_to_ack.record(seconds(age_us));
                 }
                 Item::Again(sequence) => self.repeat_settled(sequence),
-                Item::Notice(_) | Item::Status => {}
+                Item::InPlace(_) | Item::Lost | Item::Notice(_) | Item::Status => {}
             }
         }
         if let Some(through) = through {

@@ -5,9 +5,11 @@
 //! overtakes another one, more under way than the window.
 
 mod answers;
+mod lost;
 mod offers;
 mod receipts;
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -17,11 +19,13 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use self::lost::Gone;
 use self::receipts::Repeats;
 use super::backoff::Backoff;
 use super::dial::{Dial, dial};
 use super::message::Progress;
 use super::poison::{Poison, Verdict};
+use super::ranges::Span;
 use super::receipts::Receipts;
 use super::settings::{Connection, Settings};
 use super::supervisor::Chance;
@@ -118,6 +122,8 @@ struct Session<O> {
     topics: [String; 2],
     supply: Supply<O>,
     repeats: Repeats<O>,
+    /// Records that the CRM asked for and that are not here: incarnation, first and last.
+    lost: VecDeque<(u32, Span, Gone)>,
     window: Window,
     /// Most items in the window.
     limit: usize,
@@ -129,6 +135,8 @@ struct Session<O> {
     hold: Backoff,
     /// What to do with the first record, or with all through this one.
     suspect: Option<(u64, Verdict)>,
+    /// Whether this is not the main broker.
+    is_fallback: bool,
     /// Whether the board shows why records are held.
     is_holding: bool,
     notices_under_way: usize,
@@ -166,11 +174,11 @@ pub(super) async fn run<O: Outbox>(
 ) -> Result<End, Trouble> {
     vitals.progress.beat();
     let stop = context.stop.clone();
-    let (transport, capabilities) = tokio::select! {
+    let connected = tokio::select! {
         () = stop.cancelled() => return Ok(End::Stopped),
         connected = connect(&context, &connection) => connected?,
     };
-    let mut session = Session::new(context, vitals, transport, capabilities);
+    let mut session = Session::new(context, vitals, connected, &connection);
     session.greet(&connection);
     tokio::select! {
         () = stop.cancelled() => return Ok(End::Stopped),
@@ -227,20 +235,27 @@ impl<O: Outbox> Session<O> {
     fn new(
         context: Arc<Context<O>>,
         vitals: Arc<Vitals>,
-        transport: Transport,
-        capabilities: Capabilities,
+        (transport, capabilities): (Transport, Capabilities),
+        connection: &Connection,
     ) -> Self {
         let (settings, timing) = (&context.settings, &context.settings.timing);
         let limit = usize::from(settings.window_records.min(capabilities.receive_maximum)).max(1);
         let first = context.acknowledged.load(Ordering::Relaxed) + 1;
         let verdict =
             locked(&context.poison).verdict(first, timing.poison_patience, Instant::now());
+        if let Some(receipts) = &context.receipts {
+            locked(receipts).begin_anew();
+        }
         let told = capabilities.packet_max.and_then(|max| usize::try_from(max).ok());
         Self {
             capabilities,
             topics: [settings.topic("records"), settings.topic("findings")],
             supply: Supply::new(Arc::clone(&context.outbox), first - 1),
-            repeats: Repeats::new(Arc::clone(&context.outbox)),
+            repeats: Repeats::new(
+                Arc::clone(&context.outbox),
+                Backoff::new(timing.backoff_base, timing.backoff_cap),
+            ),
+            lost: VecDeque::new(),
             window: Window::default(),
             limit,
             pace: limit,
@@ -257,6 +272,7 @@ impl<O: Outbox> Session<O> {
                     Some((beside.max(first), verdict))
                 }
             },
+            is_fallback: connection.address != settings.connection.address,
             is_holding: false,
             notices_under_way: 0,
             next_notices: Instant::now(),
@@ -322,7 +338,7 @@ impl<O: Outbox> Session<O> {
         let always = notices.min(self.next_subscription.unwrap_or(never));
         match self.flow {
             Flow::Waiting { until } => until.min(always),
-            Flow::Open => receipts.min(always),
+            Flow::Open => receipts.min(always).min(self.repeats.due().unwrap_or(never)),
             Flow::Draining => always,
         }
     }

@@ -43,17 +43,20 @@ impl<O: Outbox> Session<O> {
             self.flow = Flow::Open;
             self.pace = 1;
         }
+        if self.flow == Flow::Open && !self.is_alone() {
+            self.offer_lost()?;
+        }
         while self.flow == Flow::Open && self.has_room() {
             match self.next() {
                 Some(Next::New(record)) => self.offer(record).await?,
-                Some(Next::Again(record)) => self.offer_again(record)?,
+                Some(Next::Again(record)) => self.offer_again(record).await?,
                 None => break,
             }
         }
         Ok(())
     }
 
-    fn has_room(&self) -> bool {
+    pub(super) fn has_room(&self) -> bool {
         let limit = if self.is_alone() { 1 } else { self.limit.min(self.pace) };
         self.window.len() < limit && self.window.bytes() < WINDOW_BYTES
     }
@@ -106,7 +109,10 @@ impl<O: Outbox> Session<O> {
     }
 
     /// What the outbox has in the place of a parked record, so that its number is not missing: if it fits.
-    async fn in_place_of(&mut self, sequence: u64) -> Result<Option<(Message, usize)>, Trouble> {
+    pub(super) async fn in_place_of(
+        &mut self,
+        sequence: u64,
+    ) -> Result<Option<(Message, usize)>, Trouble> {
         let found = self.context.outbox.after(sequence - 1, 1).await;
         let found = found.map_err(|error| outbox_trouble(&error))?.into_iter().next();
         let packed =
@@ -119,7 +125,7 @@ impl<O: Outbox> Session<O> {
         if self.suspect == Some((sequence, Verdict::Park)) {
             locked(&self.context.poison).parked(sequence);
             return Some(
-                "the broker ended each connection at it, also when it was published alone, and gives no reason"
+                "the broker ended each connection at it or never answered it, also when it was published alone, and gives no reason"
                     .to_owned(),
             );
         }
@@ -129,14 +135,20 @@ impl<O: Outbox> Session<O> {
         ))
     }
 
-    /// The broker had it before. One that it would not take now was parked then, or its limits have changed since.
-    fn offer_again(&mut self, record: Outgoing) -> Result<(), Trouble> {
+    /// A broker had it before. One that does not fit now is of another broker, or limits have changed since.
+    async fn offer_again(&mut self, record: Outgoing) -> Result<(), Trouble> {
         let sequence = record.sequence;
-        let (message, bytes) = self.packed(record);
-        if bytes > self.packet_max {
-            warn!(sequence, bytes, "a record that is asked for is too large for the broker");
-            self.repeat_done(sequence);
-            return Ok(());
+        let (mut message, mut bytes) = self.packed(record);
+        if let Some(reason) = self.why_never(sequence, bytes) {
+            if self.set_aside(sequence, &reason) {
+                return Ok(());
+            }
+            park(&self.context, sequence, &reason).await?;
+            let Some(in_its_place) = self.in_place_of(sequence).await? else {
+                self.repeat_done(sequence);
+                return Ok(());
+            };
+            (message, bytes) = in_its_place;
         }
         Metric::Publish.add(1, &[("outcome", "repeated")]);
         self.repeats.count_sent();
@@ -179,7 +191,12 @@ impl<O: Outbox> Session<O> {
         self.send(&message, Item::Status, bytes)
     }
 
-    fn send(&mut self, message: &Message, item: Item, bytes: usize) -> Result<(), Trouble> {
+    pub(super) fn send(
+        &mut self,
+        message: &Message,
+        item: Item,
+        bytes: usize,
+    ) -> Result<(), Trouble> {
         if self.window.unanswered() == 0 {
             // From here on the watchdog counts.
             self.vitals.progress.beat();

@@ -11,10 +11,12 @@ use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
 use super::super::Outbox;
+use super::super::backoff::Backoff;
 use super::super::ranges::Span;
 use super::super::receipts::{Receipts, Said, read};
-use super::super::supply::Supply;
+use super::super::supply::{DAMAGED, Supply};
 use super::super::trouble::Trouble;
+use super::lost::Gone;
 use super::{Flow, Outgoing, Session, locked};
 use crate::telemetry::metric::Metric;
 use crate::telemetry::status::Condition;
@@ -46,16 +48,22 @@ pub(super) struct Repeats<O> {
     sent_through: u64,
     under_way: usize,
     new_since: u32,
+    /// A reading failed: none before this.
+    not_before: Option<Instant>,
+    retry: Backoff,
 }
 
 impl<O: Outbox> Repeats<O> {
-    pub(super) fn new(outbox: Arc<O>) -> Self {
+    /// A reading that fails is tried again after waits like these.
+    pub(super) fn new(outbox: Arc<O>, retry: Backoff) -> Self {
         Self {
             supply: Supply::new(outbox, 0),
             span: None,
             sent_through: 0,
             under_way: 0,
             new_since: 0,
+            not_before: None,
+            retry,
         }
     }
 
@@ -101,6 +109,17 @@ impl<O: Outbox> Repeats<O> {
     fn begin(&mut self, span: Span) {
         self.span = Some(span);
         self.supply.rewind(span.0 - 1);
+    }
+
+    /// What is sent ends before a record that cannot be read.
+    fn end_before(&mut self, record: u64) {
+        let first = self.span.map_or(record, |span| span.0);
+        self.span = Some((first, record - 1)).filter(|_| !self.supply.is_empty());
+    }
+
+    /// When the next reading is due, if one waits.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.not_before
     }
 }
 
@@ -244,7 +263,7 @@ impl<O: Outbox> Session<O> {
 
     fn confirm(&self, through: u64) {
         self.context.outbox.confirm(through);
-        for code in [MALFORMED, UNKNOWN] {
+        for code in [MALFORMED, UNKNOWN, UNAVAILABLE] {
             self.context.board.clear_broker_warning(code);
         }
     }
@@ -265,69 +284,87 @@ impl<O: Outbox> Session<O> {
 
     /// Finds what goes out again next, and has it read.
     pub(super) fn plan_repeats(&mut self) {
-        let context = Arc::clone(&self.context);
-        let Some(receipts) = &context.receipts else { return };
-        if self.flow != Flow::Open {
+        let now = Instant::now();
+        if self.flow != Flow::Open || self.repeats.not_before.is_some_and(|at| at > now) {
             return;
         }
-        let (mut receipts, now) = (locked(receipts), Instant::now());
-        let acknowledged = context.acknowledged.load(Ordering::Relaxed);
-        let pruned = context.outbox.pruned();
-        if let Some((first, last)) = receipts.lose_patience(acknowledged, pruned, now) {
-            warn!(
-                first,
-                last, "the CRM confirms nothing although the broker acknowledged: sending again"
-            );
-        }
+        self.repeats.not_before = None;
+        self.lose_patience(now);
         while self.repeats.span.is_none() {
-            let Some(span) = receipts.asked_from(self.repeats.sent_through + 1) else {
-                if self.repeats.sent_through == 0 || self.repeats.under_way > 0 {
-                    return;
+            let from = self.repeats.sent_through + 1;
+            let asked = self.receipts().and_then(|receipts| locked(receipts).asked_from(from));
+            let pruned = self.context.outbox.pruned();
+            match asked {
+                Some(span) if span.0 <= pruned => {
+                    self.complain_of_pruned((span.0, span.1.min(pruned)));
                 }
+                Some(span) => self.repeats.begin(span),
                 // What was asked for meanwhile may be before what was sent.
-                self.repeats.sent_through = 0;
-                continue;
-            };
-            if span.0 > pruned {
-                self.repeats.begin(span);
-                break;
+                None if self.repeats.sent_through > 0 && self.repeats.under_way == 0 => {
+                    self.repeats.sent_through = 0;
+                }
+                None => return,
             }
-            let gone = (span.0, span.1.min(pruned));
-            receipts.done(gone, now);
-            drop(receipts);
-            self.complain_of_pruned(gone);
-            return;
         }
-        drop(receipts);
         if let Some((_, last)) = self.repeats.span {
             self.repeats.supply.read_ahead(last, self.limit);
         }
     }
 
-    fn complain_of_pruned(&self, (first, last): Span) {
+    /// When patience with the CRM has ended, all that it has not confirmed goes out again.
+    fn lose_patience(&self, now: Instant) {
+        let acknowledged = self.context.acknowledged.load(Ordering::Relaxed);
+        let pruned = self.context.outbox.pruned();
+        let Some(receipts) = self.receipts() else { return };
+        if let Some((first, last)) = locked(receipts).lose_patience(acknowledged, pruned, now) {
+            warn!(
+                first,
+                last, "the CRM confirms nothing although the broker acknowledged: sending again"
+            );
+        }
+    }
+
+    fn complain_of_pruned(&mut self, (first, last): Span) {
+        if let Some(receipts) = self.receipts() {
+            locked(receipts).done((first, last), Instant::now());
+        }
+        self.tell_lost((first, last), Gone::Pruned);
         Metric::ResendRequests.add(1, &[("outcome", "pruned")]);
         let words = format!("the CRM asks for records {first} to {last}, which are no longer kept");
         self.complain(UNAVAILABLE, words, "it confirmed them before: restore them there; a longer [retention] record_days keeps more");
     }
 
-    /// A reading of records that go out again has ended. One that fails does not stop new records.
+    /// A reading of records that go out again has ended. One that fails does not stop new records. What was read is
+    /// sent; a record that does not hold is passed by; else the rest is read again after a while.
     pub(super) fn repeats_arrived(&mut self, arrived: Result<(), Trouble>) {
-        let Some((first, last)) = self.repeats.span else { return };
-        let problem = match arrived {
-            Ok(()) if !self.repeats.supply.is_dry() => return,
-            Ok(()) => "they are not in the outbox".to_owned(),
-            Err(trouble) => trouble.words,
-        };
-        let missing = (first.max(self.repeats.sent_through + 1), last);
-        self.repeats.span = None;
-        self.repeats.sent_through = last;
-        self.complain_of_missing(missing, &problem);
+        let Some((_, last)) = self.repeats.span else { return };
+        let unread = self.repeats.supply.next_unread();
+        match arrived {
+            Ok(()) if self.repeats.supply.is_empty() => {
+                self.complain_of_missing((unread, last), "they are not in the outbox");
+                self.repeats.end_before(unread);
+            }
+            Ok(()) => self.repeats.retry.reset(),
+            Err(trouble) if trouble.reason == DAMAGED => {
+                self.complain_of_missing((unread, unread), &trouble.words);
+                self.repeats.end_before(unread);
+            }
+            Err(trouble) => {
+                let wait = self.repeats.retry.next((self.context.chance)());
+                self.repeats.not_before = Some(Instant::now() + wait);
+                self.repeats.end_before(unread);
+                let words =
+                    format!("records {unread} to {last} cannot be read once more: {trouble}");
+                self.complain(UNAVAILABLE, words, "they are read again in a while");
+            }
+        }
     }
 
-    fn complain_of_missing(&self, (first, last): Span, problem: &str) {
+    fn complain_of_missing(&mut self, (first, last): Span, problem: &str) {
         if let Some(receipts) = self.receipts() {
             locked(receipts).done((first, last), Instant::now());
         }
+        self.tell_lost((first, last), Gone::Damaged);
         let words = format!("records {first} to {last} cannot be sent once more: {problem}");
         let fix = "`tillgate verify` says whether the journal is whole; the CRM may ask again";
         self.complain(UNAVAILABLE, words, fix);
@@ -340,11 +377,13 @@ impl<O: Outbox> Session<O> {
         self.receipts_catch_up(self.context.acknowledged.load(Ordering::Relaxed));
     }
 
-    /// A record that was parked is published again, as what leaves in its place.
-    pub(super) fn ask_again(&self, sequence: u64) {
-        if let Some(receipts) = self.receipts() {
-            locked(receipts).ask((sequence, sequence));
-        }
+    /// A fallback does not take a record that is asked for. The main broker may: it goes out once more on the next
+    /// connection. Whether it is so.
+    pub(super) fn set_aside(&self, sequence: u64, why: &str) -> bool {
+        let Some(receipts) = self.receipts().filter(|_| self.is_fallback) else { return false };
+        warn!(sequence, why, "a fallback does not take a record that is asked for: it waits");
+        locked(receipts).set_aside(sequence, Instant::now());
+        true
     }
 
     /// A record is not asked for any more.

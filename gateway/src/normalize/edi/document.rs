@@ -40,7 +40,8 @@ pub(super) fn read(
     let mut skipped = Vec::new();
     let mut walk = set.walk(report.input);
     while let Some(segment) = walk.next_segment() {
-        matcher.place(segment.tag_text(), &mut skipped);
+        matcher.place(segment.tag_code(), &mut skipped);
+        skipped.clear();
         let path: Vec<&str> = matcher.path().collect();
         draft.segment(&path, &segment);
     }

@@ -155,8 +155,8 @@ fn what_is_not_for_us_is_kept_with_a_reason() {
         assert_eq!(result.items.len(), 1, "{input}");
         rejected(&result.items[0]);
     }
-    let shipment = ORDER.replace("ST*850*", "ST*856*").replace("GS*PO", "GS*SH");
-    let result = interpreted(&shipment);
+    let claim = ORDER.replace("ST*850*", "ST*837*").replace("GS*PO", "GS*HC");
+    let result = interpreted(&claim);
     assert_eq!(rejected(&result.items[0])[0].rule, "set-unsupported");
     assert!(String::from_utf8_lossy(&result.replies[0].content).contains("AK5*R*1~"));
 }

@@ -46,6 +46,7 @@ async fn a_damaged_journal_is_not_backed_up() {
     let error = backup(data.path(), &elsewhere.path().join("copy.db")).await.unwrap_err();
     assert!(matches!(error, BackupError::NotWhole { .. }), "{error}");
     assert!(error.to_string().contains("record 1 does not match its checksum"), "{error}");
+    assert!(error.to_string().contains("`tillgate verify --recover`"), "{error}");
     assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
 }
 

@@ -8,8 +8,8 @@ use tillgate_record::Event;
 
 use super::*;
 use crate::forward::Outbox;
-use crate::store::Loss;
 use crate::store::mark::Mark;
+use crate::store::{Loss, backup, mend};
 
 /// What an event is known by: its name, its id, its content.
 type Shown = ((u32, u64), String, String);
@@ -336,22 +336,25 @@ async fn a_flipped_bit_in_the_log_does_not_cost_what_stands_behind_it() {
     let frame = 32 + 4120;
     for (at, lost) in [
         // The header: magic, page size, salt, checksum.
-        (1, 0),
-        (10, 0),
-        (17, 0),
-        (25, 0),
+        (&[1][..], 0),
+        (&[10], 0),
+        (&[17], 0),
+        (&[25], 0),
         // The first frame: its salt, its checksum.
-        (32 + 9, 0),
-        (32 + 17, 0),
-        (frame + 20, 0),
+        (&[32 + 9], 0),
+        (&[32 + 17], 0),
+        (&[frame + 20], 0),
+        // Two salts of the four that are asked.
+        (&[18, 32 + 9], 0),
+        (&[32 + 9, frame + 10], 0),
     ] {
         let (copy, before) = half_in_the_log().await;
-        flip(&copy.path().join("journal.db-wal"), at, 3);
+        at.iter().for_each(|at| flip(&copy.path().join("journal.db-wal"), *at, 3));
         let store = open(copy.path()).await;
         let loss = the_loss(&store).clone();
-        assert_eq!(names(&loss).len(), lost, "byte {at}: {loss:#?}");
-        assert_eq!(loss.is_nothing(), lost == 0, "byte {at}: {loss:#?}");
-        assert_eq!(events(&store).await, before, "byte {at}");
+        assert_eq!(names(&loss).len(), lost, "bytes {at:?}: {loss:#?}");
+        assert_eq!(loss.is_nothing(), lost == 0, "bytes {at:?}: {loss:#?}");
+        assert_eq!(events(&store).await, before, "bytes {at:?}");
         commit(&store, vec![record("new", "1")]).await;
         assert_eq!(events(&store).await.pop().unwrap().0, (2, 1));
         store.close().await;
@@ -510,4 +513,54 @@ async fn busy_journal() -> (TempDir, Vec<Shown>) {
     let before = events(&store).await;
     store.close().await;
     (copy, before)
+}
+
+#[tokio::test]
+async fn control_numbers_do_not_come_twice_although_the_journal_forgot_them() {
+    // Of the test's clock: seconds since 2026, well above what a partner got until then.
+    let floor = 1_000_000;
+    for gone in [true, false] {
+        let folder = folder();
+        let store = open(folder.path()).await;
+        commit(&store, vec![record("a", "1")]).await;
+        assert_eq!(store.reserve_control_number("bigbox").await.unwrap(), 1);
+        store.close().await;
+        if gone {
+            fs::remove_file(journal_path(folder.path())).unwrap();
+        } else {
+            meddle(folder.path(), &["UPDATE counter SET checksum = checksum + 1"]).await;
+        }
+        let store = open(folder.path()).await;
+        the_loss(&store);
+        let next = store.reserve_control_number("bigbox").await.unwrap();
+        assert!(next > floor, "{next}");
+        assert_eq!(store.reserve_control_number("bigbox").await.unwrap(), next + 1);
+        store.close().await;
+    }
+}
+
+/// A start does not look at what was delivered: somebody who verifies does, and has a way out.
+#[tokio::test]
+async fn damage_behind_the_deliveries_is_recovered_when_somebody_asks_for_it() {
+    let (folder, before, _) = twenty().await;
+    meddle(folder.path(), &["UPDATE record SET data = x'7b7d' WHERE sequence = 3"]).await;
+    let store = open(folder.path()).await;
+    assert!(store.losses().is_empty());
+    assert!(mend(folder.path(), 0).await.unwrap_err().to_string().contains("is in use by"));
+    store.close().await;
+    assert!(!report(folder.path()).await.whole, "a start changes nothing");
+    meddle(folder.path(), &["UPDATE retention_clock SET moment_us = 1780000000000000"]).await;
+    let mended = mend(folder.path(), 0).await.unwrap();
+    let moment = scalar(folder.path(), "SELECT moment_us FROM retention_clock").await;
+    assert_eq!(moment, 1_780_000_000_000_000, "or nothing would be old for weeks");
+    assert!(mended.whole, "{mended:#?}");
+    assert_eq!(mended.losses[0].records[0].delivered_through, Some(3), "{mended:#?}");
+    assert_eq!(asides(folder.path()), 1);
+    assert_eq!(mend(folder.path(), 0).await.unwrap(), mended, "a whole journal is left alone");
+    let elsewhere = super::folder();
+    backup(folder.path(), &elsewhere.path().join("copy.db")).await.unwrap();
+    let store = open(folder.path()).await;
+    let after = events(&store).await;
+    assert!(before.ends_with(&after) && after.len() >= 12, "{} records", after.len());
+    store.close().await;
 }

@@ -8,7 +8,7 @@ use crate::store::tests::{accepted, assert_whole, capture, folder, options, reco
 
 /// The writer of a folder, without its task.
 async fn writer(folder: &std::path::Path) -> Writer {
-    let mut opened = open::open(folder, 0).await.unwrap();
+    let mut opened = open::open(folder, None, 0).await.unwrap();
     let shared = Shared::of(&mut opened, &options(folder)).await.unwrap();
     let aging = Aging::read(&mut opened.connection, Retention::default(), None).await.unwrap();
     Writer::new(opened, Arc::new(shared), aging, Arc::new(SystemClock), Arc::default())

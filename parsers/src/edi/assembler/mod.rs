@@ -115,7 +115,7 @@ pub(super) struct State<'o> {
     pub(super) interchange: Level,
     pub(super) group: Level,
     pub(super) set: Level,
-    pub(super) validator: Option<Validator>,
+    pub(super) validator: Option<Box<Validator>>,
     pub(super) told: Told,
     /// What UNA and UNB told.
     pub(super) edifact: edifact::Syntax,
@@ -182,7 +182,7 @@ impl Visit<'_, '_> {
         &mut self,
         standard: Standard,
         header: &Segment<'_>,
-        validator: Option<Validator>,
+        validator: Option<Box<Validator>>,
     ) {
         let state = &mut *self.state;
         state.told.outside = false;
@@ -191,7 +191,7 @@ impl Visit<'_, '_> {
         state.set.segments = 1;
         state.group.children = state.group.children.saturating_add(1);
         state.summary.sets += 1;
-        let transaction = validator.as_ref().map(Validator::transaction);
+        let transaction = validator.as_ref().map(|validator| validator.transaction());
         state.validator = validator;
         self.events.opened(Stage::Set, &Envelope { standard, header, transaction });
     }
@@ -342,6 +342,17 @@ impl Visit<'_, '_> {
 }
 
 impl State<'_> {
+    /// Whether content of the open set is only counted.
+    pub(super) fn is_passing(&self) -> bool {
+        self.set.open && self.validator.is_none()
+    }
+
+    /// So many segments of content were passed.
+    pub(super) fn pass(&mut self, segments: u32) {
+        self.set.segments = self.set.segments.saturating_add(segments);
+        self.summary.segments += u64::from(segments);
+    }
+
     /// Whether no envelope may be opened any more.
     pub(super) fn is_full(&self) -> bool {
         let Summary { interchanges, groups, sets, .. } = self.summary;

@@ -20,7 +20,7 @@ use super::event::Stage;
 use super::finding::Remark;
 use super::rules::edifact as rules;
 use super::rules::{self as shared};
-use super::schema::Transaction;
+use super::schema::find;
 use super::segment::Segment;
 use super::standard::Standard;
 use super::text::CharacterSet;
@@ -65,11 +65,6 @@ pub(super) fn version(unb: &Segment<'_>) -> u8 {
         [digit @ b'1'..=b'4'] => digit - b'0',
         _ => 3,
     }
-}
-
-/// The table of a message, where there is one. The seam for the schema: no tables of messages are carried yet.
-fn message(_kind: &[u8], _version: &[u8], _release: &[u8]) -> Option<&'static Transaction> {
-    None
 }
 
 impl Visit<'_, '_> {
@@ -213,10 +208,9 @@ impl Visit<'_, '_> {
     fn open_message(&mut self, segment: &Segment<'_>) {
         self.before_message(segment);
         let part = |number| segment.component(2, number).trim_ascii();
-        let table = message(part(1), part(2), part(3));
+        let table = find(EDIFACT, part(1), part(3));
         let is_checked = self.state.options.check_sets;
-        // Later releases of the directory only add, as 005010 does to 004010: one reading of the tables.
-        let validator = table.map(|table| Validator::new(table, true));
+        let validator = table.map(|table| Box::new(Validator::new(table)));
         self.open_set(EDIFACT, segment, validator.filter(|_| is_checked));
         if part(1).is_empty() || part(2).is_empty() || part(3).is_empty() {
             let remark = Remark::new("the type of the message is not complete")

@@ -1,92 +1,135 @@
-//! The tables: which segments a transaction set has, in which order and how often, and what their elements are.
+//! The tables: which segments a set or message has, in which order and how often, and what their elements are.
 //!
-//! Written by hand for 850, 810 and 997 in 004010 and 005010; where the versions differ only in that the later one
-//! allows more, one table serves both. Segments that no gateway needs to read are listed with their place and
-//! use, and without elements.
+//! They are compiled from `parsers/schemas` when the crate is built, one [`Tables`] a version of a standard, as flat
+//! constants that refer to each other by index. [`find`] gives the table of a set; [`Matcher`] finds the place of each
+//! segment in it. Never: a judgement on values; that is for [`super::validate`].
 
-mod elements;
 mod matcher;
-mod segments;
-mod sets;
+mod tables;
 
-pub use elements::{Content, Element, ElementUse, Kind, Need};
 pub use matcher::{Matcher, Outcome};
-pub use segments::{Note, Shape, shape};
-pub use sets::{is_known_tag, transaction};
+pub use tables::{
+    Bond, FileCount, FileKind, FileMessage, Kind, Loop, Need, Note, Part, Shape, Span, Tables,
+    Total, Transaction, UNBOUNDED, Usage,
+};
 
-/// No bound on use.
-pub const UNBOUNDED: u32 = u32::MAX;
+use super::standard::Standard;
 
-/// A transaction set.
-#[derive(Debug)]
-pub struct Transaction {
-    /// ST01.
-    pub id: &'static str,
-    /// The GS01 that goes with it.
-    pub group: &'static str,
-    /// What it is called.
-    pub name: &'static str,
-    /// From ST on; SE is the envelope's.
-    pub parts: &'static [Part],
-    /// The segments that CTT01 counts.
-    pub counted: Option<&'static str>,
+/// A version of a standard that there are tables for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Directory {
+    /// X12 004010.
+    X12V4010,
+    /// X12 005010.
+    X12V5010,
+    /// EDIFACT D.96A.
+    D96A,
+    /// EDIFACT D.01B.
+    D01B,
+    /// TRADACOMS.
+    Tradacoms,
 }
 
-/// One position of a table.
-#[derive(Debug)]
-pub enum Part {
-    /// A segment.
-    Segment {
-        /// Its tag.
-        tag: &'static str,
-        /// Whether it must be there.
-        mandatory: bool,
-        /// How often it may be there.
-        most: u32,
-    },
-    /// A loop, named by its first segment, which is mandatory within it.
-    Loop {
-        /// Whether it must be there.
-        mandatory: bool,
-        /// How often it may be there.
-        most: u32,
-        /// Its segments and loops, the naming one first.
-        parts: &'static [Self],
-    },
+mod generated {
+    //! What the build made of the schema files.
+
+    use super::Directory;
+    use super::tables::{
+        Bond, FileCount, FileKind, FileMessage, Kind, Loop, Need, Note, Part, Shape, Span, Tables,
+        Total, Transaction, UNBOUNDED, Usage,
+    };
+
+    include!(concat!(env!("OUT_DIR"), "/schema.rs"));
 }
 
-impl Part {
-    /// The tag that begins it.
+impl Directory {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::X12V4010, Self::X12V5010, Self::D96A, Self::D01B, Self::Tradacoms];
+
+    /// The tables to read a version with: its own or the nearest. `version` as sent: GS08 (`005010VICS`), or release
+    /// number of UNH S009 (`96A`). None where nothing near enough is carried: X12 before 004010, and EDIFACT whose
+    /// release is not of that form.
     #[must_use]
-    pub fn tag(&self) -> &'static str {
-        match self {
-            Self::Segment { tag, .. } => tag,
-            Self::Loop { parts, .. } => parts.first().map_or("", Self::tag),
+    pub fn nearest(standard: Standard, version: &[u8]) -> Option<Self> {
+        match standard {
+            Standard::X12 => match super::delimiters::digits(version.get(..6)?)? {
+                4010..5010 => Some(Self::X12V4010),
+                5010.. => Some(Self::X12V5010),
+                _ => None,
+            },
+            Standard::Edifact => match version {
+                [tens @ b'0'..=b'9', ones @ b'0'..=b'9', letter @ b'A'..=b'Z'] => {
+                    // The directories began in 1988.
+                    let of_this_century = (*tens, *ones) < (b'8', b'8');
+                    let since = of_this_century && (*tens, *ones, *letter) >= (b'0', b'1', b'B');
+                    Some(if since { Self::D01B } else { Self::D96A })
+                }
+                _ => None,
+            },
+            Standard::Tradacoms => Some(Self::Tradacoms),
         }
     }
 
-    /// Whether it must be there.
+    /// The standard that it is a version of.
     #[must_use]
-    pub fn mandatory(&self) -> bool {
+    pub fn standard(self) -> Standard {
         match self {
-            Self::Segment { mandatory, .. } | Self::Loop { mandatory, .. } => *mandatory,
+            Self::X12V4010 | Self::X12V5010 => Standard::X12,
+            Self::D96A | Self::D01B => Standard::Edifact,
+            Self::Tradacoms => Standard::Tradacoms,
         }
     }
 
-    /// How often it may be there.
+    /// Its tables.
     #[must_use]
-    pub fn most(&self) -> u32 {
+    pub fn tables(self) -> &'static Tables {
         match self {
-            Self::Segment { most, .. } | Self::Loop { most, .. } => *most,
+            Self::X12V4010 => &generated::X12V4010,
+            Self::X12V5010 => &generated::X12V5010,
+            Self::D96A => &generated::D96A,
+            Self::D01B => &generated::D01B,
+            Self::Tradacoms => &generated::TRADACOMS,
         }
     }
+}
 
-    /// Whether a tag stands in it or below.
-    #[must_use]
-    pub fn holds(&self, tag: &str) -> bool {
-        match self {
-            Self::Segment { tag: own, .. } => *own == tag,
-            Self::Loop { parts, .. } => parts.iter().any(|part| part.holds(tag)),
-        }
+/// The table of a set or message: `850`, `ORDERS`, `INVOIC`; for `version` see [`Directory::nearest`].
+#[must_use]
+pub fn find(standard: Standard, id: &[u8], version: &[u8]) -> Option<&'static Transaction> {
+    Directory::nearest(standard, version)?.tables().transaction(id)
+}
+
+/// Whether any version of a standard has a table of this name.
+#[must_use]
+pub fn is_known_set(standard: Standard, id: &[u8]) -> bool {
+    Directory::ALL.iter().any(|directory| {
+        directory.standard() == standard && directory.tables().transaction(id).is_some()
+    })
+}
+
+/// A tag as a number: up to four bytes, the first in the highest; 0 where it is longer.
+#[must_use]
+pub fn tag_code(tag: &[u8]) -> u32 {
+    match *tag {
+        [a] => u32::from_be_bytes([a, 0, 0, 0]),
+        [a, b] => u32::from_be_bytes([a, b, 0, 0]),
+        [a, b, c] => u32::from_be_bytes([a, b, c, 0]),
+        [a, b, c, d] => u32::from_be_bytes([a, b, c, d]),
+        _ => 0,
     }
+}
+
+/// The tag of such a number.
+#[must_use]
+pub fn tag_text(code: u32) -> String {
+    code.to_be_bytes().into_iter().filter(|byte| *byte != 0).map(char::from).collect()
+}
+
+/// A code as a number: up to eight bytes, the first in the highest. None where it is longer.
+#[must_use]
+pub fn packed(code: &[u8]) -> Option<u64> {
+    let mut bytes = [0; 8];
+    bytes.get_mut(..code.len())?.copy_from_slice(code);
+    Some(u64::from_be_bytes(bytes))
 }

@@ -16,7 +16,7 @@ use super::assembler::{Entry, Flow, Visit, spot_of, version};
 use super::delimiters::digits;
 use super::finding::Remark;
 use super::rules;
-use super::schema::transaction;
+use super::schema::{find, is_known_set};
 use super::segment::Segment;
 use super::standard::Standard;
 use super::validate::{Spot, Validator};
@@ -131,10 +131,10 @@ impl Visit<'_, '_> {
         let (id, number) = (segment.element(1).trim_ascii(), segment.element(2).trim_ascii());
         let entry = self.state.group.numbers.enter(0, number);
         let version = version(self.state.group.header.element(8));
-        let table = transaction(id).filter(|_| version >= 4010);
+        let table = find(X12, id, self.state.group.header.element(8));
         let is_checked = self.state.options.check_sets;
         self.check_version(id, version);
-        let validator = table.map(|table| Validator::new(table, version >= 5010));
+        let validator = table.map(|table| Box::new(Validator::new(table)));
         self.open_set(X12, segment, validator.filter(|_| is_checked));
         self.check_transaction_header(segment, (id, number), entry);
         self.first_segment(segment);
@@ -149,7 +149,7 @@ impl Visit<'_, '_> {
         if id.len() != 3 || !id.iter().all(u8::is_ascii_alphanumeric) {
             let remark = Remark::new("ST01 is no transaction set").found(id);
             self.say_of_element(&rules::ST01_INVALID, remark, segment, 1);
-        } else if self.state.options.check_sets && transaction(id).is_none() {
+        } else if self.state.options.check_sets && !is_known_set(X12, id) {
             let remark = Remark::new("tillgate has no table for this transaction set").found(id);
             self.say_of_element(&rules::SET_UNSUPPORTED, remark, segment, 1);
         }
@@ -181,7 +181,7 @@ impl Visit<'_, '_> {
 
     /// Said once a group, and only where we would have had a table.
     fn check_version(&mut self, id: &[u8], version: u32) {
-        let known = transaction(id).is_some() && self.state.options.check_sets;
+        let known = is_known_set(X12, id) && self.state.options.check_sets;
         if !known || self.state.told.version || matches!(version, 4010 | 5010) {
             return;
         }

@@ -1,0 +1,132 @@
+//! How fast EDI is read, on one core, against the limits of this machine and against peers on the same bytes.
+//!
+//! `cargo bench -p tillgate-tests --bench edi --features peers -- --megabytes 100 --times 5`
+//!
+//! In: nothing; the files are generated. Out: a table of MB (10^6 bytes) a second of processor time, the best of some
+//! runs with the file in memory. Never: a row that does less than it says.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::expect_used,
+    reason = "a bench prints, and stops when it cannot measure"
+)]
+
+#[cfg(feature = "peers")]
+mod peers;
+
+use std::hint::black_box;
+use std::process::ExitCode;
+
+use rustix::time::{ClockId, clock_gettime};
+use tillgate_parsers::edi::index::{Carry, Index, Marks, Variant, index_with};
+use tillgate_tests::edi_files::{self, Kind, Written};
+
+/// What a core's second-level cache holds together with its index.
+const BLOCK_BYTES: usize = 64 * 1024;
+
+fn main() -> ExitCode {
+    let (mut megabytes, mut times) = (100, 5);
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        let setting = match argument.as_str() {
+            "--megabytes" => &mut megabytes,
+            "--times" => &mut times,
+            // What cargo says to every bench.
+            "--bench" => continue,
+            other => return usage(&format!("unknown argument {other}")),
+        };
+        match arguments.next().and_then(|number| number.parse().ok()) {
+            Some(number) => *setting = number,
+            None => return usage(&format!("{argument} needs a number")),
+        }
+    }
+    for kind in Kind::ALL {
+        let mut file = Vec::new();
+        let written = edi_files::write(kind, megabytes * 1_000_000, &mut file)
+            .expect("a vector takes everything");
+        Rows::of(kind, &file, &written, times).measure();
+    }
+    if cfg!(not(feature = "peers")) {
+        println!("Peers: `--features peers`.");
+    }
+    ExitCode::SUCCESS
+}
+
+fn usage(fault: &str) -> ExitCode {
+    eprintln!("{fault}\nusage: edi [--megabytes N] [--times N]");
+    ExitCode::from(64)
+}
+
+/// The rows of one file.
+struct Rows<'f> {
+    kind: Kind,
+    file: &'f [u8],
+    segments: u64,
+    times: u64,
+}
+
+impl<'f> Rows<'f> {
+    fn of(kind: Kind, file: &'f [u8], written: &Written, times: u64) -> Self {
+        let Written { bytes, segments, documents, groups, .. } = written;
+        println!(
+            "\n{}: {bytes} bytes, {segments} segments, {documents} documents, {groups} groups\n",
+            kind.name()
+        );
+        println!("| what | MB/s |\n|---|---|");
+        Self { kind, file, segments: *segments, times }
+    }
+
+    fn measure(&self) {
+        let marks = marks(self.kind);
+        self.row("memchr: terminators counted, nothing else", || {
+            memchr::memchr_iter(marks.segment, self.file).count() as u64
+        });
+        for variant in Variant::available() {
+            let what = format!("index, {variant:?}, blocks of 64 KiB");
+            let found = self.row(&what, || indexed(variant, self.file, &marks));
+            // UNA is ended by a terminator, too.
+            assert_eq!(found, self.segments + u64::from(self.kind == Kind::Orders), "{what}");
+        }
+        #[cfg(feature = "peers")]
+        peers::measure(self);
+    }
+
+    /// Measures one way to read the file, prints its row, and gives back what it returned.
+    fn row(&self, what: &str, mut work: impl FnMut() -> u64) -> u64 {
+        let mut best = f64::INFINITY;
+        let mut found = 0;
+        for _ in 0..self.times.max(1) {
+            let began = processor_seconds();
+            found = black_box(work());
+            best = best.min(processor_seconds() - began);
+        }
+        println!("| {what} | {:.0} |", self.file.len() as f64 / best / 1e6);
+        found
+    }
+}
+
+fn processor_seconds() -> f64 {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    now.tv_sec as f64 + now.tv_nsec as f64 / 1e9
+}
+
+fn marks(kind: Kind) -> Marks {
+    match kind {
+        Kind::Order850 | Kind::Resale867 => {
+            Marks { element: b'*', segment: b'~', release: None, inner: *b">>" }
+        }
+        Kind::Orders => Marks { element: b'+', segment: b'\'', release: Some(b'?'), inner: *b"::" },
+    }
+}
+
+/// How many terminators the index finds.
+fn indexed(variant: Variant, file: &[u8], marks: &Marks) -> u64 {
+    let (mut carry, mut index) = (Carry::default(), Index::default());
+    let mut ends = 0;
+    for block in file.chunks(BLOCK_BYTES) {
+        index.clear();
+        index_with(variant, block, 0, marks, &mut carry, &mut index);
+        ends += black_box(&index).ends.len() as u64;
+    }
+    ends
+}
