@@ -1,15 +1,14 @@
 //! EDI: X12, EDIFACT and TRADACOMS.
 //!
-//! In: the bytes of a stream in chunks of any size, or of an input that is held whole. Out: [`Events`] while it is read, or a
-//! [`Report`]: what stands in it, and every finding about it. The acknowledgements, the JSON and the verdict are views
-//! of that, so they cannot disagree with each other.
-//! Never: I/O, the clock, a panic, a repair that is not reported, a card number in a finding.
+//! In: the bytes of a stream in chunks of any size, or of an input that is held whole. Out: [`Events`] while it is
+//! read, or a [`Report`]: what stands in it, and every finding about it. The acknowledgements, the JSON and the
+//! verdict are views of that, so they cannot disagree with each other. Never: I/O, the clock, a panic, a repair that
+//! is not reported, a card number in a finding.
 //!
-//! Read top-down: [`standard`] names the input by its first bytes, [`reader`] drives everything, [`index`] finds delimiters,
-//! `scanner` gives segments, [`text`] decodes their values, `x12`, `edifact` and `tradacoms` assemble envelopes of them,
-//! [`schema`] holds the tables that the build makes of `parsers/schemas`, [`validate`] holds a set against them,
-//! [`report`] keeps the result, [`mod@acknowledge`] and [`json`]
-//! look at it.
+//! Read top-down: [`standard`] names the input by its first bytes, [`reader`] drives everything, [`index`] finds
+//! delimiters, `scanner` gives segments, [`text`] decodes their values, `x12`, `edifact` and `tradacoms` assemble
+//! envelopes of them, [`schema`] holds the tables that the build makes of `parsers/schemas`, [`validate`] holds a set
+//! against them, [`report`] keeps the result, [`mod@acknowledge`] and [`json`] look at it.
 
 pub mod acknowledge;
 mod assembler;

@@ -1,6 +1,5 @@
-//! Every rule that an input can break; those of EDIFACT's envelopes are in [`edifact`]. For each its stable code, how bad
-//! it is under which policy, the acknowledgement
-//! code that it earns, and what to do about it.
+//! Every rule that an input can break; those of EDIFACT's envelopes are in [`edifact`]. For each its stable code, how
+//! bad it is under which policy, the acknowledgement code that it earns, and what to do about it.
 //!
 //! Strict and lenient are two readings of one list of findings, not two parsers. `lenient` takes what the field sends
 //! every day; what changes meaning or money is an error under both.
@@ -117,7 +116,8 @@ impl Rule {
 
     /// The code of EDIFACT's CONTRL (0085), on the level that carries it.
     ///
-    /// What is wrong in segments and elements is the same in both standards, so that their codes follow from each other.
+    /// What is wrong in segments and elements is the same in both standards, so that their codes follow from each
+    /// other.
     #[must_use]
     pub fn control(&self) -> Option<Code> {
         match (self.control, self.code) {

@@ -19,7 +19,7 @@ const UNSEEN: u8 = index::ODD | index::RELEASED | index::INNER;
 
 /// What stands around a place: for line numbers and excerpts.
 #[derive(Debug, Clone, Copy)]
-pub struct Block<'s> {
+pub(super) struct Block<'s> {
     /// The bytes that are held.
     pub bytes: &'s [u8],
     /// Offset of the first of them in the input.
@@ -349,7 +349,7 @@ impl Scanner {
                 // Where a line break is the terminator, an empty line is no empty segment: it is how people space
                 // out such files, and the other half of a CR LF pair.
                 b'\r' | b'\n' if newline_ends || byte != terminator => {
-                    self.blanks.1 |= !newline_ends
+                    self.blanks.1 |= !newline_ends;
                 }
                 _ => return,
             }

@@ -1,8 +1,8 @@
 //! Decodes values by the character set that their interchange declares.
 //!
-//! In: bytes of one value, split and without release characters. Out: text, borrowed where it can be. Values are decoded
-//! late, when somebody asks: delimiters are found in bytes. Never: a failure; what no character set can read becomes
-//! U+FFFD, and [`CharacterSet::fault`] says beforehand whether there is such a place.
+//! In: bytes of one value, split and without release characters. Out: text, borrowed where it can be. Values are
+//! decoded late, when somebody asks: delimiters are found in bytes. Never: a failure; what no character set can read
+//! becomes U+FFFD, and [`CharacterSet::fault`] says beforehand whether there is such a place.
 
 use std::borrow::Cow;
 
@@ -159,7 +159,8 @@ impl CharacterSet {
         })
     }
 
-    /// The first place of a text that is not in the set, a serious one if there is, and what is wrong there. `skip` tells delimiters.
+    /// The first place of a text that is not in the set, a serious one if there is, and what is wrong there.
+    /// `skip` tells delimiters.
     #[must_use]
     pub fn fault(self, bytes: &[u8], skip: impl Fn(u8) -> bool) -> Option<(usize, Fault)> {
         let first = |wanted: fn(Fault) -> bool| {

@@ -162,7 +162,7 @@ fn what_is_not_for_us_is_kept_with_a_reason() {
 }
 
 const EDIFACT: &str = "UNB+UNOC:3+5412345000013:14+4012345000009:14+261121:0900+R1++++1'\
-    UNH+1+ORDERS:D:96A:UN:EAN008'BGM+220+4711+9'DTM+137:20261121:102'UNT+4+1'UNZ+1+R1'";
+    UNH+1+ORDERS:D:96A:UN:EAN008'BGM+220+4711+9'DTM+137:20261121:102'UNS+S'UNT+5+1'UNZ+1+R1'";
 
 #[test]
 fn edifact_is_answered_and_makes_no_record_yet() {
@@ -196,6 +196,7 @@ fn a_contrl_to_us_is_noted_and_never_answered() {
     let report = EDIFACT
         .replace("ORDERS:D:96A:UN:EAN008", "CONTRL:D:3:UN")
         .replace("BGM+220+4711+9'", "UCI+77+4012345000009:14+5412345000013:14+7'")
+        .replace("UNS+S'UNT+5", "UNT+4")
         .replace("DTM+137:20261121:102'", "UCM+3+INVOIC:D:96A:UN+4+29+UNT+2'");
     let result = interpreted(&report);
     let [Item::Noted(quality)] = result.items.as_slice() else { panic!("{:?}", result.items) };

@@ -28,9 +28,9 @@ pub(super) fn excerpt(block: Block<'_>, offset: usize, terminator: u8) -> Option
         .rev()
         .take(BEFORE)
         .position(ends)
-        .map_or(at.saturating_sub(BEFORE), |back| at - back);
+        .map_or_else(|| at.saturating_sub(BEFORE), |back| at - back);
     let length = after.iter().take(AFTER).position(|byte| *byte == terminator);
-    let end = at + length.unwrap_or(AFTER.min(after.len()));
+    let end = at + length.unwrap_or_else(|| AFTER.min(after.len()));
     // Masked with what stands around it, so that a number across the cut is seen whole.
     let wide = start.saturating_sub(AROUND)..(end + AROUND).min(block.bytes.len());
     let skipped = start - wide.start;

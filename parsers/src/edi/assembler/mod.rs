@@ -1,8 +1,8 @@
-//! What every standard shares: the three levels of envelopes, what is counted in them, and how a remark becomes a finding
-//! with its place.
+//! What every standard shares: the three levels of envelopes, what is counted in them, and how a remark becomes a
+//! finding with its place.
 //!
-//! In: segments, from the dialects [`super::x12`], [`super::edifact`] and [`super::tradacoms`]. Out: [`Events`]. Holds the
-//! header of each open level and nothing of what was read before. Never: a stop at the first error.
+//! In: segments, from the dialects [`super::x12`], [`super::edifact`] and [`super::tradacoms`]. Out: [`Events`].
+//! Holds the header of each open level and nothing of what was read before. Never: a stop at the first error.
 
 mod excerpt;
 mod numbers;

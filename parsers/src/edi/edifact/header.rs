@@ -1,7 +1,7 @@
 //! UNB: the checks of its own elements and of UNA before it.
 //!
-//! In: UNB, how service characters were given, whom we expect. Out: faults with their places. Never: a decision about what
-//! follows.
+//! In: UNB, how service characters were given, whom we expect. Out: faults with their places. Never: a decision about
+//! what follows.
 
 use super::Syntax;
 use super::service::Oddity;

@@ -1,7 +1,7 @@
 //! Service characters: UNA, or those of the standard, or what a header without UNA shows.
 //!
-//! In: the bytes from UNA or UNB on. Out: the delimiters, and what is odd about them. Never: an opinion before UNB was read:
-//! the syntax version decides what the byte for repetitions means.
+//! In: the bytes from UNA or UNB on. Out: the delimiters, and what is odd about them. Never: an opinion before UNB
+//! was read: the syntax version decides what the byte for repetitions means.
 
 use crate::edi::delimiters::Delimiters;
 

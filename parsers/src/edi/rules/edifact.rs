@@ -18,8 +18,8 @@ pub(super) const fn of_segment(code: &str) -> &'static str {
     }
 }
 
-/// The code (0085) for what X12 says in AK403. 48, for a broken condition, is of a later release than the CONTRL that is
-/// written: a condition asks for an element (13) or against it (15).
+/// The code (0085) for what X12 says in AK403. 48, for a broken condition, is of a later release than the CONTRL that
+/// is written: a condition asks for an element (13) or against it (15).
 pub(super) const fn of_element(code: &str) -> &'static str {
     match code.as_bytes() {
         b"1" | b"2" => "13",
