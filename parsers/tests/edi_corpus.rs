@@ -21,7 +21,6 @@ fn corpus() -> Option<PathBuf> {
 
 struct Row {
     file: String,
-    standard: String,
     verdict: String,
 }
 
@@ -32,7 +31,7 @@ fn manifest(corpus: &Path) -> Vec<Row> {
         .skip(1)
         .map(|line| {
             let column = |index: usize| line.split('\t').nth(index).unwrap_or("").to_owned();
-            Row { file: column(0), standard: column(5), verdict: column(11) }
+            Row { file: column(0), verdict: column(11) }
         })
         .collect()
 }
