@@ -15,7 +15,7 @@ const MESSAGE: &str = "UNH+1+GENRAL:D:96A:UN'BGM+220'UNT+3+1'";
 fn contrl(report: &Report<'_>, wish: Wish) -> Vec<String> {
     edi::contrl(report, &ISSUE, wish)
         .into_iter()
-        .map(|answer| String::from_utf8(answer.content).unwrap())
+        .map(|answer| String::from_utf8_lossy(&answer.content).into_owned())
         .collect()
 }
 
