@@ -43,7 +43,8 @@ fn expectation(input: &[u8]) -> String {
     for answer in edi::acknowledge(&report, &ISSUE) {
         let bytes = String::from_utf8_lossy(&answer.content);
         let is_x12 = bytes.starts_with("ISA");
-        let terminator = bytes.chars().nth(105).filter(|_| is_x12).or(bytes.chars().next_back());
+        let terminator =
+            bytes.chars().nth(105).filter(|_| is_x12).or_else(|| bytes.chars().next_back());
         let terminator = terminator.unwrap_or('~');
         for segment in bytes.split_inclusive(terminator) {
             let _ = writeln!(text, "{}", segment.trim_end());
