@@ -115,7 +115,7 @@ fn envelope_verdicts_are_the_manifests_but_for_written_differences() {
         .filter_map(|line| line.split_once('\t'))
         .collect();
     let mut wrong = Vec::new();
-    for row in manifest(&corpus).iter().filter(|row| row.standard == "X12") {
+    for row in manifest(&corpus).iter().filter(|row| row.verdict != "n/a") {
         let input = fs::read(corpus.join(&row.file)).unwrap();
         let report = edi::read(&input, &Options::default());
         let error = envelope_error(&report);

@@ -60,7 +60,10 @@ fn findings(text: &mut String, input: &[u8], options: &Options<'_>) {
 fn answers(text: &mut String, report: &Report<'_>, functional: Functional) {
     for answer in edi::acknowledge(report, &Issue { functional, ..ISSUE }) {
         let bytes = String::from_utf8_lossy(&answer.content);
-        let terminator = bytes.chars().nth(105).unwrap_or('~');
+        let is_x12 = bytes.starts_with("ISA");
+        let terminator =
+            bytes.chars().nth(105).filter(|_| is_x12).or_else(|| bytes.chars().next_back());
+        let terminator = terminator.unwrap_or('~');
         for segment in bytes.split_inclusive(terminator) {
             let _ = writeln!(text, "{}", segment.trim_end());
         }

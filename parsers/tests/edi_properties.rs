@@ -1,13 +1,24 @@
 //! Whatever the bytes: no panic, findings within the input, replies that we ourselves read without an error.
 
-use proptest::prelude::*;
-use tillgate_parsers::edi::{self, Functional, Issue, Options, Policy};
+use std::fs;
+use std::path::Path;
 
-const SAMPLES: [&[u8]; 4] = [
+use proptest::prelude::*;
+use tillgate_parsers::edi::{
+    self, Closing, EdiFinding, Envelope, Events, Functional, Issue, Options, Policy, Reader,
+    Segment, Stage,
+};
+
+const SAMPLES: [&[u8]; 9] = [
     include_bytes!("edi/golden/order-5010.edi"),
     include_bytes!("edi/golden/invoice-clean.edi"),
     include_bytes!("edi/golden/acknowledgement-clean.edi"),
     include_bytes!("edi/golden/two-interchanges-own-delimiters.edi"),
+    include_bytes!("edi/golden/edifact-groups.edi"),
+    include_bytes!("edi/golden/edifact-two-interchanges-own-characters.edi"),
+    include_bytes!("edi/golden/edifact-package.edi"),
+    include_bytes!("edi/golden/edifact-release-six.edi"),
+    include_bytes!("edi/golden/edifact-acknowledgement-requested-version-4.edi"),
 ];
 
 const ISSUE: Issue =
@@ -42,6 +53,18 @@ fn change() -> impl Strategy<Value = (prop::sample::Index, usize, Vec<u8>)> {
         prop::collection::vec(any::<u8>(), 0..4),
         prop::sample::select(vec![
             &b"~"[..],
+            b"'",
+            b"?",
+            b"??",
+            b"+",
+            b":",
+            b"UNA:+.? '",
+            b"'UNB+UNOA:4+A+B+",
+            b"'UNH+9+ORDERS:D:96A:UN'",
+            b"'UNO+1+1:2+3+99999'",
+            b"'UNP+",
+            b"'UNZ+1+1'",
+            b"\x80",
             b"*",
             b"~~",
             b">",
@@ -92,6 +115,21 @@ proptest! {
     }
 
     #[test]
+    fn chunks_of_any_size_are_read_as_whole(
+        sample in prop::sample::select(SAMPLES.to_vec()),
+        changes in prop::collection::vec(change(), 0..4),
+        sizes in prop::collection::vec(1_usize..200, 1..6),
+    ) {
+        let mut input = sample.to_vec();
+        for (place, removed, piece) in changes {
+            let at = place.index(input.len() + 1);
+            let end = (at + removed).min(input.len());
+            input.splice(at..end, piece);
+        }
+        prop_assert_eq!(told(&input, &sizes), told(&input, &[usize::MAX]));
+    }
+
+    #[test]
     fn a_file_that_was_cut_is_unfinished_and_a_whole_one_is_not(
         sample in prop::sample::select(SAMPLES[..3].to_vec()),
         cut in any::<prop::sample::Index>(),
@@ -113,6 +151,93 @@ proptest! {
         }
         for answer in edi::acknowledge(&report, &ISSUE) {
             prop_assert!(!String::from_utf8_lossy(&answer.content).contains(card));
+        }
+    }
+}
+
+/// Everything that a reader tells, as text.
+#[derive(Default)]
+struct Record(Vec<String>);
+
+impl Events for Record {
+    fn opened(&mut self, stage: Stage, envelope: &Envelope<'_>) {
+        let header = envelope.header.bytes.escape_ascii();
+        self.0.push(format!("{stage:?} {header} @{}", envelope.header.offset));
+    }
+    fn segment(&mut self, segment: &Segment<'_>, _: Option<&edi::schema::Matcher>) {
+        let elements: Vec<String> = segment
+            .elements()
+            .map(|(at, value)| format!("{at}={}", value.escape_ascii()))
+            .collect();
+        let tag = segment.tag().escape_ascii();
+        self.0.push(format!("{tag} {elements:?} {:?} {}", segment.traits, segment.end));
+    }
+    fn answer(&mut self, segment: &Segment<'_>) {
+        self.0.push(format!("answer {}", segment.bytes.escape_ascii()));
+    }
+    fn closed(&mut self, stage: Stage, closing: &Closing<'_>) {
+        self.0.push(format!("{stage:?} {closing:?}"));
+    }
+    fn finding(&mut self, finding: EdiFinding) {
+        // The excerpt shows what the block still holds, which depends on the chunks.
+        self.0.push(format!("{:?}", EdiFinding { excerpt: None, ..finding }));
+    }
+}
+
+/// Reads in pieces of these sizes, again and again.
+fn told(input: &[u8], sizes: &[usize]) -> Vec<String> {
+    let options = Options { input_bytes: Some(input.len()), ..Options::default() };
+    let mut record = Record::default();
+    let mut reader = Reader::new(&options);
+    let mut rest = input;
+    for size in sizes.iter().cycle() {
+        if rest.is_empty() {
+            break;
+        }
+        let (chunk, more) = rest.split_at((*size).clamp(1, rest.len()));
+        reader.feed(chunk, &mut record);
+        rest = more;
+    }
+    let summary = reader.finish(&mut record);
+    record.0.push(format!("{summary:?}"));
+    record.0
+}
+
+#[test]
+fn every_golden_file_in_single_bytes_and_odd_chunks_is_read_as_whole() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/edi/golden");
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "edi") {
+            continue;
+        }
+        let input = fs::read(&path).unwrap();
+        let whole = told(&input, &[usize::MAX]);
+        for sizes in [&[1][..], &[2], &[3], &[7, 1], &[64], &[106]] {
+            assert_eq!(told(&input, sizes), whole, "{} {sizes:?}", path.display());
+        }
+    }
+}
+
+/// The sample with so much text before its end that blocks end somewhere in it.
+fn stretched(sample: &[u8], before: &[u8], text: &[u8]) -> Vec<u8> {
+    let at = sample.windows(before.len()).rposition(|window| window == before).unwrap_or_default();
+    let mut input = sample.to_vec();
+    input.splice(at..at, text.iter().copied());
+    input
+}
+
+#[test]
+fn a_release_character_at_the_edge_of_a_block_releases() {
+    let sample = SAMPLES[7];
+    for shift in 0..8 {
+        let text = format!("FTX+AAI+++{}'", "?'??".repeat(20_000));
+        let text = format!("FTX+{}'{text}{text}", "x".repeat(shift));
+        let input = stretched(sample, b"UNT+", text.as_bytes());
+        let whole = told(&input, &[usize::MAX]);
+        assert_eq!(whole.iter().filter(|line| line.starts_with("FTX")).count(), 4);
+        for sizes in [&[4096][..], &[65_536], &[65_535, 1]] {
+            assert_eq!(told(&input, sizes), whole, "{shift} {sizes:?}");
         }
     }
 }

@@ -321,6 +321,13 @@ pub struct Edi {
     /// Who we are in interchanges (X12 ISA07 and ISA08).
     #[schemars(example = example_identity())]
     pub x12: Option<TradingIdentity>,
+    /// Who we are in EDIFACT interchanges (S003 of UNB).
+    #[schemars(example = example_edifact_identity())]
+    pub edifact: Option<TradingIdentity>,
+}
+
+fn example_edifact_identity() -> serde_json::Value {
+    serde_json::json!({ "id": "4012345000009", "qualifier": "14" })
 }
 
 fn example_identity() -> serde_json::Value {
@@ -329,7 +336,7 @@ fn example_identity() -> serde_json::Value {
 
 impl Default for Edi {
     fn default() -> Self {
-        Self { settle_seconds: 5, stale_seconds: 3600, x12: None }
+        Self { settle_seconds: 5, stale_seconds: 3600, x12: None, edifact: None }
     }
 }
 
@@ -492,6 +499,10 @@ pub struct Partner {
     #[serde(default)]
     #[schemars(example = example_partner())]
     pub x12: Option<TradingIdentity>,
+    /// Who the partner is in EDIFACT interchanges.
+    #[serde(default)]
+    #[schemars(example = example_edifact_partner())]
+    pub edifact: Option<TradingIdentity>,
     /// The folder that holds in, out, done and rejected. Without it: data_dir/edi/ID.
     #[serde(default)]
     #[schemars(example = &"/srv/edi/bigbox")]
@@ -518,6 +529,10 @@ pub enum Acknowledge {
     Implementation,
 }
 
+fn example_edifact_partner() -> serde_json::Value {
+    serde_json::json!({ "id": "5412345000013", "qualifier": "14" })
+}
+
 fn example_partner() -> serde_json::Value {
     serde_json::json!({ "qualifier": "ZZ", "id": "BIGBOX" })
 }
@@ -526,9 +541,10 @@ fn example_partner() -> serde_json::Value {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TradingIdentity {
-    /// X12 I05: `01` D-U-N-S, `08` UCC, `12` telephone, `14` D-U-N-S with suffix, `ZZ` mutually defined.
+    /// X12 I05: `01` D-U-N-S, `08` UCC, `12` telephone, `14` D-U-N-S with suffix, `ZZ` mutually defined. EDIFACT 0007:
+    /// `14` GLN, `1` D-U-N-S, `ZZZ` mutually defined; empty where none is sent.
     pub qualifier: String,
-    /// At most 15 characters.
+    /// At most 15 characters in X12, 35 in EDIFACT.
     pub id: String,
 }
 

@@ -4,6 +4,8 @@
 //! carries is that code as its own table has it: the tables grew from release to release, and a few numbers changed
 //! their meaning. Never: a code in an acknowledgement whose version does not know it.
 
+use super::standard::Standard;
+
 /// Which of X12's functional acknowledgements is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Functional {
@@ -28,29 +30,30 @@ pub struct Tables {
 /// A code of an acknowledgement, on the level that carries it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Code {
-    /// TA105 (I18).
+    /// TA105 (I18), UCI.
     Interchange(&'static str),
-    /// AK905 (716).
+    /// AK905 (716), UCF.
     Group(&'static str),
-    /// AK502 (718), IK502 (618).
+    /// AK502 (718), IK502 (618), UCM.
     Set(&'static str),
-    /// AK304 (720), IK304 (620).
+    /// AK304 (720), IK304 (620), UCS.
     Segment(&'static str),
-    /// AK403 (723), IK403 (621).
+    /// AK403 (723), IK403 (621), UCD.
     Element(&'static str),
 }
 
 impl Code {
-    /// The element that carries it, as in `{"AK304":"3"}`.
+    /// What carries it, as in `{"AK304":"3"}` or `{"UCS":"13"}`.
     #[must_use]
-    pub fn carrier(self) -> &'static str {
-        match self {
-            Self::Interchange(_) => "TA105",
-            Self::Group(_) => "AK905",
-            Self::Set(_) => "AK502",
-            Self::Segment(_) => "AK304",
-            Self::Element(_) => "AK403",
-        }
+    pub fn carrier(self, standard: Option<Standard>) -> &'static str {
+        let (x12, edifact) = match self {
+            Self::Interchange(_) => ("TA105", "UCI"),
+            Self::Group(_) => ("AK905", "UCF"),
+            Self::Set(_) => ("AK502", "UCM"),
+            Self::Segment(_) => ("AK304", "UCS"),
+            Self::Element(_) => ("AK403", "UCD"),
+        };
+        if standard == Some(Standard::Edifact) { edifact } else { x12 }
     }
 
     /// The code.
@@ -62,6 +65,16 @@ impl Code {
             | Self::Set(code)
             | Self::Segment(code)
             | Self::Element(code) => code,
+        }
+    }
+
+    /// The code that a CONTRL of a syntax version has for the same thing: 45 and 46 came with version 4.
+    #[must_use]
+    pub fn in_syntax(self, is_version_4: bool) -> Self {
+        match self {
+            Self::Interchange("46") if !is_version_4 => Self::Interchange("2"),
+            Self::Segment("45") if !is_version_4 => Self::Segment("18"),
+            other => other,
         }
     }
 

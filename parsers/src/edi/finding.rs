@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::rules::{Code, Rule};
 use super::shown::shown;
+use super::standard::Standard;
 use crate::finding::{Fault, Finding, Severity};
 
 /// Where in the report a finding belongs: indices of interchange, group and set.
@@ -36,13 +37,13 @@ pub struct Place {
     /// The repetition of a repeated element, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repetition: Option<u32>,
-    /// ISA13.
+    /// ISA13, UNB 0020.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interchange: Option<String>,
-    /// GS06.
+    /// GS06, UNG 0048.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
-    /// ST02.
+    /// ST02, UNH 0062.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transaction: Option<String>,
     /// The loop that the segment stands in.
@@ -217,12 +218,13 @@ pub(super) struct Found {
     pub(super) answer: Option<Code>,
     /// The code for people: that of the 997.
     pub(super) shown: Option<Code>,
+    pub(super) standard: Option<Standard>,
     pub(super) excerpt: Option<Excerpt>,
 }
 
 impl Found {
     pub(super) fn finding(self, rule: &Rule, severity: Severity, remark: Remark) -> EdiFinding {
-        let Self { place, node, answer, shown: code, excerpt } = self;
+        let Self { place, node, answer, shown: code, standard, excerpt } = self;
         let found = remark.found.as_deref().map(shown);
         EdiFinding {
             finding: Finding {
@@ -234,7 +236,10 @@ impl Found {
                 found,
             },
             help: rule.help,
-            acknowledgement: code.iter().map(|code| (code.carrier(), code.value())).collect(),
+            acknowledgement: code
+                .map(|code| (code.carrier(standard), code.value()))
+                .into_iter()
+                .collect(),
             answer,
             copy: remark.found,
             trigger: remark.trigger,

@@ -1,5 +1,6 @@
-//! Transaction sets as JSON: one object each, loops nested, elements by their reference such as `BEG03`.
+//! Transaction sets and messages as JSON: one object each, loops nested, elements by their reference such as `BEG03`.
 //!
+//! Values are decoded by the character set that the interchange declares, without release characters.
 //! Empty elements are left out. Components are named `REF04-1`, repetitions are arrays. Card numbers in free text
 //! are masked; in fields with a meaning a number is what the field says.
 
@@ -9,18 +10,22 @@ use serde::{Serialize, Serializer};
 use super::report::{Group, Interchange, Report, Set};
 use super::schema::{Directory, Kind, Matcher, Tables};
 use super::segment::{KeptSegment, Segment, decoded};
+use super::standard::Standard;
 use crate::redact;
+
+/// Repetitions times components of one element that are told apart: far above what any directory has.
+const MOST_CELLS: usize = 10_000;
 
 /// One transaction set.
 #[derive(Debug, Serialize)]
 pub struct TransactionJson {
-    /// ST01.
+    /// ST01, the message type of UNH.
     pub transaction: String,
-    /// ST02.
+    /// ST02, UNH 0062.
     pub control_number: String,
-    /// GS08.
+    /// GS08; version, release, agency and association code of UNH.
     pub version: String,
-    /// Whether ISA15 says T.
+    /// Whether ISA15 says T or UNB 0035 says 1.
     pub test: bool,
     /// Its interchange.
     pub interchange: EnvelopeJson,
@@ -35,11 +40,11 @@ pub struct TransactionJson {
 /// An envelope in short.
 #[derive(Debug, Serialize)]
 pub struct EnvelopeJson {
-    /// ISA13 or GS06.
+    /// ISA13 or GS06, UNB 0020 or UNG 0048.
     pub control_number: String,
-    /// ISA05 and ISA06, or GS02.
+    /// ISA05 and ISA06, or GS02; S002 of UNB, S006 of UNG.
     pub sender: String,
-    /// ISA07 and ISA08, or GS03.
+    /// ISA07 and ISA08, or GS03; S003 of UNB, S007 of UNG.
     pub receiver: String,
 }
 
@@ -100,24 +105,38 @@ fn transaction(
     (interchange, group, set): (&Interchange, &Group, &Set),
 ) -> TransactionJson {
     let text = |segment: &KeptSegment, number| segment.text(number).unwrap_or_default();
-    let gs = &group.header;
+    let part = |segment: &KeptSegment, element, number| {
+        segment.component_text(element, number).unwrap_or_default()
+    };
+    let (header, outer) = (&set.header, &group.header);
+    let is_edifact = interchange.standard == Standard::Edifact;
+    let (transaction, control_number, version) = if is_edifact {
+        let version = [2, 3, 4, 5].map(|number| part(header, 2, number)).join(":");
+        let version = version.trim_end_matches(':').to_owned();
+        (part(header, 2, 1), text(header, 1), version)
+    } else {
+        (text(header, 1), text(header, 2), text(outer, 8))
+    };
+    let (number, sender, receiver) = if is_edifact {
+        (text(outer, 5), part(outer, 2, 1), part(outer, 3, 1))
+    } else {
+        (text(outer, 6), text(outer, 2), text(outer, 3))
+    };
     TransactionJson {
-        transaction: text(&set.header, 1),
-        control_number: text(&set.header, 2),
-        version: text(gs, 8),
+        transaction,
+        control_number,
+        version,
         test: interchange.is_test(),
         interchange: interchange_json(interchange),
-        group: EnvelopeJson {
-            control_number: text(gs, 6),
-            sender: text(gs, 2),
-            receiver: text(gs, 3),
-        },
+        group: EnvelopeJson { control_number: number, sender, receiver },
         bytes: [set.offset(), set.end],
         content: content(report, set),
     }
 }
 
 fn interchange_json(interchange: &Interchange) -> EnvelopeJson {
+    let (set, delimiters) = (interchange.header.character_set(), interchange.header.delimiters());
+    let decoded = |bytes| set.decode(&delimiters.unreleased(bytes)).into_owned();
     let party = |(qualifier, id)| format!("{}:{}", decoded(qualifier), decoded(id));
     EnvelopeJson {
         control_number: decoded(interchange.control_number()),
@@ -141,7 +160,7 @@ fn content(report: &Report<'_>, set: &Set) -> Vec<NodeJson> {
         let mut depth = 0;
         let mut opened = None;
         if let Some(matcher) = &mut matcher
-            && segment.tag() != b"SE"
+            && !matches!(segment.tag(), b"SE" | b"UNT")
         {
             matcher.place(segment.tag_code(), &mut skipped);
             skipped.clear();
@@ -152,7 +171,11 @@ fn content(report: &Report<'_>, set: &Set) -> Vec<NodeJson> {
         if let Some(id) = opened {
             open.push((id, Vec::new()));
         }
-        let node = segment_json(tables, &segment);
+        let node = if set.standard == Standard::Edifact {
+            edifact_segment_json(&segment)
+        } else {
+            segment_json(tables, &segment)
+        };
         open.last_mut().map_or(&mut root, |(_, nodes)| nodes).push(node);
     }
     close(&mut open, &mut root, 0);
@@ -166,6 +189,46 @@ fn close(open: &mut Vec<(&'static str, Vec<NodeJson>)>, root: &mut Vec<NodeJson>
             parent.push(NodeJson::Loop(id, nodes));
         }
     }
+}
+
+/// Any element of EDIFACT may have components: those that have some are told apart by their separators.
+fn edifact_segment_json(segment: &Segment<'_>) -> NodeJson {
+    let (set, delimiters) = (segment.character_set, segment.delimiters);
+    let tag = set.decode(segment.tag()).into_owned();
+    let is_free_text = matches!(segment.tag(), b"FTX" | b"IMD" | b"COM" | b"TXT");
+    let value = |bytes: &[u8]| {
+        let value = delimiters.unreleased(bytes);
+        if is_free_text {
+            set.decode(&redact::text(&value).bytes).into_owned()
+        } else {
+            set.decode(&value).into_owned()
+        }
+    };
+    let mut elements: Vec<(String, Vec<String>)> = Vec::new();
+    for (index, (_, bytes)) in segment.elements().enumerate().filter(|(_, (_, b))| !b.is_empty()) {
+        let reference = format!("{tag}{:02}", index + 1);
+        let repetitions: Vec<&[u8]> = match delimiters.repetition {
+            Some(separator) => delimiters.split(bytes, separator).collect(),
+            None => vec![bytes],
+        };
+        let rows: Vec<Vec<&[u8]>> = repetitions
+            .iter()
+            .map(|bytes| delimiters.split(bytes, delimiters.component).collect())
+            .collect();
+        let most = rows.iter().map(Vec::len).max().unwrap_or(1);
+        if most == 1 || (rows.len() > 1 && most.saturating_mul(rows.len()) > MOST_CELLS) {
+            elements.push((reference, repetitions.into_iter().map(value).collect()));
+            continue;
+        }
+        for number in 0..most {
+            let column = rows.iter().map(|row| row.get(number).copied().unwrap_or_default());
+            let values: Vec<String> = column.map(value).collect();
+            if values.iter().any(|value| !value.is_empty()) {
+                elements.push((format!("{reference}-{}", number + 1), values));
+            }
+        }
+    }
+    NodeJson::Segment(tag, elements)
 }
 
 fn segment_json(tables: &Tables, segment: &Segment<'_>) -> NodeJson {

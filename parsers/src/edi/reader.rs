@@ -14,6 +14,7 @@ use super::report::Options;
 use super::rules::{self, Rule};
 use super::scanner::{HEAD_BYTES, Scanner, Step};
 use super::standard::{BYTE_ORDER_MARK, Recognised, Standard, recognise};
+use super::text::CharacterSet;
 use super::validate::Spot;
 use super::x12::{self, Unreadable};
 use super::{edifact, tradacoms};
@@ -209,12 +210,14 @@ impl<'o> Reader<'o> {
         match standard {
             Standard::X12 => self.open_x12(events),
             Standard::Edifact => {
-                let (delimiters, una) = edifact::service_characters(self.scanner.rest());
-                if una > 0 && events.reads_all() {
-                    events.service_string(self.scanner.rest().get(..una).unwrap_or_default());
+                let service = edifact::service_characters(self.scanner.rest());
+                if service.width > 0 && events.reads_all() {
+                    let una = self.scanner.rest().get(..service.width);
+                    events.service_string(una.unwrap_or_default());
                 }
-                self.scanner.consume(una);
-                self.begin(standard, delimiters);
+                self.scanner.consume(service.width);
+                self.state.edifact = edifact::Syntax::new(service);
+                self.begin(standard, service.delimiters);
             }
             Standard::Tradacoms => self.open_tradacoms(events),
         }
@@ -224,6 +227,8 @@ impl<'o> Reader<'o> {
     fn begin(&mut self, standard: Standard, delimiters: Delimiters) {
         self.terminator = Some(delimiters.segment);
         self.scanner.open(standard, delimiters);
+        let character_set = CharacterSet::of(standard, b"", self.state.options.character_set);
+        self.scanner.set_syntax(delimiters.repetition, character_set);
     }
 
     fn open_x12(&mut self, events: &mut dyn Events) {
@@ -298,7 +303,8 @@ impl<'o> Reader<'o> {
             if visit.state.interchange.open {
                 visit.lexical(&segment);
             }
-            let opens = matches!(segment.tag(), b"GS" | b"ST" | b"UNG" | b"UNH" | b"BAT" | b"MHD");
+            let opens =
+                matches!(segment.tag(), b"GS" | b"ST" | b"UNG" | b"UNH" | b"UNO" | b"BAT" | b"MHD");
             if opens && visit.state.is_full() {
                 visit.give_up(segment.offset);
                 self.mode = Mode::Over;
@@ -311,8 +317,15 @@ impl<'o> Reader<'o> {
             };
             match flow {
                 Flow::On => {}
-                Flow::Repetition(separator) => self.scanner.set_repetition(separator),
+                Flow::Syntax { repetition, character_set } => {
+                    self.scanner.set_syntax(repetition, character_set);
+                }
                 Flow::Release(release) => self.scanner.set_release(release),
+                Flow::Lost => {
+                    self.scanner.close();
+                    self.mode = Mode::Lost { after: self.terminator };
+                    return true;
+                }
                 Flow::Package(bytes) => self.scanner.pass_over(bytes),
                 Flow::Closed => {
                     self.scanner.close();
@@ -328,6 +341,9 @@ impl<'o> Reader<'o> {
         let (mut visit, offset) = self.visit(events);
         visit.data_cut_off(missing, offset);
         match standard {
+            Standard::Edifact if !visit.state.interchange.open => {
+                visit.edifact_without_header(offset);
+            }
             _ if !visit.state.interchange.open => {}
             Standard::X12 => visit.end_x12_early(offset),
             Standard::Edifact => visit.end_edifact_early(offset),

@@ -4,7 +4,7 @@
 //! [`is_unfinished`] looks at nothing but envelopes. Never: a copy of the segments.
 
 use super::assembler::Summary;
-use super::delimiters::Delimiters;
+use super::edifact;
 use super::event::{Closing, Envelope, Events, Stage};
 use super::finding::{EdiFinding, Findings};
 use super::reader::Reader;
@@ -13,6 +13,7 @@ use super::scanner::{Scanner, Step};
 use super::schema::Transaction;
 use super::segment::{KeptSegment, Segment};
 use super::standard::Standard;
+use super::text::CharacterSet;
 
 /// Acknowledgement codes that are kept a level: AK5 and AK9 have room for five.
 const MOST_CODES: usize = 5;
@@ -29,6 +30,8 @@ pub struct Options<'o> {
     pub expectations: Expectations<'o>,
     /// Sets and messages are held against their tables; else only envelopes are checked.
     pub check_sets: bool,
+    /// The character set that was agreed with the partner, where it is not the declared one: GB 18030, Big5.
+    pub character_set: Option<CharacterSet>,
     /// Bytes of the whole input, where that is known: then a length that leads beyond it is noticed at once.
     pub input_bytes: Option<usize>,
     /// What memory is bounded by.
@@ -41,6 +44,7 @@ impl Default for Options<'_> {
             policy: Policy::default(),
             expectations: Expectations::default(),
             check_sets: true,
+            character_set: None,
             input_bytes: None,
             limits: Limits::default(),
         }
@@ -160,8 +164,7 @@ pub struct Set {
     pub transaction: Option<&'static Transaction>,
     /// What an acknowledgement says of it.
     pub tally: Tally,
-    standard: Standard,
-    delimiters: Delimiters,
+    pub(super) standard: Standard,
 }
 
 impl Interchange {
@@ -236,9 +239,10 @@ impl Set {
     pub fn walk<'i>(&self, input: &'i [u8]) -> Walk<'i> {
         let mut scanner = Scanner::new(Limits::default().segment_bytes, Some(self.end))
             .starting_at(self.offset());
-        scanner.open(self.standard, self.delimiters);
+        scanner.open(self.standard, self.header.delimiters());
+        scanner.set_syntax(self.header.delimiters().repetition, self.header.character_set());
         let rest = input.get(self.offset()..self.end.min(input.len())).unwrap_or_default();
-        Walk { rest, scanner }
+        Walk { rest, scanner, standard: self.standard, object: 0 }
     }
 }
 
@@ -247,11 +251,18 @@ impl Set {
 pub struct Walk<'i> {
     rest: &'i [u8],
     scanner: Scanner,
+    standard: Standard,
+    /// Bytes of a package that follow the segment that was given last.
+    object: usize,
 }
 
 impl Walk<'_> {
     /// The next segment. A view, so that it has to be let go before the one after it.
     pub fn next_segment(&mut self) -> Option<Segment<'_>> {
+        match std::mem::take(&mut self.object) {
+            0 => {}
+            object => self.scanner.pass_over(object),
+        }
         loop {
             match self.scanner.advance(self.rest.is_empty()) {
                 Step::Segment => break,
@@ -262,7 +273,11 @@ impl Walk<'_> {
                 Step::Opening | Step::End => return None,
             }
         }
-        Some(self.scanner.segment())
+        let segment = self.scanner.segment();
+        if self.standard == Standard::Edifact && segment.tag() == b"UNO" {
+            self.object = edifact::package_length(&segment).unwrap_or(0);
+        }
+        Some(segment)
     }
 }
 
@@ -363,7 +378,6 @@ impl Events for Keeper {
                     transaction,
                     tally: Tally::default(),
                     standard,
-                    delimiters: header.delimiters,
                 };
                 if let Some(group) = self.group() {
                     group.sets.push(set);

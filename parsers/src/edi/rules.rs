@@ -1,5 +1,5 @@
-//! Every rule that an input can break: its stable code, how bad it is under which policy, the acknowledgement
-//! code that it earns, and what to do about it.
+//! Every rule that an input can break; those of EDIFACT's envelopes are in [`edifact`]. For each its stable code, how
+//! bad it is under which policy, the acknowledgement code that it earns, and what to do about it.
 //!
 //! Strict and lenient are two readings of one list of findings, not two parsers. `lenient` takes what the field sends
 //! every day; what changes meaning or money is an error under both.
@@ -32,8 +32,8 @@ pub struct Rule {
     pub strict: Severity,
     /// The code of X12's acknowledgements.
     pub answer: Option<Code>,
-    /// The code of EDIFACT's CONTRL (0085), on the level that carries it.
-    pub control: Option<Code>,
+    /// The code of EDIFACT's CONTRL (0085), where it does not follow from X12's: see [`Rule::control`].
+    pub(super) control: Option<Code>,
     /// The acknowledgement refuses even where the finding is only a warning: the input is right, but we cannot use it.
     pub refuses: bool,
     /// What to do.
@@ -50,6 +50,26 @@ impl Rule {
         }
     }
 
+    /// The code of EDIFACT's CONTRL (0085), on the level that carries it.
+    ///
+    /// What is wrong in segments and elements is the same in both standards, so that their codes follow from each
+    /// other.
+    #[must_use]
+    pub fn control(&self) -> Option<Code> {
+        match (self.control, self.code) {
+            (Some(code), _) => Some(code),
+            (None, "last-segment-unterminated") => Some(Code::Interchange("13")),
+            (None, "binary-length") => Some(Code::Set("29")),
+            (None, "element-character") => Some(Code::Element("37")),
+            (None, "trailing-separators") => Some(Code::Segment("45")),
+            (None, _) => match self.answer? {
+                Code::Segment(code) => Some(Code::Segment(edifact::of_segment(code))),
+                Code::Element(code) => Some(Code::Element(edifact::of_element(code))),
+                _ => None,
+            },
+        }
+    }
+
     const fn new(
         code: &'static str,
         severities: (Severity, Severity),
@@ -58,11 +78,6 @@ impl Rule {
     ) -> Self {
         let (lenient, strict) = severities;
         Self { code, lenient, strict, answer, control: None, refuses: false, help }
-    }
-
-    const fn with_control(mut self, control: Code) -> Self {
-        self.control = Some(control);
-        self
     }
 
     const fn refusing(mut self) -> Self {
@@ -84,6 +99,8 @@ macro_rules! rules {
         const $list: &[&Rule] = &[$(&$name),*];
     };
 }
+
+pub mod edifact;
 
 /// Every rule.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
@@ -290,6 +307,7 @@ rules! {
     TRADACOMS_WRAPPED = "wrapped-lines", ALWAYS, None, "ask the sender for the file without line wrapping; binary transfer often helps";
     TRADACOMS_SEPARATORS = "separators-wrong", ALWAYS, None, "write = after tags, + between elements, : between components, ' after segments: TRADACOMS has no others";
     TRADACOMS_TAG_SEPARATOR = "tag-separator", FORGIVEN, None, "write = after each tag, as in MHD=1";
+    TRADACOMS_RELEASE = "release-stray", FORGIVEN, None, "write the release character only before + : ' and ?";
     TRADACOMS_LINE_BREAK = "line-break-in-segment", FORGIVEN, None, "ask the sender for the file without line breaks within segments";
     TRADACOMS_TAG = "segment-tag", ALWAYS, None, "send a tag of TRADACOMS: three capital letters or digits";
     TRADACOMS_EMPTY_SEGMENT = "segment-empty", FORGIVEN, None, "remove the second terminator";

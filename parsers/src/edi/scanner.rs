@@ -9,6 +9,7 @@ use super::delimiters::{Delimiters, digits};
 use super::index::{self, Carry, Index, Marks};
 use super::segment::{BinaryFault, Segment, Traits};
 use super::standard::{Recognised, Standard, recognise};
+use super::text::CharacterSet;
 
 /// Bytes that are read at once: block and index stay in the second cache.
 const BLOCK_BYTES: usize = 64 * 1024;
@@ -21,7 +22,7 @@ pub(super) const HEAD_BYTES: usize = 1024;
 
 /// What stands around a place: for line numbers and excerpts.
 #[derive(Debug, Clone, Copy)]
-pub struct Block<'s> {
+pub(super) struct Block<'s> {
     /// The bytes that are held.
     pub bytes: &'s [u8],
     /// Offset of the first of them in the input.
@@ -48,6 +49,7 @@ pub(super) enum Step {
 struct Syntax {
     standard: Standard,
     delimiters: Delimiters,
+    character_set: CharacterSet,
 }
 
 impl Delimiters {
@@ -189,7 +191,8 @@ impl Scanner {
 
     /// Reads segments from here on.
     pub(super) fn open(&mut self, standard: Standard, delimiters: Delimiters) {
-        self.syntax = Some(Syntax { standard, delimiters });
+        let character_set = CharacterSet::default();
+        self.syntax = Some(Syntax { standard, delimiters, character_set });
         self.blanks = (false, false);
         self.dropping = false;
         self.after_binary = false;
@@ -200,10 +203,15 @@ impl Scanner {
         }
     }
 
-    /// The repetition separator became known: EDIFACT tells its syntax version in UNB.
-    pub(super) fn set_repetition(&mut self, repetition: Option<u8>) {
+    /// The header told more: EDIFACT has its syntax version and character set in UNB.
+    pub(super) fn set_syntax(&mut self, repetition: Option<u8>, character_set: CharacterSet) {
         if let Some(syntax) = &mut self.syntax {
+            let is_other = syntax.delimiters.repetition != repetition;
             syntax.delimiters.repetition = repetition;
+            syntax.character_set = character_set;
+            if is_other {
+                self.reindex();
+            }
         }
     }
 
@@ -259,7 +267,7 @@ impl Scanner {
 
     /// Goes on to the next segment. `ended`: no more bytes will come.
     pub(super) fn advance(&mut self, ended: bool) -> Step {
-        let Some(Syntax { standard, delimiters }) = self.syntax else {
+        let Some(Syntax { standard, delimiters, .. }) = self.syntax else {
             return Step::End;
         };
         if !self.skipped() {
@@ -304,7 +312,7 @@ impl Scanner {
     /// Passes over the segments that are content of a set and nothing else, as far as they are whole, unremarkable and
     /// not first on a line; gives back how many there were. For those who look at envelopes only.
     pub(super) fn pass_content(&mut self, line_ends: bool) -> u32 {
-        let Some(Syntax { standard: Standard::X12, delimiters }) = self.syntax else {
+        let Some(Syntax { standard: Standard::X12, delimiters, .. }) = self.syntax else {
             return 0;
         };
         if self.blanks != (false, false) || self.dropping || self.skip > 0 {
@@ -340,6 +348,7 @@ impl Scanner {
             offset: self.base + start,
             end: self.base + after,
             delimiters: self.syntax.map(|syntax| syntax.delimiters).unwrap_or_default(),
+            character_set: self.syntax.map(|syntax| syntax.character_set).unwrap_or_default(),
             traits,
             tag_end: tag_end - start,
             marks: self.index.marks.get(marks.0..marks.1).unwrap_or_default(),

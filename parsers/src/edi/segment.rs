@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use super::delimiters::Delimiters;
 use super::scanner::{Scanner, Step};
 use super::standard::Standard;
+use super::text::CharacterSet;
 
 /// What is wrong with binary data: BIN, BDS, UNO.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +54,8 @@ pub struct Segment<'s> {
     pub end: usize,
     /// The bytes with a meaning.
     pub delimiters: Delimiters,
+    /// How its values are to be read.
+    pub character_set: CharacterSet,
     /// What the scanner saw.
     pub traits: Traits,
     /// Where the tag ends: at the first separator.
@@ -71,6 +74,7 @@ impl<'s> Segment<'s> {
             end: offset + bytes.len(),
             delimiters: Delimiters::default(),
             traits: Traits::default(),
+            character_set: CharacterSet::default(),
             tag_end: 0,
             marks: &[],
             marks_base: 0,
@@ -142,12 +146,12 @@ impl<'s> Segment<'s> {
         component.checked_sub(1).and_then(|index| components.nth(index)).unwrap_or_default()
     }
 
-    /// An element from 1 without blanks around it, as text; bytes that are no UTF-8 are read as ISO 8859-1.
+    /// An element from 1 without blanks and release characters, as text of the declared character set.
     #[must_use]
     pub fn text(&self, number: usize) -> Option<String> {
         let value = self.delimiters.unreleased(self.element(number));
         let bytes = value.trim_ascii();
-        (!bytes.is_empty()).then(|| decoded(bytes))
+        (!bytes.is_empty()).then(|| self.character_set.decode(bytes).into_owned())
     }
 
     /// A component as text, as [`Segment::text`] reads elements.
@@ -155,7 +159,7 @@ impl<'s> Segment<'s> {
     pub fn component_text(&self, element: usize, component: usize) -> Option<String> {
         let value = self.delimiters.unreleased(self.component(element, component));
         let bytes = value.trim_ascii();
-        (!bytes.is_empty()).then(|| decoded(bytes))
+        (!bytes.is_empty()).then(|| self.character_set.decode(bytes).into_owned())
     }
 
     /// Elements with their offsets in the input, the first after the tag first.
@@ -222,6 +226,7 @@ pub struct KeptSegment {
     /// Offset of the byte after the terminator.
     pub end: usize,
     delimiters: Delimiters,
+    character_set: CharacterSet,
     traits: Traits,
 }
 
@@ -247,6 +252,7 @@ impl KeptSegment {
         self.offset = segment.offset;
         self.end = segment.end;
         self.delimiters = segment.delimiters;
+        self.character_set = segment.character_set;
         self.traits = segment.traits;
     }
 
@@ -258,6 +264,7 @@ impl KeptSegment {
             offset: self.offset,
             end: self.end,
             delimiters: self.delimiters,
+            character_set: self.character_set,
             traits: self.traits,
             tag_end: self.tag_end,
             marks: &self.marks,
@@ -295,6 +302,12 @@ impl KeptSegment {
         self.view().component_text(element, component)
     }
 
+    /// How its values are to be read.
+    #[must_use]
+    pub fn character_set(&self) -> CharacterSet {
+        self.character_set
+    }
+
     /// The bytes with a meaning where it stands.
     #[must_use]
     pub fn delimiters(&self) -> Delimiters {
@@ -302,11 +315,10 @@ impl KeptSegment {
     }
 }
 
-/// Bytes as text: UTF-8, else ISO 8859-1, whose bytes are the first 256 characters of Unicode.
+/// Bytes as text where no character set is declared: UTF-8, else ISO 8859-1.
 #[must_use]
 pub fn decoded(bytes: &[u8]) -> String {
-    std::str::from_utf8(bytes)
-        .map_or_else(|_| bytes.iter().map(|byte| char::from(*byte)).collect(), str::to_owned)
+    CharacterSet::Undeclared.decode(bytes).into_owned()
 }
 
 impl Delimiters {

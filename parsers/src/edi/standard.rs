@@ -59,7 +59,11 @@ pub fn recognise(input: &[u8]) -> Recognised {
     if let Some(standard) = interchange(text) {
         return Recognised::Interchange(standard, input.len() - text.len());
     }
-    foreign::name(text).map_or(Recognised::Unknown, Recognised::Other)
+    // UNA stands before whatever it belongs to.
+    let after_una = text.get(9..).filter(|_| tag_with_separator(text, b"UNA"));
+    foreign::name(text)
+        .or_else(|| foreign::name(after_una?.trim_ascii_start()))
+        .map_or(Recognised::Unknown, Recognised::Other)
 }
 
 fn interchange(text: &[u8]) -> Option<Standard> {

@@ -14,6 +14,10 @@ const BAUD: std::ops::RangeInclusive<u32> = 300..=921_600;
 const PREFIX_CHARS_MAX: usize = 16;
 /// X12 I06 and I07: interchange sender and receiver id.
 const X12_ID_CHARS_MAX: usize = 15;
+/// EDIFACT 0004 and 0010: interchange sender and recipient.
+const EDIFACT_ID_CHARS_MAX: usize = 35;
+/// EDIFACT 0007.
+const EDIFACT_QUALIFIER_CHARS_MAX: usize = 4;
 
 pub(super) fn check(config: &Config, flaws: &mut Flaws) {
     names(config, flaws);
@@ -22,6 +26,9 @@ pub(super) fn check(config: &Config, flaws: &mut Flaws) {
     devices(&config.devices, flaws);
     if let Some(identity) = &config.edi.x12 {
         x12("edi.x12", identity, flaws);
+    }
+    if let Some(identity) = &config.edi.edifact {
+        edifact("edi.edifact", identity, flaws);
     }
     partners(config, flaws);
 }
@@ -131,20 +138,34 @@ fn devices(devices: &[Device], flaws: &mut Flaws) {
 }
 
 fn partners(config: &Config, flaws: &mut Flaws) {
-    let mut identities = Seen::new();
+    let (mut x12_identities, mut edifact_identities) = (Seen::new(), Seen::new());
     for (index, partner) in config.partners.iter().enumerate() {
-        let path = format!("partner[{index}].x12");
-        let Some(identity) = &partner.x12 else {
+        if partner.x12.is_none() && partner.edifact.is_none() {
             flaws.warning(
-                path,
-                "is missing, so the sender of an interchange is not checked: add x12 = { qualifier = \"ZZ\", id = \"…\" }",
+                format!("partner[{index}].x12"),
+                "is missing, so the sender of an interchange is not checked: add x12 = { qualifier = \"ZZ\", id = \"…\" } or edifact",
             );
-            continue;
+        }
+        let mut unique = |seen: &mut Seen<_>, path: String, identity: &'_ TradingIdentity| {
+            let key = (identity.qualifier.clone(), identity.id.clone());
+            if let Some(first) = seen.before(key, "partner", index) {
+                flaws.error(
+                    path,
+                    format!("is the same as in {first}: nobody could tell them apart"),
+                );
+            }
         };
-        x12(&path, identity, flaws);
-        let key = (identity.qualifier.as_str(), identity.id.as_str());
-        if let Some(first) = identities.before(key, "partner", index) {
-            flaws.error(path, format!("is the same as in {first}: nobody could tell them apart"));
+        if let Some(identity) = &partner.x12 {
+            unique(&mut x12_identities, format!("partner[{index}].x12"), identity);
+        }
+        if let Some(identity) = &partner.edifact {
+            unique(&mut edifact_identities, format!("partner[{index}].edifact"), identity);
+        }
+        if let Some(identity) = &partner.x12 {
+            x12(&format!("partner[{index}].x12"), identity, flaws);
+        }
+        if let Some(identity) = &partner.edifact {
+            edifact(&format!("partner[{index}].edifact"), identity, flaws);
         }
     }
     folders(config, flaws);
@@ -161,6 +182,22 @@ fn x12(path: &str, identity: &TradingIdentity, flaws: &mut Flaws) {
         flaws.error(
             format!("{path}.id"),
             format!("expected 1 to {X12_ID_CHARS_MAX} characters of ASCII, without blanks around"),
+        );
+    }
+}
+
+/// ISO 9735, S002 and S003: 0004 an..35 and 0007 an..4.
+fn edifact(path: &str, identity: &TradingIdentity, flaws: &mut Flaws) {
+    let right = |text: &str, longest: usize| text.chars().count() <= longest && text.trim() == text;
+    if !right(&identity.qualifier, EDIFACT_QUALIFIER_CHARS_MAX) {
+        let most =
+            format!("expected at most {EDIFACT_QUALIFIER_CHARS_MAX} characters, such as \"14\"");
+        flaws.error(format!("{path}.qualifier"), most);
+    }
+    if identity.id.is_empty() || !right(&identity.id, EDIFACT_ID_CHARS_MAX) {
+        flaws.error(
+            format!("{path}.id"),
+            format!("expected 1 to {EDIFACT_ID_CHARS_MAX} characters, without blanks around"),
         );
     }
 }

@@ -1,4 +1,5 @@
-//! EDI: X12 850 and 810 to orders and invoices, and the acknowledgements that the sender gets.
+//! EDI: X12 850 and 810 to orders and invoices, and the acknowledgements that the sender gets. EDIFACT is checked and
+//! answered, and makes no records yet.
 //!
 //! In: an input, the partner it came from, the time. Out: an item for every transaction set and TA1, in input
 //! order, and the replies. Never: a record of a set that its acknowledgement rejects, or an acceptance of one that
@@ -8,9 +9,10 @@ mod document;
 mod places;
 
 use jiff::tz::TimeZone;
+use tillgate_parsers::edi::standard::{Recognised, recognise};
 use tillgate_parsers::edi::{
-    self, EdiFinding, Expectations, Functional, Group, Interchange, Issue, KeptSegment, Options,
-    Policy, Report, Set,
+    self, EdiFinding, Expectations, Functional, Group, Interchange, Issue, KeptSegment, Kind,
+    Options, Policy, Report, Set, Standard,
 };
 use tillgate_parsers::finding;
 use tillgate_record::{Quality, Severity};
@@ -21,24 +23,34 @@ use crate::config::{Acknowledge, TradingIdentity};
 /// Parser and version, as provenance names it.
 const PARSER: &str = "x12/1";
 
-/// The media type of X12.
-const CONTENT_TYPE: &str = "application/EDI-X12";
+/// The media types of RFC 1767.
+const X12_CONTENT: &str = "application/EDI-X12";
+const EDIFACT_CONTENT: &str = "application/EDIFACT";
 
 /// What an EDI input of a partner means.
 #[must_use]
 pub fn interpret(raw: &[u8], context: &Context<'_>) -> Interpretation {
     let partner = context.config.partners.iter().find(|partner| partner.id == context.source);
+    let is_edifact = matches!(recognise(raw), Recognised::Interchange(Standard::Edifact, _));
+    let sender =
+        partner.and_then(
+            |partner| {
+                if is_edifact { partner.edifact.as_ref() } else { partner.x12.as_ref() }
+            },
+        );
+    let ours = &context.config.edi;
+    let receiver = if is_edifact { ours.edifact.as_ref() } else { ours.x12.as_ref() };
     let options = Options {
         policy: Policy::Lenient,
         expectations: Expectations {
-            sender: partner.and_then(|partner| partner.x12.as_ref()).map(identity),
-            receiver: context.config.edi.x12.as_ref().map(identity),
+            sender: sender.map(identity),
+            receiver: receiver.map(identity),
         },
         ..Options::default()
     };
     let report = edi::read(raw, &options);
     let is_unchecked = match partner {
-        Some(partner) => partner.x12.is_none(),
+        Some(_) => sender.is_none(),
         // Without any partner, a file is only looked at.
         None => !context.config.partners.is_empty(),
     };
@@ -109,6 +121,14 @@ impl Reader<'_> {
         let rejected = interchange.tally.rejected || group.tally.rejected || set.tally.rejected;
         if rejected {
             return Item::Rejected(self.reasons(node));
+        }
+        if set.header.component(2, 1) == b"CONTRL" && interchange.standard == Standard::Edifact {
+            return Item::Noted(self.syntax_report(set));
+        }
+        if interchange.standard != Standard::X12 {
+            let mut reasons = self.findings(|finding| belongs(finding, node));
+            reasons.push(no_records_yet(set));
+            return Item::Rejected(reasons);
         }
         if group.is_acknowledgement() || set.header.element(1) == b"997" {
             return Item::Noted(self.functional_acknowledgement(set));
@@ -190,6 +210,31 @@ impl Reader<'_> {
         )]
     }
 
+    /// CONTRL: what became of interchanges, groups and messages of ours.
+    fn syntax_report(&self, set: &Set) -> Vec<Quality> {
+        let mut notes = Vec::new();
+        let mut walk = set.walk(self.report.input);
+        while let Some(segment) = walk.next_segment() {
+            // Where 0083 stands, and what is refused.
+            let (action, rule, what) = match segment.tag() {
+                b"UCI" => (4, "partner-refused-interchange", "interchange"),
+                b"UCF" => (4, "partner-refused-group", "group"),
+                b"UCM" => (3, "partner-refused-message", "message"),
+                _ => continue,
+            };
+            if segment.element(action) == b"4" {
+                let number = segment.text(1).unwrap_or_default();
+                let code = segment.text(action + 1).unwrap_or_else(|| "none".to_owned());
+                notes.push(warning(
+                    rule,
+                    &format!("{} (byte {})", segment.tag_text(), segment.offset),
+                    &format!("the partner rejected our {what} {number}, syntax error {code}"),
+                ));
+            }
+        }
+        notes
+    }
+
     /// 997: what became of documents of ours.
     fn functional_acknowledgement(&self, set: &Set) -> Vec<Quality> {
         let mut group = String::new();
@@ -208,6 +253,21 @@ impl Reader<'_> {
             }
         }
         notes
+    }
+}
+
+/// What is right, and still becomes no record.
+fn no_records_yet(set: &Set) -> Quality {
+    let kind = set.header.component_text(2, 1).unwrap_or_default();
+    Quality {
+        severity: Severity::Error,
+        ..warning(
+            "document-unsupported",
+            &format!("UNH (byte {})", set.offset()),
+            &format!(
+                "tillgate checks and acknowledges {kind} messages of EDIFACT and makes no records of them yet; the bytes are kept"
+            ),
+        )
     }
 }
 
@@ -267,9 +327,11 @@ fn replies(report: &Report<'_>, functional: Functional, context: &Context<'_>) -
         .enumerate()
         .map(|(index, answer)| {
             let kind = answer.kind.name();
+            let content_type =
+                if answer.kind == Kind::Contrl { EDIFACT_CONTENT } else { X12_CONTENT };
             let more = if index == 0 { String::new() } else { format!("-{}", index + 1) };
             Reply {
-                content_type: CONTENT_TYPE,
+                content_type,
                 file_name: format!("{kind}-{control_number:09}{more}.edi"),
                 content: answer.content,
             }

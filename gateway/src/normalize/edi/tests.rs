@@ -21,9 +21,11 @@ fn config() -> Config {
         url = "mqtt://localhost:1883"
         [edi]
         x12 = { qualifier = "ZZ", id = "ACME" }
+        edifact = { qualifier = "14", id = "4012345000009" }
         [[partner]]
         id = "bigbox"
         x12 = { qualifier = "ZZ", id = "BIGBOX" }
+        edifact = { qualifier = "14", id = "5412345000013" }
         "#,
     )
     .unwrap()
@@ -157,6 +159,50 @@ fn what_is_not_for_us_is_kept_with_a_reason() {
     let result = interpreted(&claim);
     assert_eq!(rejected(&result.items[0])[0].rule, "set-unsupported");
     assert!(String::from_utf8_lossy(&result.replies[0].content).contains("AK5*R*1~"));
+}
+
+const EDIFACT: &str = "UNB+UNOC:3+5412345000013:14+4012345000009:14+261121:0900+R1++++1'\
+    UNH+1+ORDERS:D:96A:UN:EAN008'BGM+220+4711+9'DTM+137:20261121:102'UNS+S'UNT+5+1'UNZ+1+R1'";
+
+#[test]
+fn edifact_is_answered_and_makes_no_record_yet() {
+    let result = interpreted(EDIFACT);
+    assert_eq!(result.items.len(), 1);
+    let reasons = rejected(&result.items[0]);
+    assert!(reasons.iter().any(|reason| reason.rule == "document-unsupported"), "{reasons:?}");
+    let [reply] = result.replies.as_slice() else { panic!("{:?}", result.replies) };
+    assert_eq!(reply.content_type, "application/EDIFACT");
+    assert_eq!(reply.file_name, "contrl-000000012.edi");
+    let text = String::from_utf8_lossy(&reply.content);
+    assert!(text.contains("UCI+R1+5412345000013:14+4012345000009:14+7'"), "{text}");
+}
+
+#[test]
+fn the_parties_of_edifact_are_compared_with_the_configuration() {
+    for (one, other, rule, code) in [
+        ("+5412345000013:14", "+5412345000020:14", "unknown-sender", "+4+23+UNB+3'"),
+        ("+4012345000009:14", "+4012345000016:14", "unknown-receiver", "+4+7+UNB+4'"),
+    ] {
+        let result = interpreted(&EDIFACT.replace(one, other));
+        let reasons = rejected(&result.items[0]);
+        assert!(reasons.iter().any(|reason| reason.rule == rule), "{reasons:?}");
+        let text = String::from_utf8_lossy(&result.replies[0].content).into_owned();
+        assert!(text.contains(code), "{text}");
+    }
+}
+
+#[test]
+fn a_contrl_to_us_is_noted_and_never_answered() {
+    let report = EDIFACT
+        .replace("ORDERS:D:96A:UN:EAN008", "CONTRL:D:3:UN")
+        .replace("BGM+220+4711+9'", "UCI+77+4012345000009:14+5412345000013:14+7'")
+        .replace("UNS+S'UNT+5", "UNT+4")
+        .replace("DTM+137:20261121:102'", "UCM+3+INVOIC:D:96A:UN+4+29+UNT+2'");
+    let result = interpreted(&report);
+    let [Item::Noted(quality)] = result.items.as_slice() else { panic!("{:?}", result.items) };
+    assert_eq!(quality.len(), 1);
+    assert_eq!(quality[0].rule, "partner-refused-message");
+    assert!(result.replies.is_empty());
 }
 
 #[test]

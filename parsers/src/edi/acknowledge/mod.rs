@@ -6,12 +6,14 @@
 //!
 //! `ta1` answers interchanges, `group` functional groups and their sets, `note` what is wrong in a segment.
 
+mod contrl;
 mod group;
 mod note;
 mod ta1;
 
 use std::collections::BTreeMap;
 
+pub use self::contrl::{Wish, contrl};
 use super::delimiters::{Delimiters, digits};
 use super::finding::{EdiFinding, Node};
 use super::report::{Group, Interchange, Report, Tally};
@@ -49,6 +51,8 @@ pub enum Kind {
     Ta1,
     /// 997 or 999, and TA1 where it was asked for.
     Functional(Functional),
+    /// CONTRL.
+    Contrl,
 }
 
 impl Kind {
@@ -59,6 +63,7 @@ impl Kind {
             Self::Ta1 => "ta1",
             Self::Functional(Functional::F997) => "997",
             Self::Functional(Functional::F999) => "999",
+            Self::Contrl => "contrl",
         }
     }
 }
@@ -74,7 +79,8 @@ type SameParties<'g> = Vec<(Node, &'g Group)>;
 
 type ByNode<'r> = BTreeMap<Node, Vec<&'r EdiFinding>>;
 
-/// Composes the acknowledgements: one interchange for each pair of sender and receiver in the input.
+/// Composes the acknowledgements: one interchange for each pair of sender and receiver in the input. EDIFACT gets its
+/// CONTRL where it asks for one or something is rejected; [`contrl`] has the choice.
 #[must_use]
 pub fn acknowledge(report: &Report<'_>, issue: &Issue) -> Vec<Acknowledgement> {
     let mut findings = ByNode::new();
@@ -97,6 +103,7 @@ pub fn acknowledge(report: &Report<'_>, issue: &Issue) -> Vec<Acknowledgement> {
         .filter_map(|(header, members)| {
             Reply { report, findings: &findings, issue, header }.compose(&members)
         })
+        .chain(contrl(report, issue, Wish::default()))
         .collect()
 }
 

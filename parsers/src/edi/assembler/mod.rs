@@ -1,8 +1,8 @@
-//! What every standard shares: the three levels of envelopes, what is counted in them, and how a remark becomes a finding
-//! with its place.
+//! What every standard shares: the three levels of envelopes, what is counted in them, and how a remark becomes a
+//! finding with its place.
 //!
-//! In: segments, from the dialects [`super::x12`], [`super::edifact`] and [`super::tradacoms`]. Out: [`Events`]. Holds the
-//! header of each open level and nothing of what was read before. Never: a stop at the first error.
+//! In: segments, from the dialects [`super::x12`], [`super::edifact`] and [`super::tradacoms`]. Out: [`Events`].
+//! Holds the header of each open level and nothing of what was read before. Never: a stop at the first error.
 
 mod excerpt;
 mod numbers;
@@ -10,6 +10,7 @@ mod placing;
 
 pub(super) use self::numbers::{Entry, Numbers};
 pub(super) use self::placing::{spot_of, version};
+use super::edifact;
 use super::event::{Envelope, Events, Stage};
 use super::finding::Remark;
 use super::report::{Options, Tally};
@@ -17,6 +18,7 @@ use super::rules;
 use super::scanner::Block;
 use super::segment::{KeptSegment, Segment};
 use super::standard::Standard;
+use super::text::CharacterSet;
 use super::validate::{Spot, Validator};
 
 /// What the reader does after a segment.
@@ -26,10 +28,12 @@ pub(super) enum Flow {
     On,
     /// The interchange is closed.
     Closed,
-    /// The header told what separates repetitions.
-    Repetition(Option<u8>),
+    /// The header told what separates repetitions, and how values are to be read.
+    Syntax { repetition: Option<u8>, character_set: CharacterSet },
     /// ISX told the release character.
     Release(u8),
+    /// What was read is no interchange.
+    Lost,
     /// So many bytes are a binary object and no segments: a package of EDIFACT.
     Package(usize),
 }
@@ -129,6 +133,8 @@ pub(super) struct State<'o> {
     pub(super) set: Level,
     pub(super) validator: Option<Box<Validator>>,
     pub(super) told: Told,
+    /// What UNA and UNB told.
+    pub(super) edifact: edifact::Syntax,
     /// Control numbers of interchanges, by their parties.
     pub(super) controls: Numbers,
     /// Findings that went out.
@@ -148,6 +154,7 @@ impl<'o> State<'o> {
             set: Level::default(),
             validator: None,
             told: Told::default(),
+            edifact: edifact::Syntax::default(),
             controls: Numbers::default(),
             findings_told: 0,
             counted: (0, 1),
@@ -244,13 +251,19 @@ impl Visit<'_, '_> {
             (&rules::BINARY_LENGTH, "the length of the binary data is wrong")
         } else if segment.bytes.is_empty() {
             (&rules::SEGMENT_EMPTY, "two terminators follow each other")
-        } else if !segment.tag_is_well_formed() {
+        } else if !self.tag_is_well_formed(segment) {
             (&rules::SEGMENT_TAG, "this cannot be the tag of a segment")
         } else {
             return;
         };
         let remark = Remark::new(message).found(segment.tag());
         self.say(rule, remark, spot_of(segment), Some(segment));
+    }
+
+    /// Tags of EDIFACT have three characters, those of X12 two or three.
+    fn tag_is_well_formed(&self, segment: &Segment<'_>) -> bool {
+        let is_edifact = self.state.standard == Some(Standard::Edifact);
+        segment.tag_is_well_formed() && (!is_edifact || segment.tag().len() == 3)
     }
 
     fn over_limit(&mut self, segment: &Segment<'_>) {

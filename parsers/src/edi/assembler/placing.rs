@@ -78,6 +78,7 @@ impl Visit<'_, '_> {
         (segment, shown): (Option<&Segment<'_>>, Option<&Segment<'_>>),
     ) {
         let answer = self.state.answer(rule);
+        let is_edifact = self.state.standard == Some(Standard::Edifact);
         let stage = self.state.stage(answer);
         let severity = rule.severity(self.state.options.policy);
         match severity {
@@ -85,10 +86,11 @@ impl Visit<'_, '_> {
             Severity::Warning => self.state.summary.warnings += 1,
         }
         if let Some(stage) = stage {
-            let code = match (self.state.standard, answer) {
-                (Some(Standard::X12), Some(code)) => Some(code.mark().value()),
-                (_, Some(Code::Segment(_) | Code::Element(_))) => Some("5"),
-                (_, code) => code.map(Code::value),
+            // Any fault in a segment of X12 rejects or marks its set; CONTRL does not repeat it above.
+            let code = match answer {
+                Some(Code::Segment(_) | Code::Element(_)) if is_edifact => None,
+                Some(code) if is_edifact => Some(code.value()),
+                code => code.map(|code| code.mark().value()),
             };
             let rejects = severity == Severity::Error || rule.refuses;
             self.state.level_mut(stage).tally.add(rejects, code);
@@ -101,8 +103,9 @@ impl Visit<'_, '_> {
         let excerpt =
             shown.and_then(|shown| excerpt(shown.bytes, place.offset.checked_sub(shown.offset)?));
         let node = self.state.node(stage);
+        let standard = self.state.standard;
         let shown = answer.and_then(|code| self.state.shown(code));
-        let found = Found { place, node, answer, shown, excerpt };
+        let found = Found { place, node, answer, shown, standard, excerpt };
         self.events.finding(found.finding(rule, severity, remark));
     }
 
@@ -165,7 +168,16 @@ impl State<'_> {
     /// The acknowledgement code of a rule in the standard that is read; in X12 the richest that there is.
     fn answer(&self, rule: &Rule) -> Option<Code> {
         match self.standard {
-            Some(Standard::Edifact) => rule.control,
+            Some(Standard::Edifact) => rule.control().map(|code| {
+                let value = code.in_syntax(self.edifact.is_version_4()).value();
+                match (self.stage(Some(code)), code) {
+                    (Some(Stage::Group), Code::Set(_) | Code::Segment(_) | Code::Element(_)) => {
+                        Code::Group(value)
+                    }
+                    (Some(Stage::Interchange), _) => Code::Interchange(value),
+                    _ => code,
+                }
+            }),
             Some(Standard::Tradacoms) => None,
             _ => rule.answer,
         }
@@ -191,9 +203,12 @@ impl State<'_> {
         Some(match answer {
             Some(Code::Interchange(_)) => Stage::Interchange,
             _ if !self.group.open => Stage::Interchange,
+            // A group without a header cannot be named.
+            Some(Code::Group(_)) if self.group.header.is_empty() => Stage::Interchange,
             Some(Code::Group(_)) => Stage::Group,
-            _ if !self.set.open => Stage::Group,
-            _ => Stage::Set,
+            _ if self.set.open => Stage::Set,
+            _ if self.group.header.is_empty() => Stage::Interchange,
+            _ => Stage::Group,
         })
     }
 

@@ -1,26 +1,276 @@
-//! EDIFACT: UNB, UNG, UNH and their trailers.
+//! EDIFACT: UNA, UNB, UNG, UNH, UNO and their trailers.
+//!
+//! In: the beginning of an interchange, then its segments. Out: levels opened and closed, findings. Messages that stand
+//! without a group are told as a group without a header. Never: a byte taken for a repetition separator before
+//! syntax version 4, where `*` is data; the object of a package read as segments.
 
-use super::assembler::{Flow, Visit};
-use super::delimiters::Delimiters;
+mod characters;
+mod header;
+mod packages;
+mod service;
+mod trailers;
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+pub(super) use self::characters::stray_release;
+use self::packages::Package;
+pub(super) use self::packages::length as package_length;
+pub(super) use self::service::{Service, defaults, service_characters};
+use super::assembler::{Entry, Flow, Visit, spot_of};
+use super::event::Stage;
+use super::finding::Remark;
+use super::rules::edifact as rules;
+use super::rules::{self as shared};
+use super::schema::find;
 use super::segment::Segment;
+use super::standard::Standard;
+use super::text::CharacterSet;
+use super::validate::{Spot, Validator};
 
-/// The service characters of the interchange that begins here, and the bytes of UNA.
-pub(super) fn service_characters(_head: &[u8]) -> (Delimiters, usize) {
-    (
-        Delimiters {
-            element: b'+',
-            component: b':',
-            segment: b'\'',
-            repetition: None,
-            release: Some(b'?'),
-        },
-        0,
-    )
+const EDIFACT: Standard = Standard::Edifact;
+
+/// What the numbers of messages and packages are told apart by from those of groups.
+const MESSAGES: u64 = 1;
+
+/// What holds for the open interchange.
+#[derive(Debug, Default)]
+pub(super) struct Syntax {
+    service: Service,
+    /// 1 to 4; 3 where it cannot be read.
+    version: u8,
+    /// The declared character set, where it is one of the standard's.
+    set: Option<CharacterSet>,
+    /// Groups with a header, and messages and packages without a group.
+    groups: u32,
+    bare: u32,
+    package: Package,
+    /// A fault of the characters of this message was told.
+    characters_told: bool,
+}
+
+impl Syntax {
+    pub(super) fn new(service: Service) -> Self {
+        Self { service, version: 3, ..Self::default() }
+    }
+
+    /// Whether the rules of version 4 hold.
+    pub(super) fn is_version_4(&self) -> bool {
+        self.version >= 4
+    }
+}
+
+/// The syntax version of a header: 1 to 4. X, of 2022, writes version 4 as version 3 could read it. 3 where it is
+/// unknown.
+pub(super) fn version(unb: &Segment<'_>) -> u8 {
+    match unb.component(1, 2).trim_ascii() {
+        [digit @ b'1'..=b'4'] => digit - b'0',
+        _ => 3,
+    }
 }
 
 impl Visit<'_, '_> {
-    pub(super) fn edifact(&mut self, _segment: &Segment<'_>) -> Flow {
+    /// A segment after UNA, UNB itself among them.
+    pub(super) fn edifact(&mut self, segment: &Segment<'_>) -> Flow {
+        if !self.state.interchange.open {
+            return self.open_edifact(segment);
+        }
+        if let Some(flow) = self.package_content(segment) {
+            return flow;
+        }
+        match segment.tag() {
+            b"UNG" => self.open_message_group(segment),
+            b"UNE" => self.close_message_group(segment),
+            b"UNH" => self.open_message(segment),
+            b"UNT" => self.close_message(segment),
+            b"UNO" => return self.open_package(segment),
+            b"UNZ" => {
+                self.characters(segment);
+                self.close_edifact(segment);
+                return Flow::Closed;
+            }
+            // Security segments of groups and of the interchange: known, not read.
+            b"USH" | b"UST" | b"USA" | b"USC" | b"USR" | b"USB" | b"USE" | b"USF" | b"USL"
+            | b"USX" | b"USY" | b"USD" | b"USU"
+                if !self.state.set.open => {}
+            _ if self.state.set.open => {
+                self.content(segment);
+                self.characters(segment);
+            }
+            b"" => {
+                let remark = Remark::new("two terminators follow each other");
+                self.say(&shared::SEGMENT_EMPTY, remark, spot_of(segment), None);
+            }
+            _ => self.outside_message(segment),
+        }
         Flow::On
     }
-    pub(super) fn end_edifact_early(&mut self, _offset: usize) {}
+
+    fn open_edifact(&mut self, segment: &Segment<'_>) -> Flow {
+        if segment.tag() != b"UNB" {
+            self.state.summary.standard.get_or_insert(EDIFACT);
+            let remark = Remark::new("an interchange does not begin with UNB");
+            let remark = remark.expected("UNB").found(segment.tag());
+            self.say(&rules::UNB_MISSING, remark, spot_of(segment), None);
+            return Flow::Lost;
+        }
+        let syntax = &mut self.state.edifact;
+        syntax.version = version(segment);
+        let id = segment.component(1, 1).trim_ascii();
+        syntax.set = CharacterSet::of_syntax(id);
+        let agreed = self.state.options.character_set;
+        let character_set = CharacterSet::of(EDIFACT, id, agreed);
+        let repetition = syntax.service.repetition_in(syntax.version);
+        let mut header = *segment;
+        header.character_set = character_set;
+        header.delimiters.repetition = repetition;
+        self.state.summary.segments -= 1;
+        self.open_interchange(EDIFACT, &header);
+        for (rule, element, component, remark) in
+            header::check(&header, &self.state.edifact, &self.state.options)
+        {
+            let tag = if element == 0 { "UNA" } else { "UNB" };
+            let spot = Spot {
+                offset: segment.offset_of(element as usize),
+                tag: Some(tag.to_owned()),
+                element: Some(element).filter(|element| *element > 0),
+                component,
+                ..Spot::default()
+            };
+            self.say(rule, remark, spot, Some(segment));
+        }
+        self.check_reference_of_interchange(&header);
+        self.characters(&header);
+        Flow::Syntax { repetition, character_set }
+    }
+
+    fn check_reference_of_interchange(&mut self, unb: &Segment<'_>) {
+        let number = unb.element(5).trim_ascii();
+        if number.is_empty() {
+            return;
+        }
+        let mut scope = DefaultHasher::new();
+        [2, 3]
+            .map(|party| [1, 2].map(|part| unb.component(party, part).trim_ascii()))
+            .hash(&mut scope);
+        match self.state.controls.enter(scope.finish(), number) {
+            Entry::New => {}
+            Entry::Repeated => {
+                let remark = Remark::new("this interchange reference was in this file before");
+                self.say_of_element(&rules::UNB_DUPLICATE, remark.found(number), unb, 5);
+            }
+            Entry::Forgotten => self.numbers_forgotten(unb.offset),
+        }
+    }
+
+    fn open_message_group(&mut self, segment: &Segment<'_>) {
+        self.end_message_group_early(segment);
+        self.state.edifact.characters_told = false;
+        self.state.edifact.groups = self.state.edifact.groups.saturating_add(1);
+        self.check_mixed(segment);
+        self.open_group(EDIFACT, Some(segment));
+        let number = segment.element(5).trim_ascii();
+        if number.is_empty() {
+            let remark = Remark::new("the reference of the group is missing");
+            return self.say_of_element(&rules::UNG_REFERENCE, remark, segment, 5);
+        }
+        match self.state.interchange.numbers.enter(0, number) {
+            Entry::New => {}
+            Entry::Repeated => {
+                let remark = Remark::new("the group reference was in this interchange before");
+                self.say_of_element(&rules::UNG_DUPLICATE, remark.found(number), segment, 5);
+            }
+            Entry::Forgotten => self.numbers_forgotten(segment.offset),
+        }
+        self.characters(segment);
+    }
+
+    /// Said when the second kind comes.
+    fn check_mixed(&mut self, segment: &Segment<'_>) {
+        let Syntax { groups, bare, .. } = self.state.edifact;
+        if groups > 0 && bare > 0 && (groups == 1 || bare == 1) {
+            let remark = Remark::new("the interchange has groups, and messages without a group");
+            self.say(&rules::MIXED, remark.found(segment.tag()), spot_of(segment), None);
+        }
+    }
+
+    /// Before a message or package: what is open is closed, and without a group an implicit one is opened.
+    fn before_message(&mut self, segment: &Segment<'_>) {
+        self.end_message_early(segment);
+        self.state.edifact.characters_told = false;
+        if !self.state.group.open {
+            self.open_group(EDIFACT, None);
+        }
+        if self.state.group.header.is_empty() {
+            self.state.edifact.bare = self.state.edifact.bare.saturating_add(1);
+            self.check_mixed(segment);
+        }
+    }
+
+    fn open_message(&mut self, segment: &Segment<'_>) {
+        self.before_message(segment);
+        let part = |number| segment.component(2, number).trim_ascii();
+        let table = find(EDIFACT, part(1), part(3));
+        let is_checked = self.state.options.check_sets;
+        let validator = table.map(|table| Box::new(Validator::new(table)));
+        self.open_set(EDIFACT, segment, validator.filter(|_| is_checked));
+        if part(1).is_empty() || part(2).is_empty() || part(3).is_empty() {
+            let remark = Remark::new("the type of the message is not complete")
+                .expected("type:version:release:agency")
+                .found(segment.element(2).trim_ascii());
+            self.say_of_element(&rules::UNH_TYPE, remark, segment, 2);
+        } else if is_checked
+            && table.is_none()
+            && !std::mem::replace(&mut self.state.told.version, true)
+        {
+            let remark = Remark::new("tillgate has no table for this message")
+                .found(segment.element(2).trim_ascii());
+            self.say_of_element(&rules::MESSAGE_UNSUPPORTED, remark, segment, 2);
+        }
+        self.check_reference(segment);
+        self.first_segment(segment);
+        self.characters(segment);
+    }
+
+    /// UNH 0062, UNO 0800.
+    fn check_reference(&mut self, segment: &Segment<'_>) {
+        let number = segment.element(1).trim_ascii();
+        if number.is_empty() {
+            let remark = Remark::new("the reference is missing");
+            return self.say_of_element(&rules::UNH_REFERENCE, remark, segment, 1);
+        }
+        match self.state.interchange.numbers.enter(MESSAGES, number) {
+            Entry::New => {}
+            Entry::Repeated => {
+                let remark = Remark::new("the reference was in this interchange before");
+                self.say_of_element(&rules::UNH_DUPLICATE, remark.found(number), segment, 1);
+            }
+            Entry::Forgotten => self.numbers_forgotten(segment.offset),
+        }
+    }
+
+    /// A segment where none may stand. A run of them is told once.
+    fn outside_message(&mut self, segment: &Segment<'_>) {
+        if !std::mem::replace(&mut self.state.told.outside, true) {
+            let remark = Remark::new("a segment stands outside of messages").found(segment.tag());
+            self.say(&rules::OUTSIDE_MESSAGE, remark, spot_of(segment), Some(segment));
+        }
+    }
+
+    /// UNA without UNB, and nothing else.
+    pub(super) fn edifact_without_header(&mut self, offset: usize) {
+        self.state.summary.standard.get_or_insert(EDIFACT);
+        let remark = Remark::new("the input ends before UNB");
+        self.say(&rules::UNB_MISSING, remark, Spot { offset, ..Spot::default() }, None);
+    }
+
+    /// The interchange has no group with a header around its messages.
+    fn group_is_implicit(&self) -> bool {
+        self.state.group.open && self.state.group.header.is_empty()
+    }
+
+    fn close_implicit_group(&mut self, offset: usize) {
+        if self.group_is_implicit() {
+            self.close(Stage::Group, offset);
+        }
+    }
 }

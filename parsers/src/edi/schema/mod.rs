@@ -97,6 +97,9 @@ impl Directory {
 /// The table of a set or message: `850`, `ORDERS`, `INVOIC`; for `version` see [`Directory::nearest`].
 #[must_use]
 pub fn find(standard: Standard, id: &[u8], version: &[u8]) -> Option<&'static Transaction> {
+    // CONTRL comes with the syntax (ISO 9735-4), not with a directory: its versions are 3 and 4:1.
+    let is_contrl = standard == Standard::Edifact && id == b"CONTRL";
+    let version = if is_contrl { b"96A" } else { version };
     Directory::nearest(standard, version)?.tables().transaction(id)
 }
 

@@ -11,12 +11,13 @@ pub(super) use self::header::unreadable;
 
 use super::assembler::{Entry, Flow, Visit, spot_of};
 use super::delimiters::{Delimiters, digits};
+use super::edifact::stray_release;
 use super::finding::Remark;
 use super::rules::{self, Rule};
 use super::schema::{Transaction, find};
 use super::segment::Segment;
 use super::standard::Standard;
-use super::validate::Validator;
+use super::validate::{Spot, Validator};
 
 /// TRADACOMS has no way to change its separators.
 pub(super) const DELIMITERS: Delimiters = Delimiters {
@@ -51,14 +52,14 @@ impl Visit<'_, '_> {
             }
             b"BAT" => self.open_batch(segment),
             b"EOB" => self.close_batch(segment),
-            b"MHD" => self.open_message(segment),
-            b"MTR" => self.close_message(segment),
+            b"MHD" => self.open_tradacoms_message(segment),
+            b"MTR" => self.close_tradacoms_message(segment),
             _ if self.state.set.open => self.message_segment(segment),
             b"" => {
                 let remark = Remark::new("two terminators follow each other");
                 self.say(&rules::TRADACOMS_EMPTY_SEGMENT, remark, spot_of(segment), Some(segment));
             }
-            _ => self.outside_message(segment),
+            _ => self.outside_tradacoms_message(segment),
         }
         self.written_as_it_should_be(segment);
         Flow::On
@@ -84,6 +85,14 @@ impl Visit<'_, '_> {
                 Remark::new("a line break stands within a segment, and belongs to its data");
             self.say(&rules::TRADACOMS_LINE_BREAK, remark, spot_of(segment), Some(segment));
         }
+        if let Some(at) = stray_release(segment) {
+            let remark = Remark::new("the release character stands before nothing to release")
+                .found(
+                    segment.bytes.get(at..(at + 4).min(segment.bytes.len())).unwrap_or_default(),
+                );
+            let spot = Spot { offset: segment.offset + at, ..Spot::default() };
+            self.say(&rules::TRADACOMS_RELEASE, remark, spot, Some(segment));
+        }
     }
 
     fn open_batch(&mut self, segment: &Segment<'_>) {
@@ -95,8 +104,8 @@ impl Visit<'_, '_> {
         }
     }
 
-    fn open_message(&mut self, segment: &Segment<'_>) {
-        self.end_message_early(segment);
+    fn open_tradacoms_message(&mut self, segment: &Segment<'_>) {
+        self.end_tradacoms_message_early(segment);
         let message = segment.component(2, 1).trim_ascii();
         if !self.state.group.open {
             // RSGRSG belongs to the transmission as a whole.
@@ -112,13 +121,13 @@ impl Visit<'_, '_> {
         let table = table(message, segment.component(2, 2).trim_ascii());
         let validator = table.filter(|_| self.state.options.check_sets);
         self.open_set(TRADACOMS, segment, validator.map(|table| Box::new(Validator::new(table))));
-        self.check_reference(segment, last);
+        self.check_message_number(segment, last);
         self.check_type(segment, message, is_first);
         self.first_segment(segment);
     }
 
     /// References are numbers that count on from 1 and are used once; in each batch anew, where a sender does so.
-    fn check_reference(&mut self, segment: &Segment<'_>, last: Option<u32>) {
+    fn check_message_number(&mut self, segment: &Segment<'_>, last: Option<u32>) {
         let text = segment.element(1).trim_ascii();
         let Some(number) = digits(text).filter(|_| text.len() <= 12) else {
             let remark = Remark::new("the message reference is no number").found(text);
@@ -217,7 +226,7 @@ impl Visit<'_, '_> {
     }
 
     /// A run of them is told once.
-    fn outside_message(&mut self, segment: &Segment<'_>) {
+    fn outside_tradacoms_message(&mut self, segment: &Segment<'_>) {
         if !std::mem::replace(&mut self.state.told.outside, true) {
             let remark = Remark::new("a segment stands outside of messages").found(segment.tag());
             self.say(&rules::TRADACOMS_OUTSIDE, remark, spot_of(segment), Some(segment));

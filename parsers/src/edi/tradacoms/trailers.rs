@@ -8,9 +8,9 @@ use crate::edi::rules::{self, Rule};
 use crate::edi::segment::{KeptSegment, Segment};
 
 impl Visit<'_, '_> {
-    pub(super) fn close_message(&mut self, segment: &Segment<'_>) {
+    pub(super) fn close_tradacoms_message(&mut self, segment: &Segment<'_>) {
         if !self.state.set.open {
-            return self.outside_message(segment);
+            return self.outside_tradacoms_message(segment);
         }
         self.count_segment(segment);
         self.finish_validator(segment);
@@ -25,9 +25,9 @@ impl Visit<'_, '_> {
 
     pub(super) fn close_batch(&mut self, segment: &Segment<'_>) {
         if !self.state.group.open || self.state.group.header.is_empty() {
-            return self.outside_message(segment);
+            return self.outside_tradacoms_message(segment);
         }
-        self.end_message_early(segment);
+        self.end_tradacoms_message_early(segment);
         let messages = self.state.group.children;
         self.state.group.stated = digits(segment.element(1).trim_ascii());
         self.check_count(segment, messages, &rules::EOB_COUNT, "messages of the batch");
@@ -82,7 +82,7 @@ impl Visit<'_, '_> {
         self.say(&rules::BATCHES_MIXED, remark, spot_of(at), Some(at));
     }
 
-    pub(super) fn end_message_early(&mut self, at: &Segment<'_>) {
+    pub(super) fn end_tradacoms_message_early(&mut self, at: &Segment<'_>) {
         if !self.state.set.open {
             return;
         }
@@ -93,7 +93,7 @@ impl Visit<'_, '_> {
     }
 
     pub(super) fn end_batch_early(&mut self, at: &Segment<'_>) {
-        self.end_message_early(at);
+        self.end_tradacoms_message_early(at);
         if !self.state.group.open {
             return;
         }

@@ -4,8 +4,10 @@
 //! blanks, since the value is a sender's number or code and the answer has to go out; what is written again is
 //! refused instead where nothing can release the byte. ISA is padded to its fixed widths.
 
+mod edifact;
 mod rewrite;
 
+pub use self::edifact::EdifactWriter;
 pub use self::rewrite::{Rewriter, Unwritable, rewrite};
 use super::delimiters::Delimiters;
 

@@ -5,6 +5,7 @@
 
 use crate::edi::delimiters::{Delimiters, digits};
 use crate::edi::segment::{KeptSegment, Segment, Traits};
+use crate::edi::text::CharacterSet;
 
 /// Length of ISA with its terminator.
 const ISA_BYTES: usize = 106;
@@ -59,6 +60,7 @@ impl<'a> Header<'a> {
             offset: self.offset,
             end: self.offset + self.width,
             delimiters: self.delimiters,
+            character_set: CharacterSet::default(),
             traits: Traits { terminated: true, ..Traits::default() },
             tag_end: 3,
             marks: &marks,

@@ -220,7 +220,7 @@ impl Visit<'_, '_> {
         }
     }
 
-    pub(super) fn numbers_forgotten(&mut self, offset: usize) {
+    pub(in crate::edi) fn numbers_forgotten(&mut self, offset: usize) {
         if !std::mem::replace(&mut self.state.told.numbers_forgotten, true) {
             let remark =
                 Remark::new("too many control numbers that do not count on: not all are compared");
