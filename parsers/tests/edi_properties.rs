@@ -28,8 +28,14 @@ fn holds(input: &[u8]) {
                 .find(|finding| finding.is_error() && finding.is_envelope());
             assert!(broken.is_none(), "{broken:?}\n{}", String::from_utf8_lossy(&answer.content));
         }
-        for transaction in edi::json::transactions(&report) {
-            assert!(serde_json::to_string(&transaction).is_ok());
+        let mut lines = edi::json::Lines::default();
+        let mut reader = edi::Reader::new(&Options { policy, ..Options::default() });
+        reader.feed(input, &mut lines);
+        let sets = reader.finish(&mut lines).sets;
+        let text = std::str::from_utf8(lines.text()).unwrap();
+        assert_eq!(text.lines().count(), sets);
+        for line in text.lines() {
+            assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "{line}");
         }
     }
     let _ = edi::is_unfinished(input);
