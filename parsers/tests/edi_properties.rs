@@ -123,6 +123,13 @@ proptest! {
 }
 
 #[test]
+fn white_space_of_every_kind_ends_an_input() {
+    for tail in ["\x0C", "\x0C\n", "GS*\x0C", "~\x0C"] {
+        holds(&[&SAMPLES[0][..106], tail.as_bytes()].concat());
+    }
+}
+
+#[test]
 fn a_finding_shows_no_card_number_of_a_header_and_is_short() {
     let number = format!("4111111111111111N{}", "9".repeat(500));
     let input =

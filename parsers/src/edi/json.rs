@@ -380,9 +380,10 @@ impl Serialize for Repetitions<'_> {
         let element = self.0;
         let delimiters = element.segment.delimiters;
         let separator = delimiters.repetition.unwrap_or_default();
+        let has_components = element.has_components();
         let mut list = serializer.serialize_seq(None)?;
         for value in delimiters.split(element.value, separator) {
-            if element.has_components() {
+            if has_components {
                 list.serialize_element(&Components(Element { value, ..element }))?;
             } else {
                 list.serialize_element(&*element.shown(1, value))?;

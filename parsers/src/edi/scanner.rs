@@ -345,8 +345,14 @@ impl Scanner {
         }
         let length = self.rest().trim_ascii_end().len();
         let to = self.at + length;
+        if length == 0 {
+            // White space that stands before no tag, such as a form feed.
+            self.at = self.buffer.len();
+            return Step::End;
+        }
         let marks = self.index.marks.len();
         self.found(delimiters, (to, false), (mark, marks), (false, true));
+        self.at = self.buffer.len();
         Step::Segment
     }
 

@@ -91,17 +91,14 @@ fn chunks_of_any_size_give_the_same() {
 #[test]
 fn repetitions_are_lists() {
     let set = set(&ORDER_5010.replace("~CTT*", "~QQQ*A^B*C>D^E*F>G~CTT*"));
-    // The unknown segment stays in the loop that it was found in.
-    let mut last = &set;
-    while let Some(inner) = last["content"].as_array().and_then(|nodes| {
-        nodes.iter().rfind(|node| node.get("loop").is_some() || node["segment"] == "QQQ")
-    }) {
-        last = inner;
-    }
+    // The unknown segment stays where it was found: in the last line, with its description.
+    let content = set["content"].as_array().unwrap();
+    let line = content.iter().rfind(|node| node["loop"] == "PO1").unwrap();
+    let last = line["content"].as_array().unwrap().last().unwrap();
     assert_eq!(
         last,
         &json!({"segment": "QQQ", "QQQ01": ["A", "B"], "QQQ03-1": "F", "QQQ03-2": "G",
-            "QQQ02": [{"QQQ02-1": "C", "QQQ02-2": "D"}, "E"]})
+            "QQQ02": [{"QQQ02-1": "C", "QQQ02-2": "D"}, {"QQQ02-1": "E"}]})
     );
     assert_eq!(set["valid"], false);
 }
