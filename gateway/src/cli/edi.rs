@@ -68,8 +68,8 @@ Exit codes: 0 fine, 1 a file could not be read, 2 the file has errors.")]
     Ack(Ack),
     /// Prints one JSON object a transaction set or message, loops nested
     ///
-    /// A line is printed as soon as its set ends, whatever the size of the file. Findings go to stderr; a set that an
-    /// acknowledgement rejects is printed with `"valid":false`.
+    /// A line is printed as soon as its set ends, whatever the size of the file. Where there are errors, all findings go to
+    /// stderr; a set that an acknowledgement rejects is printed with `"valid":false`.
     #[command(after_help = "\
 Examples:
   tillgate edi json orders.edi | jq .transaction
