@@ -31,7 +31,7 @@ fn ran(arguments: &[&str], input: &[u8]) -> (i32, String, String) {
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
 
-/// One interchange with so many orders, written piece by piece: what stands around the order of the sample, and the order.
+/// One interchange with so many orders, written piece by piece.
 fn write_orders(out: &mut impl Write, orders: usize) {
     let (head, rest) = ORDER.split_at(ORDER.find("ST*850").unwrap());
     let (order, tail) = rest.split_at(rest.find("GE*").unwrap());

@@ -46,9 +46,10 @@ pub struct EdiArgs {
 enum Command {
     /// Says whether EDI files are valid, with every finding and its place
     ///
-    /// Takes X12, EDIFACT and TRADACOMS; a file of another kind is named as what it is. Files are read piece by piece, so
-    /// that their size does not matter, and several of them at the same time. Of a directory every file is
-    /// checked, in the order of names, also in directories within it; names that begin with a dot are passed over.
+    /// Takes X12, EDIFACT and TRADACOMS; a file of another kind is named as what it is. Files are read piece by
+    /// piece, so that their size does not matter, and several of them at the same time. Of a directory every file
+    /// is checked, in the order of names, also in directories within it; names that begin with a dot are passed
+    /// over.
     #[command(after_help = "\
 Examples:
   tillgate edi check orders.edi invoices.edi
@@ -68,8 +69,8 @@ Exit codes: 0 fine, 1 a file could not be read, 2 the file has errors.")]
     Ack(Ack),
     /// Prints one JSON object a transaction set or message, loops nested
     ///
-    /// A line is printed as soon as its set ends, whatever the size of the file. Where there are errors, all findings go to
-    /// stderr; a set that an acknowledgement rejects is printed with `"valid":false`.
+    /// A line is printed as soon as its set ends, whatever the size of the file. Where there are errors, all findings
+    /// go to stderr; a set that an acknowledgement rejects is printed with `"valid":false`.
     #[command(after_help = "\
 Examples:
   tillgate edi json orders.edi | jq .transaction

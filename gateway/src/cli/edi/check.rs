@@ -1,7 +1,7 @@
 //! `tillgate edi check`: a verdict a file, findings with carets, and what many files come to.
 //!
-//! In: files, directories, standard input. Out: the report of each in the order of the command line, whole, whichever was read
-//! first. Never: a file that is held; a file that cannot be read stops the others.
+//! In: files, directories, standard input. Out: the report of each in the order of the command line, whole, whichever
+//! was read first. Never: a file that is held, a file that stops the others because it cannot be read.
 
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,7 +1,7 @@
 //! A report on one EDI file: for people with the segment and a caret, for machines as one line of JSON.
 //!
-//! In: what a reader told of the file. Out: text in the words of its standard. Never: a control byte of the file or of its
-//! name, a card number.
+//! In: what a reader told of the file. Out: text in the words of its standard. Never: a control byte of the file or of
+//! its name, a card number.
 
 use std::io::{self, Write};
 use std::path::Path;
