@@ -269,10 +269,11 @@ impl Serialize for Node<'_> {
         let segment = self.0;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("segment", &text(segment.tag()))?;
+        let usages = shape(segment.tag()).map_or(&[][..], |shape| shape.elements);
         for (number, (_, value)) in (1..).zip(segment.elements()) {
             if !value.is_empty() {
-                Element { segment, number, value, form: Form::of(segment, number) }
-                    .write(&mut map)?;
+                let form = Form::of(usages.get(number - 1));
+                Element { segment, number, value, form }.write(&mut map)?;
             }
         }
         map.end()
@@ -288,8 +289,7 @@ enum Form {
 }
 
 impl Form {
-    fn of(segment: &Segment<'_>, number: usize) -> Self {
-        let usage = shape(segment.tag()).and_then(|shape| shape.elements.get(number - 1));
+    fn of(usage: Option<&'static ElementUse>) -> Self {
         match usage.map(|usage| usage.content) {
             Some(Content::Composite(uses)) => Self::Composite(uses),
             Some(Content::Simple(element)) => {
