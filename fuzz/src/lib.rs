@@ -16,6 +16,7 @@ use tillgate::source::Media;
 use tillgate_parsers::barcode::{self, Barcode};
 use tillgate_parsers::card::{self, Scheme, TokenKey};
 use tillgate_parsers::edi::index::{Carry, Index, Marks, Variant, index_with};
+use tillgate_parsers::edi::json::Lines;
 use tillgate_parsers::edi::{
     self, EdiFinding, Events, Functional, Group, Issue, Layout, Options, Policy, Reader, Report,
     Rewriter, Segment, Standard,
@@ -232,12 +233,7 @@ pub fn x12(data: &[u8]) {
     for policy in [Policy::Lenient, Policy::Strict] {
         let report = edi::read(data, &Options { policy, ..Options::default() });
         assert_findings(&report, data);
-        for transaction in edi::json::transactions(&report) {
-            let [start, end] = transaction.bytes;
-            assert!(start <= end && end <= data.len(), "{start} to {end} of {}", data.len());
-            let text = serde_json::to_string(&transaction).expect("a set serializes");
-            assert!(serde_json::from_str::<Value>(&text).is_ok(), "no JSON: {text}");
-        }
+        assert_lines(data, &Options { policy, ..Options::default() });
     }
     // A sound interchange is never waited for.
     let report = edi::read(data, &Options::default());
@@ -337,6 +333,25 @@ fn values(data: &[u8]) -> Vec<Vec<Vec<Vec<u8>>>> {
     reader.feed(data, &mut listener);
     reader.finish(&mut listener);
     listener.0
+}
+
+/// A line a set, wherever the input is cut, and each an object that says where it stands.
+fn assert_lines(data: &[u8], options: &Options<'_>) {
+    let lines_of = |chunk: usize| {
+        let mut lines = Lines::default();
+        let mut reader = Reader::new(options);
+        data.chunks(chunk).for_each(|chunk| reader.feed(chunk, &mut lines));
+        let sets = reader.finish(&mut lines).sets;
+        (String::from_utf8(lines.text().to_vec()).expect("JSON is UTF-8"), sets)
+    };
+    let (text, sets) = lines_of(data.len().max(1));
+    assert_eq!(text, lines_of(97).0, "it matters where the input is cut");
+    assert_eq!(text.lines().count(), sets);
+    for line in text.lines() {
+        let set: Value = serde_json::from_str(line).expect("a set is JSON");
+        let [start, end] = [0, 1].map(|at| set["bytes"][at].as_u64().expect("an offset"));
+        assert!(start <= end && end <= data.len() as u64, "{start} to {end} of {}", data.len());
+    }
 }
 
 fn assert_findings(report: &Report<'_>, data: &[u8]) {

@@ -1,6 +1,9 @@
 //! EDIFACT beside the golden files: when a CONTRL is sent, how values are decoded, what a package hides.
 
-use tillgate_parsers::edi::{self, CharacterSet, Functional, Issue, Options, Policy, Report, Wish};
+use tillgate_parsers::edi::json::Lines;
+use tillgate_parsers::edi::{
+    self, CharacterSet, Functional, Issue, Options, Policy, Reader, Report, Wish,
+};
 
 const ISSUE: Issue =
     Issue { functional: Functional::F997, control_number: 7, date: (2026, 11, 21), time: (12, 34) };
@@ -18,6 +21,16 @@ fn contrl(report: &Report<'_>, wish: Wish) -> Vec<String> {
         .into_iter()
         .map(|answer| String::from_utf8_lossy(&answer.content).into_owned())
         .collect()
+}
+
+/// The messages as JSON.
+fn json(input: &[u8], options: &Options<'_>) -> Vec<serde_json::Value> {
+    let mut lines = Lines::default();
+    let mut reader = Reader::new(options);
+    reader.feed(input, &mut lines);
+    reader.finish(&mut lines);
+    let text = std::str::from_utf8(lines.text()).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 #[test]
@@ -108,10 +121,8 @@ fn values_are_decoded_by_the_declared_character_set() {
             Options { character_set: agreed, policy: Policy::Strict, ..Options::default() };
         let report = edi::read(&input, &options);
         assert_eq!(report.findings.errors(), 0, "{syntax} {:?}", report.findings.kept());
-        let json: Vec<_> = edi::json::transactions(&report)
-            .map(|message| serde_json::to_value(message).unwrap())
-            .collect();
-        assert_eq!(json[0]["content"][1]["FTX04"], expected);
+        let json = json(&input, &options);
+        assert_eq!(json[0]["content"][1]["FTX04-1"], expected);
         assert_eq!(json[0]["transaction"], "GENRAL");
         assert_eq!(json[0]["version"], "D:96A:UN:X1");
     }
@@ -122,12 +133,11 @@ fn components_and_repetitions_have_names_of_their_own() {
     let head = HEAD.replace("UNOC:3", "UNOC:4").replace("261121", "20261121");
     let body = "UNH+1+GENRAL:D:01B:UN'NAD+BY+541:9*542::9+A*B'UNT+3+1'";
     let input = interchange(&head, body);
-    let report = edi::read(input.as_bytes(), &Options::default());
-    let message = edi::json::transactions(&report).next().unwrap();
-    let nad = &serde_json::to_value(message).unwrap()["content"][1];
+    let nad = &json(input.as_bytes(), &Options::default())[0]["content"][1];
     let expected = serde_json::json!({
-        "segment": "NAD", "NAD01": "BY", "NAD02-1": ["541", "542"], "NAD02-2": ["9", ""],
-        "NAD02-3": ["", "9"], "NAD03": ["A", "B"],
+        "segment": "NAD", "NAD01": "BY",
+        "NAD02": [{"NAD02-1": "541", "NAD02-2": "9"}, {"NAD02-1": "542", "NAD02-3": "9"}],
+        "NAD03": [{"NAD03-1": "A"}, {"NAD03-1": "B"}],
     });
     assert_eq!(nad, &expected);
 }

@@ -40,8 +40,14 @@ fn holds(input: &[u8]) {
                 .find(|finding| finding.is_error() && finding.is_envelope());
             assert!(broken.is_none(), "{broken:?}\n{}", String::from_utf8_lossy(&answer.content));
         }
-        for transaction in edi::json::transactions(&report) {
-            assert!(serde_json::to_string(&transaction).is_ok());
+        let mut lines = edi::json::Lines::default();
+        let mut reader = Reader::new(&Options { policy, ..Options::default() });
+        reader.feed(input, &mut lines);
+        let sets = reader.finish(&mut lines).sets;
+        let text = String::from_utf8(lines.text().to_vec()).unwrap_or_default();
+        assert_eq!(text.lines().count(), sets);
+        for line in text.lines() {
+            assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "{line}");
         }
     }
     let _ = edi::is_unfinished(input);
@@ -247,6 +253,13 @@ fn a_form_feed_at_the_end_is_no_segment() {
     for tail in [&b"\x0C"[..], b"\n\x0C", b"N1*BY\n\x0C", b" \x0C \x0C"] {
         let input = [&SAMPLES[0][..250], tail].concat();
         holds(&input);
+    }
+}
+
+#[test]
+fn white_space_of_every_kind_ends_an_input() {
+    for tail in ["\x0C", "\x0C\n", "GS*\x0C", "~\x0C"] {
+        holds(&[&SAMPLES[0][..106], tail.as_bytes()].concat());
     }
 }
 

@@ -3,19 +3,32 @@
 //! In: files or standard input. Out: verdicts, acknowledgements, JSON, records on stdout; words for people on stderr.
 //! Never: a file written, a card number shown.
 
+mod check;
+mod inputs;
+mod ordered;
+mod progress;
 mod report;
+mod source;
+mod tally;
 
-use std::io::{self, Read, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
-use tillgate_parsers::edi::{self, Functional, Interchange, Issue, Options, Policy};
+use tillgate_parsers::edi::{
+    self, Closing, EdiFinding, Envelope, Events, Functional, Interchange, Issue, Options, Reader,
+    Segment, Stage, json::Lines, schema::Matcher,
+};
 use tillgate_record::{Channel, Decision, DocumentRecord, Link, Provenance, Quality};
 
+use self::check::Check;
+use self::report::{Checked, Findings};
+use self::source::Source;
 use super::exit;
+use super::style::Style;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::normalize::{self, Body, Context, Item};
@@ -32,10 +45,17 @@ pub struct EdiArgs {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Says whether EDI files are valid, with every finding and its place
+    ///
+    /// Takes X12, EDIFACT and TRADACOMS; a file of another kind is named as what it is. Files are read piece by
+    /// piece, so that their size does not matter, and several of them at the same time. Of a directory every file
+    /// is checked, in the order of names, also in directories within it; names that begin with a dot are passed
+    /// over.
     #[command(after_help = "\
 Examples:
   tillgate edi check orders.edi invoices.edi
   tillgate edi check --strict --json orders.edi
+  tillgate edi check --quiet /srv/edi/archive
+  zcat orders.edi.gz | tillgate edi check -
 
 Exit codes: 0 fine, 1 a file could not be read, 2 a file has errors.")]
     Check(Check),
@@ -47,10 +67,14 @@ Examples:
 
 Exit codes: 0 fine, 1 a file could not be read, 2 the file has errors.")]
     Ack(Ack),
-    /// Prints one JSON object a transaction set, loops nested
+    /// Prints one JSON object a transaction set or message, loops nested
+    ///
+    /// A line is printed as soon as its set ends, whatever the size of the file. Where there are errors, all findings
+    /// go to stderr; a set that an acknowledgement rejects is printed with `"valid":false`.
     #[command(after_help = "\
 Examples:
   tillgate edi json orders.edi | jq .transaction
+  tillgate edi json orders.edi | jq -c 'select(.valid) | .content[] | select(.loop == \"PO1\")'
 
 Exit codes: 0 fine, 1 a file could not be read, 2 the file has errors.")]
     Json(OneFile),
@@ -61,22 +85,6 @@ Examples:
 
 Exit codes: 0 fine, 1 a file could not be read, 2 the file has errors.")]
     Sales(Sales),
-}
-
-#[derive(Debug, Args)]
-struct Check {
-    /// Follow the standard to the letter
-    #[arg(long, conflicts_with = "lenient")]
-    strict: bool,
-    /// Take what the field sends every day, with warnings (the default)
-    #[arg(long)]
-    lenient: bool,
-    /// Print one JSON object a file
-    #[arg(long)]
-    json: bool,
-    /// Files; `-` is standard input
-    #[arg(required = true, value_name = "FILE")]
-    files: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -120,10 +128,15 @@ impl EdiArgs {
 /// Runs the command; gives back the exit code.
 #[must_use]
 pub fn run(args: EdiArgs, config: Option<&Config>) -> u8 {
-    let mut out = io::stdout().lock();
-    let mut words = io::stderr().lock();
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    // Not locked: a thread that panics has something to say.
+    let mut words = io::stderr();
     let result = match args.command {
-        Command::Check(check) => run_check(&check, &mut out, &mut words),
+        Command::Check(check) => check::run(
+            &check,
+            (&mut out, Style::of_stdout()),
+            (&mut words, io::stderr().is_terminal()),
+        ),
         Command::Ack(ack) => run_ack(&ack, &mut out, &mut words),
         Command::Json(json) => run_json(&json.file, &mut out, &mut words),
         Command::Sales(sales) => run_sales(&sales.file, config, (&mut out, &mut words)),
@@ -137,29 +150,6 @@ pub fn run(args: EdiArgs, config: Option<&Config>) -> u8 {
             exit::FAILURE
         }
     }
-}
-
-fn run_check(check: &Check, out: &mut impl Write, words: &mut impl Write) -> io::Result<u8> {
-    let policy = if check.strict { Policy::Strict } else { Policy::Lenient };
-    let options = Options { policy, ..Options::default() };
-    let mut code = exit::FINE;
-    for path in &check.files {
-        let Some(input) = read_file(path, words)? else {
-            code = exit::FAILURE;
-            continue;
-        };
-        let report = edi::read(&input, &options);
-        let name = path.display().to_string();
-        if check.json {
-            report::write_json(out, &name, &report)?;
-        } else {
-            report::write_text(out, &name, &report)?;
-        }
-        if report.findings.errors() > 0 && code == exit::FINE {
-            code = exit::INPUT;
-        }
-    }
-    Ok(code)
 }
 
 fn run_ack(ack: &Ack, out: &mut impl Write, words: &mut impl Write) -> io::Result<u8> {
@@ -186,19 +176,69 @@ fn run_ack(ack: &Ack, out: &mut impl Write, words: &mut impl Write) -> io::Resul
 }
 
 fn run_json(path: &Path, out: &mut impl Write, words: &mut impl Write) -> io::Result<u8> {
-    let Some(input) = read_file(path, words)? else {
-        return Ok(exit::FAILURE);
+    let name = report::name(path);
+    let unreadable = |error: io::Error, words: &mut dyn Write| {
+        writeln!(words, "{}: {error}", report::shown(&name)).map(|()| exit::FAILURE)
     };
-    let report = edi::read(&input, &Options::default());
-    for transaction in edi::json::transactions(&report) {
-        serde_json::to_writer(&mut *out, &transaction)?;
-        out.write_all(b"\n")?;
+    let mut source = match Source::open(path) {
+        Ok(source) => source,
+        Err(error) => return unreadable(error, words),
+    };
+    let options = Options { input_bytes: source.length(), ..Options::default() };
+    let mut reader = Reader::new(&options);
+    let mut told = Told::default();
+    loop {
+        match source.next_bytes() {
+            Ok([]) => break,
+            Ok(bytes) => reader.feed(bytes, &mut told),
+            Err(error) => return unreadable(error, words),
+        }
+        told.print(out)?;
     }
-    if report.findings.errors() > 0 {
-        report::write_text(words, &path.display().to_string(), &report)?;
+    let summary = reader.finish(&mut told);
+    told.print(out)?;
+    if summary.errors > 0 {
+        let checked = Checked { name, summary, findings: told.findings.kept };
+        report::write_text(words, Style::of_stderr(), &checked)?;
         return Ok(exit::INPUT);
     }
     Ok(exit::FINE)
+}
+
+/// Sets as JSON, and what is wrong with them.
+#[derive(Debug, Default)]
+struct Told {
+    lines: Lines,
+    findings: Findings,
+}
+
+impl Told {
+    fn print(&mut self, out: &mut impl Write) -> io::Result<()> {
+        if !self.lines.text().is_empty() {
+            out.write_all(self.lines.text())?;
+            self.lines.clear();
+            out.flush()?;
+        }
+        Ok(())
+    }
+}
+
+impl Events for Told {
+    fn opened(&mut self, stage: Stage, envelope: &Envelope<'_>) {
+        self.lines.opened(stage, envelope);
+    }
+
+    fn segment(&mut self, segment: &Segment<'_>, matcher: Option<&Matcher>) {
+        self.lines.segment(segment, matcher);
+    }
+
+    fn closed(&mut self, stage: Stage, closing: &Closing<'_>) {
+        self.lines.closed(stage, closing);
+    }
+
+    fn finding(&mut self, finding: EdiFinding) {
+        self.findings.finding(finding);
+    }
 }
 
 fn run_sales(
@@ -321,7 +361,7 @@ fn read_file(path: &Path, words: &mut impl Write) -> io::Result<Option<Vec<u8>>>
     match read {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) => {
-            writeln!(words, "{}: {error}", path.display())?;
+            writeln!(words, "{}: {error}", report::shown(&report::name(path)))?;
             Ok(None)
         }
     }

@@ -1,4 +1,4 @@
-//! Colours, on a terminal only, and never where `NO_COLOR` is set.
+//! Colours, on a terminal only, and never where `NO_COLOR` is set to anything.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal};
@@ -10,13 +10,23 @@ pub(super) enum Colour {
     Red,
 }
 
-/// Whether stdout shows colours.
+/// Whether an output shows colours.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Style(bool);
 
 impl Style {
     pub(super) fn of_stdout() -> Self {
-        Self(io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+        Self::of(&io::stdout())
+    }
+
+    pub(super) fn of_stderr() -> Self {
+        Self::of(&io::stderr())
+    }
+
+    /// An empty `NO_COLOR` asks for nothing (<https://no-color.org>).
+    fn of(output: &impl IsTerminal) -> Self {
+        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self(output.is_terminal() && !refused)
     }
 
     #[cfg(test)]

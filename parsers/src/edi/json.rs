@@ -1,269 +1,459 @@
-//! Transaction sets and messages as JSON: one object each, loops nested, elements by their reference such as `BEG03`.
+//! Transaction sets and messages as JSON: one line each, written while they are read. Loops are nested under their
+//! names, elements stand under their reference such as `BEG03`.
 //!
-//! Values are decoded by the character set that the interchange declares, without release characters.
-//! Empty elements are left out. Components are named `REF04-1`, repetitions are arrays. Card numbers in free text
-//! are masked; in fields with a meaning a number is what the field says.
+//! In: what a [`Reader`](super::Reader) tells. Out: text, which the caller takes out whenever it likes; a line is
+//! whole when its set ends. Empty elements are left out. Components are named `REF04-1`. An element that repeats is a
+//! list: of values, or of objects where it has components. Card numbers are masked in free text and where no table says
+//! what an element is; in fields with a meaning a number is what the field says.
+//! Never: a set that is held, so that memory does not depend on its size.
+
+use std::borrow::Cow;
+use std::fmt;
 
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 
-use super::report::{Group, Interchange, Report, Set};
-use super::schema::{Directory, Kind, Matcher, Tables};
-use super::segment::{KeptSegment, Segment, decoded};
+use super::event::{Closing, Envelope, Events, Stage};
+use super::report::{Interchange, Tally};
+use super::schema::{Directory, Kind, Matcher, Tables, Usage};
+use super::segment::{KeptSegment, Segment};
 use super::standard::Standard;
 use crate::redact;
 
-/// Repetitions times components of one element that are told apart: far above what any directory has.
-const MOST_CELLS: usize = 10_000;
-
-/// One transaction set.
-#[derive(Debug, Serialize)]
-pub struct TransactionJson {
-    /// ST01, the message type of UNH.
-    pub transaction: String,
-    /// ST02, UNH 0062.
-    pub control_number: String,
-    /// GS08; version, release, agency and association code of UNH.
-    pub version: String,
-    /// Whether ISA15 says T or UNB 0035 says 1.
-    pub test: bool,
-    /// Its interchange.
-    pub interchange: EnvelopeJson,
-    /// Its functional group.
-    pub group: EnvelopeJson,
-    /// First byte in the input, and the byte after the last.
-    pub bytes: [usize; 2],
-    /// Segments and loops.
-    pub content: Vec<NodeJson>,
+/// Sets as lines of JSON.
+///
+/// ```
+/// use tillgate_parsers::edi::{Options, Reader, json::Lines};
+///
+/// let mut lines = Lines::default();
+/// let mut reader = Reader::new(&Options::default());
+/// for chunk in include_bytes!("../../tests/edi/golden/order-5010.edi").chunks(64) {
+///     reader.feed(chunk, &mut lines);
+///     print!("{}", String::from_utf8_lossy(lines.text()));
+///     lines.clear();
+/// }
+/// reader.finish(&mut lines);
+/// print!("{}", String::from_utf8_lossy(lines.text()));
+/// ```
+#[derive(Debug, Default)]
+pub struct Lines {
+    text: Vec<u8>,
+    interchange: Option<Interchange>,
+    group: Option<KeptSegment>,
+    /// Those of the open set's version, or the latest of its standard: elements keep their numbers, so that text is
+    /// known as text also where the set is not known.
+    tables: Option<&'static Tables>,
+    /// First byte of the open set.
+    start: usize,
+    /// Loops that are open.
+    depth: usize,
+    /// Something stands in the innermost list.
+    filled: bool,
 }
 
-/// An envelope in short.
-#[derive(Debug, Serialize)]
-pub struct EnvelopeJson {
-    /// ISA13 or GS06, UNB 0020 or UNG 0048.
-    pub control_number: String,
-    /// ISA05 and ISA06, or GS02; S002 of UNB, S006 of UNG.
-    pub sender: String,
-    /// ISA07 and ISA08, or GS03; S003 of UNB, S007 of UNG.
-    pub receiver: String,
+impl Lines {
+    /// What was written since [`Lines::clear`].
+    #[must_use]
+    pub fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// Forgets what was written; its room is used again.
+    pub fn clear(&mut self) {
+        self.text.clear();
+    }
+
+    fn write(&mut self, value: &impl Serialize) {
+        // Neither these values nor a growing text can fail.
+        let _never = serde_json::to_writer(&mut self.text, value);
+    }
+
+    fn separate(&mut self) {
+        if self.filled {
+            self.text.push(b',');
+        }
+        self.filled = true;
+    }
+
+    fn leave(&mut self, depth: usize) {
+        while self.depth > depth {
+            self.text.extend_from_slice(b"]}");
+            self.depth -= 1;
+            self.filled = true;
+        }
+    }
+
+    fn enter(&mut self, name: &str) {
+        self.separate();
+        self.text.extend_from_slice(b"{\"loop\":");
+        self.write(&name);
+        self.text.extend_from_slice(b",\"content\":[");
+        self.depth += 1;
+        self.filled = false;
+    }
+
+    fn begin(&mut self, standard: Standard, header: &Segment<'_>) {
+        let interchange = self.interchange.as_ref();
+        let head = Head {
+            set: SetHead::of(standard, header, self.group.as_ref()),
+            test: interchange.is_some_and(Interchange::is_test),
+            interchange: interchange.map(EnvelopeHead::of_interchange),
+            group: self.group.as_ref().map(|group| EnvelopeHead::of_group(standard, group)),
+        };
+        let _never = serde_json::to_writer(&mut self.text, &head);
+        // The object goes on.
+        self.text.pop();
+        self.text.extend_from_slice(b",\"content\":[");
+        (self.start, self.depth, self.filled) = (header.offset, 0, false);
+    }
 }
 
-/// A segment or a loop.
-#[derive(Debug)]
-pub enum NodeJson {
-    /// A segment: its tag, and its filled elements by reference.
-    Segment(String, Vec<(String, Vec<String>)>),
-    /// A loop by the tag that opens it.
-    Loop(&'static str, Vec<Self>),
-}
-
-impl Serialize for NodeJson {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        match self {
-            Self::Loop(id, content) => {
-                map.serialize_entry("loop", id)?;
-                map.serialize_entry("content", content)?;
+impl Events for Lines {
+    fn opened(&mut self, stage: Stage, envelope: &Envelope<'_>) {
+        let Envelope { standard, header, transaction } = *envelope;
+        let directory = transaction.map_or(Directory::latest(standard), |set| set.directory);
+        self.tables = Some(directory.tables());
+        match stage {
+            Stage::Interchange => {
+                self.group = None;
+                self.interchange = Some(Interchange {
+                    standard,
+                    header: header.keep(),
+                    groups: Vec::new(),
+                    answers: Vec::new(),
+                    tally: Tally::default(),
+                });
             }
-            Self::Segment(tag, elements) => {
-                map.serialize_entry("segment", tag)?;
-                for (reference, values) in elements {
-                    map.serialize_entry(reference, &OneOrMany(values))?;
-                }
+            Stage::Group => self.group = Some(header.keep()).filter(|header| !header.is_empty()),
+            Stage::Set => self.begin(standard, header),
+        }
+    }
+
+    fn segment(&mut self, segment: &Segment<'_>, matcher: Option<&Matcher>) {
+        if segment.bytes.is_empty() {
+            return;
+        }
+        let opened = matcher.and_then(Matcher::opened_loop);
+        let outside = match matcher {
+            Some(matcher) => matcher.depth() - usize::from(opened.is_some()),
+            None if matches!(segment.tag(), b"SE" | b"UNT" | b"MTR") => 0,
+            // One that no table places stays where it was found.
+            None => self.depth,
+        };
+        self.leave(outside);
+        if let Some(name) = opened {
+            self.enter(name);
+        }
+        self.separate();
+        self.write(&Node { segment, tables: self.tables });
+    }
+
+    fn closed(&mut self, stage: Stage, closing: &Closing<'_>) {
+        if stage == Stage::Set {
+            self.leave(0);
+            let valid = !closing.tally.rejected;
+            let tail =
+                format!("],\"valid\":{valid},\"bytes\":[{},{}]}}\n", self.start, closing.end);
+            self.text.extend_from_slice(tail.as_bytes());
+        }
+    }
+}
+
+/// What stands before the content of a set.
+#[derive(Serialize)]
+struct Head<'h> {
+    #[serde(flatten)]
+    set: SetHead,
+    /// ISA15, UNB 0035.
+    test: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interchange: Option<EnvelopeHead<'h>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<EnvelopeHead<'h>>,
+}
+
+#[derive(Serialize)]
+struct SetHead {
+    standard: Standard,
+    /// ST01, UNH 0065, MHD TYPE.
+    transaction: String,
+    /// ST02, UNH 0062, MHD MSRF.
+    control_number: String,
+    /// GS08; what follows the type in UNH S009 and MHD TYPE, such as `D:96A:UN:EAN008`.
+    version: String,
+}
+
+impl SetHead {
+    fn of(standard: Standard, header: &Segment<'_>, group: Option<&KeptSegment>) -> Self {
+        let set = header.character_set;
+        let text = |value: &[u8]| set.decode(&header.delimiters.unreleased(value)).into_owned();
+        if standard == Standard::X12 {
+            return Self {
+                standard,
+                transaction: text(header.element(1)),
+                control_number: text(header.element(2)),
+                version: group.and_then(|group| group.text(8)).unwrap_or_default(),
+            };
+        }
+        let kind = header.component(2, 1);
+        let version = header.element(2).get(kind.len() + 1..).unwrap_or_default();
+        Self {
+            standard,
+            transaction: text(kind),
+            control_number: text(header.element(1)),
+            version: text(version),
+        }
+    }
+}
+
+/// An envelope in short, and its whole header.
+#[derive(Serialize)]
+struct EnvelopeHead<'h> {
+    /// ISA13, UNB 0020, STX SNRF; GS06, UNG 0048, BAT.
+    control_number: String,
+    /// Qualifier and id: ISA05 and ISA06, UNB S002, STX FROM; GS02, UNG S006.
+    sender: String,
+    /// ISA07 and ISA08, UNB S003, STX UNTO; GS03, UNG S007.
+    receiver: String,
+    header: Header<'h>,
+}
+
+impl<'h> EnvelopeHead<'h> {
+    fn of_interchange(interchange: &'h Interchange) -> Self {
+        let header = &interchange.header;
+        let (set, delimiters) = (header.character_set(), header.delimiters());
+        let text = |value: &[u8]| set.decode(&delimiters.unreleased(value)).into_owned();
+        let party = |(qualifier, id): (&[u8], &[u8])| match qualifier {
+            b"" => text(id),
+            _ => format!("{}:{}", text(qualifier), text(id)),
+        };
+        Self {
+            control_number: text(interchange.control_number()),
+            sender: party(interchange.sender()),
+            receiver: party(interchange.receiver()),
+            header: Header { standard: interchange.standard, segment: &interchange.header },
+        }
+    }
+
+    fn of_group(standard: Standard, header: &'h KeptSegment) -> Self {
+        let text = |number| header.text(number).unwrap_or_default();
+        let first = |number| header.component_text(number, 1).unwrap_or_default();
+        let (control_number, sender, receiver) = match standard {
+            Standard::X12 => (text(6), text(2), text(3)),
+            Standard::Edifact => (text(5), first(2), first(3)),
+            Standard::Tradacoms => (text(1), String::new(), String::new()),
+        };
+        Self { control_number, sender, receiver, header: Header { standard, segment: header } }
+    }
+}
+
+struct Header<'h> {
+    standard: Standard,
+    segment: &'h KeptSegment,
+}
+
+impl Serialize for Header<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let segment = self.segment.view();
+        if self.standard != Standard::X12 {
+            let tables = Some(Directory::latest(self.standard).tables());
+            return Node { segment: &segment, tables }.serialize(serializer);
+        }
+        // ISA11 and ISA16 are separators themselves, and no control segment of X12 has components.
+        let mut map = serializer.serialize_map(None)?;
+        let text = |value| segment.character_set.decode(value);
+        map.serialize_entry("segment", &text(segment.tag()))?;
+        for (number, (_, value)) in (1..).zip(segment.elements()) {
+            if !value.is_empty() {
+                map.serialize_entry(&Reference::of(&segment, number), &text(value))?;
             }
         }
         map.end()
     }
 }
 
-struct OneOrMany<'v>(&'v [String]);
+/// A segment: its tag, and its filled elements by reference.
+struct Node<'s> {
+    segment: &'s Segment<'s>,
+    tables: Option<&'static Tables>,
+}
 
-impl Serialize for OneOrMany<'_> {
+impl Serialize for Node<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if let [one] = self.0 {
-            return serializer.serialize_str(one);
+        let Self { segment, tables } = *self;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("segment", &segment.character_set.decode(segment.tag()))?;
+        let shape = tables.and_then(|tables| Some((tables, tables.shape(segment.tag_code())?)));
+        let usages = shape.map_or(&[][..], |(tables, shape)| tables.elements(shape));
+        for (number, (_, value)) in (1..).zip(segment.elements()) {
+            if !value.is_empty() {
+                let form = Form::of(tables, usages.get(number - 1));
+                Element { segment, number, value, form }.write(&mut map)?;
+            }
         }
-        let mut list = serializer.serialize_seq(Some(self.0.len()))?;
-        for value in self.0 {
-            list.serialize_element(value)?;
+        map.end()
+    }
+}
+
+/// What the tables say of an element.
+#[derive(Clone, Copy)]
+enum Form {
+    Simple { free_text: bool },
+    Composite(&'static [Usage]),
+    Unknown,
+}
+
+impl Form {
+    fn of(tables: Option<&'static Tables>, usage: Option<&'static Usage>) -> Self {
+        match (tables, usage) {
+            (Some(tables), Some(usage)) if usage.kind == Kind::Composite => {
+                Self::Composite(tables.components(usage))
+            }
+            (_, Some(usage)) => Self::Simple { free_text: is_free_text(usage.number) },
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Whether a component may hold what people write.
+    fn is_free_text(self, component: usize) -> bool {
+        match self {
+            Self::Simple { free_text } => free_text,
+            Self::Composite(uses) => {
+                uses.get(component - 1).is_none_or(|usage| is_free_text(usage.number))
+            }
+            Self::Unknown => true,
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Element<'s> {
+    segment: &'s Segment<'s>,
+    number: usize,
+    value: &'s [u8],
+    form: Form,
+}
+
+impl<'s> Element<'s> {
+    fn write<M: SerializeMap>(self, map: &mut M) -> Result<(), M::Error> {
+        let delimiters = self.segment.delimiters;
+        let repeats = |separator| delimiters.split(self.value, separator).nth(1).is_some();
+        if delimiters.repetition.is_some_and(repeats) && !self.is_text() {
+            return map.serialize_entry(&self.reference(), &Repetitions(self));
+        }
+        if self.has_components() {
+            return self.write_components(map);
+        }
+        map.serialize_entry(&self.reference(), &*self.shown(1, self.value))
+    }
+
+    fn is_text(self) -> bool {
+        matches!(self.form, Form::Simple { free_text: true })
+    }
+
+    /// Where no table knows, the separator does: it may not stand in data.
+    fn has_components(self) -> bool {
+        let delimiters = self.segment.delimiters;
+        match self.form {
+            Form::Composite(_) => true,
+            Form::Simple { .. } => false,
+            Form::Unknown => delimiters.split(self.value, delimiters.component).nth(1).is_some(),
+        }
+    }
+
+    fn write_components<M: SerializeMap>(self, map: &mut M) -> Result<(), M::Error> {
+        let delimiters = self.segment.delimiters;
+        let components = delimiters.split(self.value, delimiters.component);
+        for (number, component) in (1..).zip(components).filter(|(_, value)| !value.is_empty()) {
+            let reference = Reference { component: Some(number), ..self.reference() };
+            map.serialize_entry(&reference, &*self.shown(number, component))?;
+        }
+        Ok(())
+    }
+
+    fn shown(&self, component: usize, value: &'s [u8]) -> Cow<'s, str> {
+        let mut value = self.segment.delimiters.unreleased(value);
+        if self.form.is_free_text(component) {
+            value = Cow::Owned(redact::text(&value).bytes.into_owned());
+        }
+        let set = self.segment.character_set;
+        match value {
+            Cow::Borrowed(value) => set.decode(value),
+            Cow::Owned(value) => Cow::Owned(set.decode(&value).into_owned()),
+        }
+    }
+
+    fn reference(&self) -> Reference<'s> {
+        Reference::of(self.segment, self.number)
+    }
+}
+
+/// The values of an element that repeats, in order.
+struct Repetitions<'s>(Element<'s>);
+
+impl Serialize for Repetitions<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let element = self.0;
+        let delimiters = element.segment.delimiters;
+        let separator = delimiters.repetition.unwrap_or_default();
+        let has_components = element.has_components();
+        let mut list = serializer.serialize_seq(None)?;
+        for value in delimiters.split(element.value, separator) {
+            if has_components {
+                list.serialize_element(&Components(Element { value, ..element }))?;
+            } else {
+                list.serialize_element(&*element.shown(1, value))?;
+            }
         }
         list.end()
     }
 }
 
-/// The transaction sets of a report, one after the other.
-pub fn transactions<'r>(report: &'r Report<'_>) -> impl Iterator<Item = TransactionJson> + 'r {
-    report.interchanges.iter().flat_map(move |interchange| {
-        interchange.groups.iter().flat_map(move |group| {
-            group.sets.iter().map(move |set| transaction(report, (interchange, group, set)))
-        })
-    })
-}
+/// One repetition of a composite element.
+struct Components<'s>(Element<'s>);
 
-fn transaction(
-    report: &Report<'_>,
-    (interchange, group, set): (&Interchange, &Group, &Set),
-) -> TransactionJson {
-    let text = |segment: &KeptSegment, number| segment.text(number).unwrap_or_default();
-    let part = |segment: &KeptSegment, element, number| {
-        segment.component_text(element, number).unwrap_or_default()
-    };
-    let (header, outer) = (&set.header, &group.header);
-    let is_edifact = interchange.standard == Standard::Edifact;
-    let (transaction, control_number, version) = if is_edifact {
-        let version = [2, 3, 4, 5].map(|number| part(header, 2, number)).join(":");
-        let version = version.trim_end_matches(':').to_owned();
-        (part(header, 2, 1), text(header, 1), version)
-    } else {
-        (text(header, 1), text(header, 2), text(outer, 8))
-    };
-    let (number, sender, receiver) = if is_edifact {
-        (text(outer, 5), part(outer, 2, 1), part(outer, 3, 1))
-    } else {
-        (text(outer, 6), text(outer, 2), text(outer, 3))
-    };
-    TransactionJson {
-        transaction,
-        control_number,
-        version,
-        test: interchange.is_test(),
-        interchange: interchange_json(interchange),
-        group: EnvelopeJson { control_number: number, sender, receiver },
-        bytes: [set.offset(), set.end],
-        content: content(report, set),
+impl Serialize for Components<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        self.0.write_components(&mut map)?;
+        map.end()
     }
 }
 
-fn interchange_json(interchange: &Interchange) -> EnvelopeJson {
-    let (set, delimiters) = (interchange.header.character_set(), interchange.header.delimiters());
-    let decoded = |bytes| set.decode(&delimiters.unreleased(bytes)).into_owned();
-    let party = |(qualifier, id)| format!("{}:{}", decoded(qualifier), decoded(id));
-    EnvelopeJson {
-        control_number: decoded(interchange.control_number()),
-        sender: party(interchange.sender()),
-        receiver: party(interchange.receiver()),
+/// `BEG03`, `REF04-1`.
+#[derive(Clone, Copy)]
+struct Reference<'s> {
+    tag: &'s str,
+    number: usize,
+    component: Option<usize>,
+}
+
+impl<'s> Reference<'s> {
+    /// What cannot be a tag is not repeated: it may have any length.
+    fn of(segment: &Segment<'s>, number: usize) -> Self {
+        let tag = if segment.tag().len() <= 4 { segment.tag_text() } else { "" };
+        Self { tag, number, component: None }
     }
 }
 
-fn content(report: &Report<'_>, set: &Set) -> Vec<NodeJson> {
-    let mut matcher = set.transaction.map(Matcher::new);
-    // Elements keep their numbers from version to version: text is known as text also where the set is not known.
-    let tables = set.transaction.map_or(Directory::X12V5010, |set| set.directory).tables();
-    let mut skipped = Vec::new();
-    let mut root = Vec::new();
-    let mut open: Vec<(&'static str, Vec<NodeJson>)> = Vec::new();
-    let mut walk = set.walk(report.input);
-    while let Some(segment) = walk.next_segment() {
-        if segment.bytes.is_empty() {
-            continue;
-        }
-        let mut depth = 0;
-        let mut opened = None;
-        if let Some(matcher) = &mut matcher
-            && !matches!(segment.tag(), b"SE" | b"UNT")
-        {
-            matcher.place(segment.tag_code(), &mut skipped);
-            skipped.clear();
-            depth = matcher.depth();
-            opened = matcher.opened_loop();
-        }
-        close(&mut open, &mut root, depth - usize::from(opened.is_some()));
-        if let Some(id) = opened {
-            open.push((id, Vec::new()));
-        }
-        let node = if set.standard == Standard::Edifact {
-            edifact_segment_json(&segment)
-        } else {
-            segment_json(tables, &segment)
-        };
-        open.last_mut().map_or(&mut root, |(_, nodes)| nodes).push(node);
-    }
-    close(&mut open, &mut root, 0);
-    root
-}
-
-fn close(open: &mut Vec<(&'static str, Vec<NodeJson>)>, root: &mut Vec<NodeJson>, depth: usize) {
-    while open.len() > depth {
-        if let Some((id, nodes)) = open.pop() {
-            let parent = open.last_mut().map_or(&mut *root, |(_, nodes)| nodes);
-            parent.push(NodeJson::Loop(id, nodes));
-        }
+impl fmt::Display for Reference<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{:02}", self.tag, self.number)?;
+        self.component.map_or(Ok(()), |component| write!(f, "-{component}"))
     }
 }
 
-/// Any element of EDIFACT may have components: those that have some are told apart by their separators.
-fn edifact_segment_json(segment: &Segment<'_>) -> NodeJson {
-    let (set, delimiters) = (segment.character_set, segment.delimiters);
-    let tag = set.decode(segment.tag()).into_owned();
-    let is_free_text = matches!(segment.tag(), b"FTX" | b"IMD" | b"COM" | b"TXT");
-    let value = |bytes: &[u8]| {
-        let value = delimiters.unreleased(bytes);
-        if is_free_text {
-            set.decode(&redact::text(&value).bytes).into_owned()
-        } else {
-            set.decode(&value).into_owned()
-        }
-    };
-    let mut elements: Vec<(String, Vec<String>)> = Vec::new();
-    for (index, (_, bytes)) in segment.elements().enumerate().filter(|(_, (_, b))| !b.is_empty()) {
-        let reference = format!("{tag}{:02}", index + 1);
-        let repetitions: Vec<&[u8]> = match delimiters.repetition {
-            Some(separator) => delimiters.split(bytes, separator).collect(),
-            None => vec![bytes],
-        };
-        let rows: Vec<Vec<&[u8]>> = repetitions
-            .iter()
-            .map(|bytes| delimiters.split(bytes, delimiters.component).collect())
-            .collect();
-        let most = rows.iter().map(Vec::len).max().unwrap_or(1);
-        if most == 1 || (rows.len() > 1 && most.saturating_mul(rows.len()) > MOST_CELLS) {
-            elements.push((reference, repetitions.into_iter().map(value).collect()));
-            continue;
-        }
-        for number in 0..most {
-            let column = rows.iter().map(|row| row.get(number).copied().unwrap_or_default());
-            let values: Vec<String> = column.map(value).collect();
-            if values.iter().any(|value| !value.is_empty()) {
-                elements.push((format!("{reference}-{}", number + 1), values));
-            }
-        }
-    }
-    NodeJson::Segment(tag, elements)
-}
-
-fn segment_json(tables: &Tables, segment: &Segment<'_>) -> NodeJson {
-    let tag = decoded(segment.tag());
-    let usages = tables.shape(segment.tag_code()).map_or(&[][..], |shape| tables.elements(shape));
-    let mut elements = Vec::new();
-    for (index, (_, value)) in segment.elements().enumerate() {
-        if value.is_empty() {
-            continue;
-        }
-        let reference = format!("{tag}{:02}", index + 1);
-        match usages.get(index) {
-            Some(usage) if usage.kind == Kind::Composite => {
-                let components = segment.delimiters.split(value, segment.delimiters.component);
-                for (index, component) in components.enumerate().filter(|(_, c)| !c.is_empty()) {
-                    elements.push((format!("{reference}-{}", index + 1), vec![decoded(component)]));
-                }
-            }
-            Some(usage) if is_free_text(usage.number) => {
-                elements.push((reference, vec![decoded(&redact::text(value).bytes)]));
-            }
-            _ => elements.push((reference, repetitions(segment, value))),
-        }
-    }
-    NodeJson::Segment(tag, elements)
-}
-
-fn repetitions(segment: &Segment<'_>, value: &[u8]) -> Vec<String> {
-    match segment.delimiters.repetition {
-        Some(separator) => value.split(|byte| *byte == separator).map(decoded).collect(),
-        None => vec![decoded(value)],
+impl Serialize for Reference<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
 /// Descriptions, messages, notes, communication numbers: elements where people write what they like.
-pub(crate) fn is_free_text(element_number: u16) -> bool {
-    matches!(element_number, 352 | 364 | 369 | 933 | 1551)
+fn is_free_text(element_number: u16) -> bool {
+    // The first five of X12, the others of EDIFACT.
+    matches!(element_number, 352 | 364 | 369 | 933 | 1551 | 3148 | 4440 | 7008)
 }
+
+#[cfg(test)]
+mod tests;

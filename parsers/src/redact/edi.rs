@@ -5,6 +5,7 @@
 //! numbers, trade items, logistic units and locations, the latter three only with a fitting check digit.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use memchr::memmem;
 
@@ -23,7 +24,7 @@ const OVERLAP_BYTES: usize = 512;
 /// Cuts card data out of interchanges. The length stays.
 #[must_use]
 pub fn edi(input: &[u8]) -> Redacted<'_> {
-    cut(input, Syntax::of(&[]))
+    cut(input, Syntax::of(&[]), &mut Vec::new())
 }
 
 /// Cuts card data out of interchanges that are too large to be held, one window after the other.
@@ -39,10 +40,12 @@ impl Default for EdiWindows {
 }
 
 impl EdiWindows {
-    /// Cuts card data out of a window, and says how much of it is final, if possible up to the end of a segment.
-    /// The next window has to begin with the rest, as it is left here; of the last window all is final.
-    pub fn next<'a>(&mut self, window: &'a [u8]) -> (Redacted<'a>, usize) {
-        let redacted = cut(window, self.syntax);
+    /// The beginning of a window without card data, if possible up to the end of a segment. The next window has to begin
+    /// with the rest as it was: a number that a window cuts off looks like another one, and would be masked in the wrong
+    /// places.
+    pub fn next(&mut self, window: &[u8]) -> Vec<u8> {
+        let mut hits = Vec::new();
+        let redacted = cut(window, self.syntax, &mut hits);
         let edge = window.len().saturating_sub(OVERLAP_BYTES);
         for (start, end) in interchanges(window) {
             if start < edge {
@@ -53,12 +56,25 @@ impl EdiWindows {
         let floor = edge.saturating_sub(MAX_SEGMENT_BYTES);
         let last_bytes = window.get(floor..edge).unwrap_or_default();
         let segment_end = last_bytes.iter().rposition(|byte| *byte == self.syntax.segment);
-        (redacted, segment_end.map_or(edge, |at| floor + at + 1))
+        let mut end = segment_end.map_or(edge, |at| floor + at + 1);
+        // A number is not torn: the next window would not know its second half.
+        for hit in hits.iter().rev() {
+            end = if hit.contains(&end) { hit.start } else { end };
+        }
+        let mut bytes = redacted.bytes.into_owned();
+        bytes.truncate(end);
+        bytes
+    }
+
+    /// What is left after the last window, without card data.
+    #[must_use]
+    pub fn last<'a>(&self, rest: &'a [u8]) -> Redacted<'a> {
+        cut(rest, self.syntax, &mut Vec::new())
     }
 }
 
-/// `before` is the syntax of what stands before the first header.
-fn cut(input: &[u8], before: Syntax) -> Redacted<'_> {
+/// `before` is the syntax of what stands before the first header; `hits` takes where each number stands.
+fn cut<'a>(input: &'a [u8], before: Syntax, hits: &mut Vec<Range<usize>>) -> Redacted<'a> {
     let mut out: Option<Vec<u8>> = None;
     let mut found = Vec::new();
     for (start, end) in interchanges(input) {
@@ -69,6 +85,7 @@ fn cut(input: &[u8], before: Syntax) -> Redacted<'_> {
             continue;
         };
         note(&mut found, &cut, start, None);
+        hits.extend(cut.hits.iter().map(|hit| start + hit.start..start + hit.end));
         let out = out.get_or_insert_with(|| input.to_vec());
         if let Some(place) = out.get_mut(start..end) {
             place.copy_from_slice(&cut.text);

@@ -456,12 +456,12 @@ fn in_windows(input: &[u8], size: usize) -> Vec<u8> {
     let (mut windows, mut window, mut output) = (EdiWindows::default(), Vec::new(), Vec::new());
     for piece in input.chunks(size) {
         window.extend_from_slice(piece);
-        let (redacted, end) = windows.next(&window);
-        let mut bytes = redacted.bytes.into_owned();
-        window = bytes.split_off(end);
+        let bytes = windows.next(&window);
+        window.drain(..bytes.len());
         output.extend(bytes);
     }
-    [output, window].concat()
+    output.extend_from_slice(&windows.last(&window).bytes);
+    output
 }
 
 proptest! {

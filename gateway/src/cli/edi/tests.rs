@@ -1,3 +1,5 @@
+use tillgate_parsers::edi::{Standard, Summary};
+
 use super::*;
 
 const ORDER: &str = include_str!("../../../../config/samples/850-clean.edi");
@@ -9,12 +11,22 @@ fn file(content: &[u8]) -> (tempfile::TempDir, PathBuf) {
     (folder, path)
 }
 
+/// Exit code, stdout, stderr.
+fn checked(paths: &[&Path], change: impl FnOnce(&mut Check)) -> (u8, String, String) {
+    let files = paths.iter().map(|path| path.to_path_buf()).collect();
+    let mut check = Check { strict: false, lenient: false, json: false, quiet: false, files };
+    change(&mut check);
+    let (mut out, mut words) = (Vec::new(), Vec::new());
+    let code = check::run(&check, (&mut out, Style::plain()), (&mut words, false)).unwrap();
+    (code, String::from_utf8(out).unwrap(), String::from_utf8(words).unwrap())
+}
+
 fn check(content: &[u8], strict: bool, json: bool) -> (u8, String) {
     let (_folder, path) = file(content);
-    let check = Check { strict, lenient: !strict, json, files: vec![path] };
-    let mut out = Vec::new();
-    let code = run_check(&check, &mut out, &mut Vec::new()).unwrap();
-    (code, String::from_utf8(out).unwrap())
+    let (code, out, _) = checked(&[&path], |check| {
+        (check.strict, check.json) = (strict, json);
+    });
+    (code, out)
 }
 
 #[test]
@@ -71,7 +83,14 @@ fn json_is_one_object_a_file() {
     );
     assert_eq!(finding["acknowledgement"]["AK403"], "1");
     assert!(finding.get("component").is_none());
-    let (_, text) = check(b"UNA:+.? 'UNB+", false, true);
+    let (_, text) = check(b"%PDF-1.7", false, true);
+    let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        (&value["standard"], &value["verdict"]),
+        (&serde_json::Value::Null, &"invalid".into())
+    );
+    // What belongs to one message stands without its envelope: the standard is known all the same.
+    let (_, text) = check(b"UNH+1+ORDERS:D:96A:UN'", false, true);
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!((&value["standard"], &value["verdict"]), (&"edifact".into(), &"invalid".into()));
 }
@@ -113,12 +132,147 @@ fn sales_are_records_and_ack_is_a_997() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_a_failure() {
-    let check =
-        Check { strict: false, lenient: false, json: false, files: vec!["/nonexistent/x".into()] };
-    let mut words = Vec::new();
-    assert_eq!(run_check(&check, &mut Vec::new(), &mut words).unwrap(), exit::FAILURE);
-    assert!(!words.is_empty());
+fn a_file_that_cannot_be_read_does_not_stop_the_others() {
+    let (_folder, path) = file(ORDER.as_bytes());
+    let missing = Path::new("/nonexistent/x");
+    let (code, out, words) = checked(&[missing, &path], |_| {});
+    assert_eq!(code, exit::FAILURE);
+    assert!(words.starts_with("/nonexistent/x: No such file"), "{words}");
+    assert!(out.contains("order.edi: valid: ") && out.contains("1 could not be read"), "{out}");
+}
+
+#[test]
+fn it_is_said_whose_fault_it_is_and_what_to_do() {
+    let (_, text) = check(ORDER.replace("*20261121~CUR", "*20261341~CUR").as_bytes(), false, false);
+    assert!(
+        text.contains("\n   = fault: the sender's; to do: send a date as CCYYMMDD\n"),
+        "{text}"
+    );
+    assert!(text.contains(", BEG05, segment 2 of transaction set 0001, interchange "), "{text}");
+    let (_, text) = check(ORDER.replace('~', "~\n").as_bytes(), false, false);
+    assert!(text.contains("   = fault: the sender's; nothing to do: line ends"), "{text}");
+}
+
+#[test]
+fn messages_are_called_messages() {
+    let summary = Summary {
+        standard: Some(Standard::Edifact),
+        interchanges: 1,
+        sets: 2,
+        segments: 9,
+        ..Summary::default()
+    };
+    let text = |summary| {
+        let checked = Checked { name: "a\x1b[2J\nb".to_owned(), summary, findings: Vec::new() };
+        let mut out = Vec::new();
+        report::write_text(&mut out, Style::plain(), &checked).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    let expected = "valid: 1 interchange, 2 messages, 9 segments; 0 errors, 0 warnings\n";
+    assert_eq!(text(summary), format!("a\u{fffd}[2J\u{fffd}b: {expected}"));
+    assert!(text(Summary { groups: 1, ..summary }).contains("1 interchange, 1 group, 2 messages"));
+}
+
+/// Files by name, the last three not EDI, not readable and hidden.
+fn folder_of_files() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(folder.path().join("m/deep")).unwrap();
+    let wrong = ORDER.replace("*20261121~CUR", "*20261341~CUR");
+    let unpadded = ORDER.replace("BIGBOX         ", "BIGBOX");
+    for number in 0..100 {
+        let (folder_name, content) = match number % 4 {
+            0 => ("m", &wrong),
+            1 => ("m/deep", &unpadded),
+            _ => (".", &ORDER.to_owned()),
+        };
+        let name = folder.path().join(folder_name).join(format!("f{number:03}.edi"));
+        std::fs::write(name, content).unwrap();
+    }
+    std::fs::write(folder.path().join("z.pdf"), "%PDF-1.7").unwrap();
+    std::os::unix::fs::symlink("nowhere", folder.path().join("zz.edi")).unwrap();
+    std::fs::write(folder.path().join(".hidden"), "no EDI").unwrap();
+    std::os::unix::fs::symlink("..", folder.path().join("m/up")).unwrap();
+    folder
+}
+
+#[test]
+fn a_directory_is_checked_in_order_with_a_summary() {
+    let folder = folder_of_files();
+    let (code, out, words) = checked(&[folder.path()], |_| {});
+    assert_eq!(code, exit::FAILURE, "one cannot be read");
+    assert!(words.contains("zz.edi: No such file") && words.lines().count() == 1, "{words}");
+    assert!(!out.contains("hidden"), "{out}");
+    let verdicts: Vec<&str> = out
+        .lines()
+        .filter_map(|line| line.strip_prefix(folder.path().to_str().unwrap())?.split(": ").next())
+        .collect();
+    assert_eq!(verdicts.len(), 101);
+    let sorted: Vec<&str> = {
+        let mut sorted = verdicts.clone();
+        sorted.sort_unstable();
+        sorted
+    };
+    assert_eq!(verdicts, sorted);
+    let (_, summary) = out.split_once("\n\n102 files: ").expect("a summary");
+    let mut lines = summary.lines();
+    assert_eq!(
+        lines.next(),
+        Some("50 valid, 25 with warnings, 25 invalid, 1 not EDI, 1 could not be read")
+    );
+    assert_eq!(lines.next(), Some("most frequent findings:"));
+    assert_eq!(lines.next(), Some("       25  element-date, in 25 files"));
+    assert!(lines.any(|line| line.ends_with("  not-edi, in 1 file")), "{summary}");
+    assert!(summary.trim_end().ends_with(" MB/s"), "{summary}");
+}
+
+#[test]
+fn each_report_is_whole() {
+    let folder = folder_of_files();
+    let (_, out, _) = checked(&[&folder.path().join("m")], |_| {});
+    let lines: Vec<&str> = out.lines().collect();
+    let findings: Vec<usize> =
+        (0..lines.len()).filter(|at| lines[*at].contains("  --> ")).collect();
+    assert!(findings.len() >= 50);
+    for at in findings {
+        let file = lines[at].trim_start_matches("  --> ").split(':').next().unwrap();
+        let verdict = lines[at..].iter().find(|line| line.starts_with('/')).unwrap();
+        assert!(verdict.starts_with(&format!("{file}: ")), "{verdict} after {}", lines[at]);
+    }
+}
+
+#[test]
+fn many_files_as_json_are_a_line_each_and_the_summary_is_for_people() {
+    let folder = folder_of_files();
+    let (_, out, words) = checked(&[folder.path()], |check| check.json = true);
+    assert_eq!(out.lines().count(), 101);
+    for line in out.lines() {
+        let value: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(value["file"].as_str().unwrap().starts_with('/'), "{line}");
+    }
+    assert!(words.contains("102 files: 50 valid"), "{words}");
+    let (_, out, _) = checked(&[folder.path()], |check| {
+        (check.json, check.quiet) = (true, true);
+    });
+    assert_eq!(out.lines().count(), 51);
+    assert!(!out.contains("\"verdict\":\"valid\""), "{out}");
+}
+
+#[test]
+fn an_output_that_fails_ends_the_work() {
+    struct Closed;
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let folder = folder_of_files();
+    let files = vec![folder.path().to_owned()];
+    let check = Check { strict: false, lenient: false, json: false, quiet: false, files };
+    let ended = check::run(&check, (&mut Closed, Style::plain()), (&mut Vec::new(), false));
+    assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
 }
 
 #[test]

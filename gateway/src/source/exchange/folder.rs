@@ -307,14 +307,11 @@ impl Folder {
         let mut windows = redact::EdiWindows::default();
         let mut window = Zeroizing::new(Vec::with_capacity(2 * WINDOW_BYTES));
         while (&mut file).take(WINDOW_BYTES as u64).read_to_end(&mut window)? > 0 {
-            let (redacted, end) = windows.next(&window);
-            let (whole, rest) = redacted.bytes.split_at_checked(end).unwrap_or_default();
-            copy.write_all(whole)?;
-            let rest = Zeroizing::new(rest.to_vec());
-            window.clear();
-            window.extend_from_slice(&rest);
+            let whole = windows.next(&window);
+            copy.write_all(&whole)?;
+            window.drain(..whole.len());
         }
-        copy.write_all(&window)?;
+        copy.write_all(&windows.last(&window).bytes)?;
         copy.sync_all()?;
         let temporary = OsStr::new(TEMPORARY);
         for new in target_names(arrival) {

@@ -396,8 +396,7 @@ impl<I: Intake, J: ExchangeJournal> Exchange<I, J> {
 /// The beginning of a file that is too large, without card data. It ends before the end of the first interchange,
 /// so that none of it can pass for whole.
 fn head(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
-    let (redacted, end) = redact::EdiWindows::default().next(bytes);
-    let whole = redacted.bytes.get(..end).unwrap_or_default();
+    let whole = redact::EdiWindows::default().next(bytes);
     let end = whole.windows(3).position(|tag| tag == b"IEA").unwrap_or(whole.len());
     Zeroizing::new(whole.get(..end).unwrap_or_default().to_vec())
 }

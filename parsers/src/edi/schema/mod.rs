@@ -71,6 +71,16 @@ impl Directory {
         }
     }
 
+    /// The latest that is carried of a standard.
+    #[must_use]
+    pub fn latest(standard: Standard) -> Self {
+        match standard {
+            Standard::X12 => Self::X12V5010,
+            Standard::Edifact => Self::D01B,
+            Standard::Tradacoms => Self::Tradacoms,
+        }
+    }
+
     /// The standard that it is a version of.
     #[must_use]
     pub fn standard(self) -> Standard {

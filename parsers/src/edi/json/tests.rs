@@ -1,0 +1,132 @@
+use serde_json::{Value, json};
+
+use super::Lines;
+use crate::edi::{Options, Reader};
+
+const ORDER: &str = include_str!("../../../tests/edi/golden/composite-reference.edi");
+const ORDER_5010: &str = include_str!("../../../tests/edi/golden/order-5010.edi");
+
+fn sets(input: &str, chunk: usize) -> Vec<Value> {
+    let mut lines = Lines::default();
+    let mut text = Vec::new();
+    let mut reader = Reader::new(&Options::default());
+    for chunk in input.as_bytes().chunks(chunk) {
+        reader.feed(chunk, &mut lines);
+        text.extend_from_slice(lines.text());
+        lines.clear();
+    }
+    reader.finish(&mut lines);
+    text.extend_from_slice(lines.text());
+    let text = String::from_utf8(text).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn set(input: &str) -> Value {
+    let mut sets = sets(input, usize::MAX);
+    assert_eq!(sets.len(), 1);
+    sets.remove(0)
+}
+
+fn segment<'s>(set: &'s Value, tag: &str) -> &'s Value {
+    let content = set["content"].as_array().unwrap();
+    let found = content.iter().rfind(|node| node["segment"] == tag);
+    found.unwrap_or_else(|| panic!("no {tag} in {set}"))
+}
+
+#[test]
+fn control_data_of_all_levels_is_there() {
+    let set = set(ORDER);
+    let told = json!([set["standard"], set["transaction"], set["control_number"], set["version"]]);
+    assert_eq!(told, json!(["x12", "850", "0001", "004010"]));
+    assert_eq!((&set["test"], &set["valid"]), (&json!(false), &json!(true)));
+    let interchange = &set["interchange"];
+    assert_eq!(interchange["control_number"], "000000101");
+    assert_eq!(
+        (&interchange["sender"], &interchange["receiver"]),
+        (&json!("ZZ:BIGBOX"), &json!("ZZ:ACME"))
+    );
+    assert_eq!(interchange["header"]["ISA12"], "00401");
+    assert_eq!(interchange["header"]["ISA16"], ">");
+    let group = &set["group"];
+    assert_eq!(group["control_number"], "101");
+    assert_eq!(
+        group["header"],
+        json!({
+            "segment": "GS", "GS01": "PO", "GS02": "BIGBOX", "GS03": "ACME", "GS04": "20261121",
+            "GS05": "0915", "GS06": "101", "GS07": "X", "GS08": "004010"
+        })
+    );
+    assert_eq!(segment(&set, "SE"), &json!({"segment": "SE", "SE01": "20", "SE02": "0001"}));
+    let bytes = [0, 1].map(|at| usize::try_from(set["bytes"][at].as_u64().unwrap()).unwrap());
+    let whole = &ORDER[bytes[0]..bytes[1]];
+    assert!(whole.starts_with("ST*850*") && whole.ends_with("SE*20*0001~"), "{whole}");
+}
+
+#[test]
+fn loops_are_nested_and_components_named() {
+    let set = set(ORDER);
+    assert_eq!(
+        segment(&set, "REF"),
+        &json!({"segment": "REF", "REF01": "ZZ", "REF02": "1", "REF04-1": "PO", "REF04-2": "7",
+            "REF04-3": "LI"})
+    );
+    let lines: Vec<_> =
+        set["content"].as_array().unwrap().iter().filter(|node| node["loop"] == "PO1").collect();
+    assert_eq!(lines.len(), 3);
+    assert_eq!(lines[1]["content"][0]["PO107"], "4006381333931");
+    assert_eq!(lines[1]["content"][1]["loop"], "PID");
+    assert_eq!(lines[1]["content"][1]["content"][0]["PID05"], "BALLPOINT PENS");
+}
+
+#[test]
+fn chunks_of_any_size_give_the_same() {
+    let two = format!("{ORDER}\n{ORDER_5010}");
+    let whole = sets(&two, usize::MAX);
+    assert_eq!(whole.len(), 2);
+    for chunk in [1, 7, 64, 1000] {
+        assert_eq!(sets(&two, chunk), whole, "{chunk}");
+    }
+}
+
+#[test]
+fn repetitions_are_lists() {
+    let set = set(&ORDER_5010.replace("~CTT*", "~QQQ*A^B*C>D^E*F>G~CTT*"));
+    // The unknown segment stays where it was found: in the last line, with its description.
+    let content = set["content"].as_array().unwrap();
+    let line = content.iter().rfind(|node| node["loop"] == "PO1").unwrap();
+    let last = line["content"].as_array().unwrap().last().unwrap();
+    assert_eq!(
+        last,
+        &json!({"segment": "QQQ", "QQQ01": ["A", "B"], "QQQ03-1": "F", "QQQ03-2": "G",
+            "QQQ02": [{"QQQ02-1": "C", "QQQ02-2": "D"}, {"QQQ02-1": "E"}]})
+    );
+    assert_eq!(set["valid"], false);
+}
+
+#[test]
+fn card_numbers_are_masked_in_text_and_where_nothing_is_known() {
+    let card = "4111111111111111";
+    let text = ORDER.replace("BALLPOINT PENS", card).replace("~CTT*", &format!("~QQQ*{card}~CTT*"));
+    let set = set(&text).to_string();
+    assert!(!set.contains(card), "{set}");
+    assert_eq!(set.matches("411111******1111").count(), 2);
+}
+
+#[test]
+fn what_cannot_be_a_tag_is_not_repeated_with_every_element() {
+    let tag = "T".repeat(5000);
+    let elements = "*a".repeat(5000);
+    let mut lines = Lines::default();
+    let mut reader = Reader::new(&Options::default());
+    reader.feed(ORDER.replace("~CTT*", &format!("~{tag}{elements}~CTT*")).as_bytes(), &mut lines);
+    reader.finish(&mut lines);
+    assert!(lines.text().len() < 100_000, "{}", lines.text().len());
+}
+
+#[test]
+fn a_set_that_breaks_off_is_a_whole_line() {
+    let cut = ORDER.find("~CTT*").unwrap();
+    let set = set(&ORDER[..cut]);
+    assert_eq!(set["valid"], false);
+    assert_eq!(set["bytes"][1], cut);
+}
