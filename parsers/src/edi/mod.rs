@@ -7,7 +7,8 @@
 //!
 //! Read top-down: [`standard`] names the input by its first bytes, [`reader`] drives everything, [`index`] finds delimiters,
 //! `scanner` gives segments, `x12`, `edifact` and `tradacoms` assemble envelopes of them, [`schema`] holds the
-//! tables that the build makes of `parsers/schemas`, [`validate`] holds a set against them, [`report`] keeps the result, [`mod@acknowledge`] and [`json`]
+//! tables that the build makes of `parsers/schemas`, [`validate`] holds a set against them and [`guide`] against a partner's
+//! implementation guide, [`report`] keeps the result, [`mod@acknowledge`] and [`json`]
 //! look at it.
 
 pub mod acknowledge;
@@ -16,6 +17,7 @@ pub mod delimiters;
 mod edifact;
 pub mod event;
 pub mod finding;
+pub mod guide;
 pub mod index;
 pub mod json;
 pub mod reader;
@@ -36,6 +38,7 @@ pub use acknowledge::{Acknowledgement, Issue, acknowledge};
 pub use delimiters::Delimiters;
 pub use event::{Closing, Envelope, Events, Stage};
 pub use finding::{EdiFinding, Excerpt, Findings, Place};
+pub use guide::Guide;
 pub use reader::{Reader, Summary};
 pub use report::{
     Expectations, Group, Interchange, Limits, Options, Report, Set, Tally, is_unfinished, read,

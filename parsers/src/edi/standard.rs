@@ -1,10 +1,10 @@
 //! Names an input by its first bytes. In: the input. Out: what it is, in words for people. Never: a guess from a
 //! file name.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A standard of electronic data interchange.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Standard {
     /// ASC X12.

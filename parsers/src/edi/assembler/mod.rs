@@ -12,6 +12,7 @@ pub(super) use self::numbers::{Entry, Numbers};
 pub(super) use self::placing::{spot_of, version};
 use super::event::{Envelope, Events, Stage};
 use super::finding::Remark;
+use super::guide::{Guide, GuideCheck};
 use super::report::{Options, Tally};
 use super::rules;
 use super::scanner::Block;
@@ -112,6 +113,8 @@ pub(super) struct State<'o> {
     pub(super) group: Level,
     pub(super) set: Level,
     pub(super) validator: Option<Validator>,
+    /// The partner's guide for the open set.
+    pub(super) guide: Option<GuideCheck<'o>>,
     pub(super) told: Told,
     /// Control numbers of interchanges, by their parties.
     pub(super) controls: Numbers,
@@ -129,6 +132,7 @@ impl<'o> State<'o> {
             group: Level::default(),
             set: Level::default(),
             validator: None,
+            guide: None,
             told: Told::default(),
             controls: Numbers::default(),
             findings_told: 0,
@@ -186,6 +190,9 @@ impl Visit<'_, '_> {
         state.summary.sets += 1;
         let transaction = validator.as_ref().map(Validator::transaction);
         state.validator = validator;
+        let headers = (header, &state.group.header);
+        state.guide =
+            transaction.and_then(|table| Guide::choose(state.options.guides, table, headers));
         self.events.opened(Stage::Set, &Envelope { standard, header, transaction });
     }
 
@@ -206,6 +213,11 @@ impl Visit<'_, '_> {
         match self.state.validator.take() {
             Some(mut validator) => {
                 validator.segment(segment, &mut placing::Speaker { visit: self, segment });
+                if let Some(mut guide) = self.state.guide.take() {
+                    let mut speaker = placing::Speaker { visit: self, segment };
+                    guide.segment(segment, validator.matcher(), &mut speaker);
+                    self.state.guide = Some(guide);
+                }
                 self.events.segment(segment, Some(validator.matcher()));
                 self.state.validator = Some(validator);
             }
@@ -253,6 +265,9 @@ impl Visit<'_, '_> {
     pub(super) fn finish_validator(&mut self, at: &Segment<'_>) {
         if let Some(mut validator) = self.state.validator.take() {
             validator.finish(at, &mut placing::Speaker { visit: self, segment: at });
+        }
+        if let Some(mut guide) = self.state.guide.take() {
+            guide.finish(at, &mut placing::Speaker { visit: self, segment: at });
         }
     }
 
