@@ -48,6 +48,12 @@ impl<'g> GuideCheck<'g> {
         Self { name, plan, seen, levels: Vec::new(), scratch: Vec::new() }
     }
 
+    /// What findings call the guide.
+    #[cfg(test)]
+    pub(super) fn name(&self) -> &str {
+        self.name
+    }
+
     /// The next segment, after it was placed.
     pub(in crate::edi) fn segment(
         &mut self,
@@ -140,7 +146,7 @@ impl<'g> GuideCheck<'g> {
         };
         let what = match at_least {
             1 => format!("{} is required{}", rule.what, rule.given),
-            least => format!("{} is required {least} times{}", rule.what, rule.given),
+            least => format!("{} is required {}{}", rule.what, times(least), rule.given),
         };
         let tag = tag_text(rule.tag);
         let mut remark = self.remark(&what).expected(format!("{tag} before this segment"));
@@ -191,7 +197,8 @@ impl<'g> GuideCheck<'g> {
                 true => rules::GUIDE_LOOP_TOO_OFTEN,
                 false => rules::GUIDE_SEGMENT_TOO_OFTEN,
             };
-            let what = format!("{} is there more than {at_most} times{}", rule.what, rule.given);
+            let most = times(at_most);
+            let what = format!("{} is there more than {most}{}", rule.what, rule.given);
             let spot = hearer.spot();
             hearer.say(broken, rule, self.remark(&what), spot);
         }
@@ -225,7 +232,7 @@ impl<'g> GuideCheck<'g> {
             }
             filled += 1;
             if ask.at_most.is_some_and(|most| filled == most.saturating_add(1)) {
-                let what = format!("{} is there more than {} times", rule.what, filled - 1);
+                let what = format!("{} is there more than {}", rule.what, times(filled - 1));
                 self.say_of(&rules::GUIDE_TOO_MANY_REPETITIONS, (rule, ask, found), what, hearer);
             }
             let plain = value::unreleased(found.value, hearer.segment.delimiters.release, scratch);
@@ -253,7 +260,7 @@ impl<'g> GuideCheck<'g> {
                 self.say_of(broken, (rule, ask, found), lacks("is required"), hearer);
             }
             _ if filled > 0 && ask.at_least.is_some_and(|least| filled < least) => {
-                let what = format!("{} is there {filled} times", rule.what);
+                let what = format!("{} is there {}", rule.what, times(filled));
                 self.say_of(&rules::GUIDE_TOO_FEW_REPETITIONS, (rule, ask, found), what, hearer);
             }
             _ => {}
@@ -272,7 +279,7 @@ impl<'g> GuideCheck<'g> {
         let (broken, what) = if !ask.codes.is_empty()
             && !ask.codes.iter().any(|code| code.as_bytes() == trimmed)
         {
-            (&rules::GUIDE_CODE, format!("is one of {}", ask.codes.join(", ")))
+            (&rules::GUIDE_CODE, format!("must be one of {}", ask.codes.join(", ")))
         } else if let Some([least, most]) =
             ask.length.filter(|[least, most]| length < *least as usize || length > *most as usize)
         {
@@ -282,9 +289,9 @@ impl<'g> GuideCheck<'g> {
                 &rules::GUIDE_TOO_LONG
             };
             let span = if least == most { least.to_string() } else { format!("{least} to {most}") };
-            (broken, format!("has {span} characters"))
+            (broken, format!("must have {span} characters"))
         } else if let Some(pattern) = ask.pattern.as_ref().filter(|pattern| !pattern.fits(plain)) {
-            (&rules::GUIDE_PATTERN, format!("looks like {pattern}"))
+            (&rules::GUIDE_PATTERN, format!("must look like {pattern}"))
         } else {
             return None;
         };
@@ -333,4 +340,9 @@ impl Hearer<'_, '_> {
 /// An element that the standard asks for is missed by it.
 fn is_asked_by_the_standard(ask: &element::Ask) -> bool {
     ask.address.component == 0 && ask.address.usage.need == Need::Mandatory
+}
+
+/// `once`, `3 times`
+fn times(count: u32) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }

@@ -42,9 +42,6 @@ impl Resolver<'_> {
             return Err(("when", format!("this is an element of {} itself: write with", text.at)));
         }
         contradiction(text, &place, at_element)?;
-        let words = |joint: &str, condition: &Option<ConditionText>| {
-            condition.as_ref().map(|one| format!(" {joint} {}", said(one))).unwrap_or_default()
-        };
         Ok(GuideRule {
             tag: place.facts.tag,
             is_loop: place.facts.is_loop,
@@ -53,8 +50,8 @@ impl Resolver<'_> {
             when,
             ask,
             severity: text.severity.unwrap_or(Severity::Error),
-            what: format!("{}{}", text.at, words("with", &text.with)),
-            given: words("when", &text.when),
+            what: format!("{}{}", text.at, text.with.as_ref().map(with_words).unwrap_or_default()),
+            given: text.when.as_ref().map(when_words).unwrap_or_default(),
         })
     }
 
@@ -265,15 +262,25 @@ fn contradiction(text: &RuleText, place: &Place, element: Option<Address>) -> Re
     }
 }
 
-/// A condition in words: `BEG02 DS`, `REF01 other than DP`.
-fn said(condition: &ConditionText) -> String {
+/// ` with REF01 DP`
+fn with_words(condition: &ConditionText) -> String {
     let ConditionText { element, is, is_not, present } = condition;
-    let list = |values: &[String]| values.join(" or ");
     match (is, is_not, present) {
-        (Some(values), _, _) => format!("{element} {}", list(values)),
-        (_, Some(values), _) => format!("{element} other than {}", list(values)),
-        (_, _, Some(false)) => format!("no {element}"),
-        _ => format!("a {element}"),
+        (Some(values), _, _) => format!(" with {element} {}", values.join(" or ")),
+        (_, Some(values), _) => format!(" with {element} other than {}", values.join(" or ")),
+        (_, _, Some(false)) => format!(" without {element}"),
+        _ => format!(" with {element}"),
+    }
+}
+
+/// ` when BEG02 is DS`
+fn when_words(condition: &ConditionText) -> String {
+    let ConditionText { element, is, is_not, present } = condition;
+    match (is, is_not, present) {
+        (Some(values), _, _) => format!(" when {element} is {}", values.join(" or ")),
+        (_, Some(values), _) => format!(" when {element} is not {}", values.join(" or ")),
+        (_, _, Some(false)) => format!(" when {element} is absent"),
+        _ => format!(" when {element} is there"),
     }
 }
 
