@@ -12,7 +12,7 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
-use tillgate_parsers::edi::{self, Interchange, Issue, Options, Policy};
+use tillgate_parsers::edi::{self, Guide, Interchange, Issue, Options, Policy};
 use tillgate_record::{Channel, Decision, DocumentRecord, Link, Provenance, Quality};
 
 use super::exit;
@@ -36,6 +36,7 @@ enum Command {
 Examples:
   tillgate edi check orders.edi invoices.edi
   tillgate edi check --strict --json orders.edi
+  tillgate edi check --guide guides/bigbox-850.toml orders.edi
 
 Exit codes: 0 fine, 1 a file could not be read, 2 a file has errors.")]
     Check(Check),
@@ -74,6 +75,9 @@ struct Check {
     /// Print one JSON object a file
     #[arg(long)]
     json: bool,
+    /// An implementation guide of the partner; several may be given, and each set takes the one that is for it
+    #[arg(long = "guide", value_name = "GUIDE")]
+    guides: Vec<PathBuf>,
     /// Files; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -115,15 +119,24 @@ impl EdiArgs {
             _ => None,
         }
     }
+
+    /// The implementation guides that the command wants to have read for it.
+    #[must_use]
+    pub fn guide_paths(&self) -> &[PathBuf] {
+        match &self.command {
+            Command::Check(check) => &check.guides,
+            _ => &[],
+        }
+    }
 }
 
 /// Runs the command; gives back the exit code.
 #[must_use]
-pub fn run(args: EdiArgs, config: Option<&Config>) -> u8 {
+pub fn run(args: EdiArgs, config: Option<&Config>, guides: &[Guide]) -> u8 {
     let mut out = io::stdout().lock();
     let mut words = io::stderr().lock();
     let result = match args.command {
-        Command::Check(check) => run_check(&check, &mut out, &mut words),
+        Command::Check(check) => run_check(&check, guides, (&mut out, &mut words)),
         Command::Ack(ack) => run_ack(&ack, &mut out, &mut words),
         Command::Json(json) => run_json(&json.file, &mut out, &mut words),
         Command::Sales(sales) => run_sales(&sales.file, config, (&mut out, &mut words)),
@@ -139,9 +152,14 @@ pub fn run(args: EdiArgs, config: Option<&Config>) -> u8 {
     }
 }
 
-fn run_check(check: &Check, out: &mut impl Write, words: &mut impl Write) -> io::Result<u8> {
+fn run_check(
+    check: &Check,
+    guides: &[Guide],
+    (out, words): (&mut impl Write, &mut impl Write),
+) -> io::Result<u8> {
     let policy = if check.strict { Policy::Strict } else { Policy::Lenient };
-    let options = Options { policy, ..Options::default() };
+    let guides: Vec<&Guide> = guides.iter().collect();
+    let options = Options { policy, guides: &guides, ..Options::default() };
     let mut code = exit::FINE;
     for path in &check.files {
         let Some(input) = read_file(path, words)? else {

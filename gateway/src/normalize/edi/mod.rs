@@ -9,7 +9,7 @@ mod places;
 
 use jiff::tz::TimeZone;
 use tillgate_parsers::edi::{
-    self, EdiFinding, Expectations, Group, Interchange, Issue, KeptSegment, Options, Policy,
+    self, EdiFinding, Expectations, Group, Guide, Interchange, Issue, KeptSegment, Options, Policy,
     Report, Set,
 };
 use tillgate_parsers::finding;
@@ -28,8 +28,10 @@ const CONTENT_TYPE: &str = "application/EDI-X12";
 #[must_use]
 pub fn interpret(raw: &[u8], context: &Context<'_>) -> Interpretation {
     let partner = context.config.partners.iter().find(|partner| partner.id == context.source);
+    let guides: Vec<&Guide> = partner.iter().flat_map(|partner| &partner.loaded_guides).collect();
     let options = Options {
         policy: Policy::Lenient,
+        guides: &guides,
         expectations: Expectations {
             sender: partner.and_then(|partner| partner.x12.as_ref()).map(identity),
             receiver: context.config.edi.x12.as_ref().map(identity),
