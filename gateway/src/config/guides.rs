@@ -64,7 +64,7 @@ fn errors(path: &Path, text: &str, list: Vec<Problem>) -> ConfigErrors {
 ///
 /// All that is wrong with the first guide that has a fault.
 pub(super) fn load(file: &Path, config: &mut Config) -> Result<(), ConfigErrors> {
-    let folder = file.parent().unwrap_or(Path::new(""));
+    let folder = file.parent().unwrap_or_else(|| Path::new(""));
     let mut digest = Sha256::new_with_prefix(&config.version);
     let mut any = false;
     for partner in &mut config.partners {

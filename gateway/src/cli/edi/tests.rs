@@ -10,10 +10,14 @@ fn file(content: &[u8]) -> (tempfile::TempDir, PathBuf) {
 }
 
 fn check(content: &[u8], strict: bool, json: bool) -> (u8, String) {
+    check_with(content, &[], (strict, json))
+}
+
+fn check_with(content: &[u8], guides: &[Guide], (strict, json): (bool, bool)) -> (u8, String) {
     let (_folder, path) = file(content);
-    let check = Check { strict, lenient: !strict, json, files: vec![path] };
+    let check = Check { strict, lenient: !strict, json, guides: Vec::new(), files: vec![path] };
     let mut out = Vec::new();
-    let code = run_check(&check, &mut out, &mut Vec::new()).unwrap();
+    let code = run_check(&check, guides, (&mut out, &mut Vec::new())).unwrap();
     (code, String::from_utf8(out).unwrap())
 }
 
@@ -27,6 +31,16 @@ fn a_clean_file_is_valid() {
         ),
         "{text}"
     );
+}
+
+#[test]
+fn a_guide_is_told_apart_from_the_standard() {
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/guides/bigbox-850.toml");
+    let guide = crate::config::guides::read(&sample).unwrap();
+    let (code, text) = check_with(ORDER.as_bytes(), &[guide], (false, false));
+    assert_eq!(code, exit::INPUT);
+    let says = "error[guide-pattern]: BIGBOX order guide 3.1: REF02 with REF01 DP must look like 9999: found \"038\"";
+    assert!(text.contains(says), "{text}");
 }
 
 #[test]
@@ -114,9 +128,14 @@ fn sales_are_records_and_ack_is_a_997() {
 
 #[test]
 fn a_file_that_is_not_there_is_a_failure() {
-    let check =
-        Check { strict: false, lenient: false, json: false, files: vec!["/nonexistent/x".into()] };
+    let check = Check {
+        guides: Vec::new(),
+        strict: false,
+        lenient: false,
+        json: false,
+        files: vec!["/nonexistent/x".into()],
+    };
     let mut words = Vec::new();
-    assert_eq!(run_check(&check, &mut Vec::new(), &mut words).unwrap(), exit::FAILURE);
+    assert_eq!(run_check(&check, &[], (&mut Vec::new(), &mut words)).unwrap(), exit::FAILURE);
     assert!(!words.is_empty());
 }
