@@ -114,7 +114,7 @@ pub(super) struct State<'o> {
     pub(super) set: Level,
     pub(super) validator: Option<Validator>,
     /// The partner's guide for the open set.
-    pub(super) guide: Option<GuideCheck<'o>>,
+    pub(super) guide: GuideCheck<'o>,
     pub(super) told: Told,
     /// Control numbers of interchanges, by their parties.
     pub(super) controls: Numbers,
@@ -132,7 +132,7 @@ impl<'o> State<'o> {
             group: Level::default(),
             set: Level::default(),
             validator: None,
-            guide: None,
+            guide: GuideCheck::default(),
             told: Told::default(),
             controls: Numbers::default(),
             findings_told: 0,
@@ -191,8 +191,8 @@ impl Visit<'_, '_> {
         let transaction = validator.as_ref().map(Validator::transaction);
         state.validator = validator;
         let headers = (header, &state.group.header);
-        state.guide =
-            transaction.and_then(|table| Guide::choose(state.options.guides, table, headers));
+        let guides = state.options.guides;
+        state.guide.open(transaction.and_then(|table| Guide::choose(guides, table, headers)));
         self.events.opened(Stage::Set, &Envelope { standard, header, transaction });
     }
 
@@ -213,10 +213,11 @@ impl Visit<'_, '_> {
         match self.state.validator.take() {
             Some(mut validator) => {
                 validator.segment(segment, &mut placing::Speaker { visit: self, segment });
-                if let Some(mut guide) = self.state.guide.take() {
+                if self.state.guide.is_open() {
+                    let mut guide = std::mem::take(&mut self.state.guide);
                     let mut speaker = placing::Speaker { visit: self, segment };
                     guide.segment(segment, validator.matcher(), &mut speaker);
-                    self.state.guide = Some(guide);
+                    self.state.guide = guide;
                 }
                 self.events.segment(segment, Some(validator.matcher()));
                 self.state.validator = Some(validator);
@@ -266,9 +267,9 @@ impl Visit<'_, '_> {
         if let Some(mut validator) = self.state.validator.take() {
             validator.finish(at, &mut placing::Speaker { visit: self, segment: at });
         }
-        if let Some(mut guide) = self.state.guide.take() {
-            guide.finish(at, &mut placing::Speaker { visit: self, segment: at });
-        }
+        let mut guide = std::mem::take(&mut self.state.guide);
+        guide.finish(at, &mut placing::Speaker { visit: self, segment: at });
+        self.state.guide = guide;
     }
 
     /// Ends a level; `end` is the byte after its last.

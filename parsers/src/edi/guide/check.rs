@@ -6,19 +6,20 @@
 use super::element::{self, Found};
 use super::resolve::is_refused_by_the_standard;
 use super::text::Use;
-use super::{Ask, GuideRule, Plan, When};
+use super::{Ask, Guide, GuideRule, Plan, When};
 use crate::edi::finding::Remark;
 use crate::edi::rules::{self, Rule};
-use crate::edi::schema::{Matcher, Need, tag_text};
+use crate::edi::schema::{Matcher, Need, Position, tag_text};
 use crate::edi::segment::Segment;
 use crate::edi::validate::{Sink, Spot};
 use crate::edi::value;
 
 /// Reads one set.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(in crate::edi) struct GuideCheck<'g> {
     name: &'g str,
-    plan: &'g Plan,
+    /// None where no guide is for the set.
+    plan: Option<&'g Plan>,
     /// What was seen for each rule.
     seen: Vec<Seen>,
     /// The levels that are open: row and serial number.
@@ -43,15 +44,18 @@ struct Hearer<'h, 's> {
 }
 
 impl<'g> GuideCheck<'g> {
-    pub(super) fn new(name: &'g str, plan: &'g Plan) -> Self {
-        let seen = vec![Seen::default(); plan.rules.len()];
-        Self { name, plan, seen, levels: Vec::new(), scratch: Vec::new() }
+    /// Before the header segment of a set. Memory of the set before is used again.
+    pub(in crate::edi) fn open(&mut self, chosen: Option<(&'g Guide, &'g Plan)>) {
+        self.name = chosen.map_or("", |(guide, _)| guide.name());
+        self.plan = chosen.map(|(_, plan)| plan);
+        self.levels.clear();
+        self.seen.clear();
+        self.seen.resize(self.plan.map_or(0, |plan| plan.rules.len()), Seen::default());
     }
 
-    /// What findings call the guide.
-    #[cfg(test)]
-    pub(super) fn name(&self) -> &str {
-        self.name
+    /// Whether a guide is for the open set.
+    pub(in crate::edi) fn is_open(&self) -> bool {
+        self.plan.is_some()
     }
 
     /// The next segment, after it was placed.
@@ -61,27 +65,26 @@ impl<'g> GuideCheck<'g> {
         matcher: &Matcher,
         sink: &mut dyn Sink,
     ) {
-        self.follow(segment, matcher, sink);
+        let Some(plan) = self.plan else { return };
+        self.follow(plan, segment, matcher, sink);
         let Some((level, part)) = matcher.position() else { return };
-        let is_here = |positions: &[crate::edi::schema::Position]| {
-            positions.iter().any(|one| one.level == level && one.parts & (1 << part) != 0)
-        };
+        let is_here =
+            |position: Position| position.level == level && position.parts & (1 << part) != 0;
         let tag = segment.tag_code();
-        for (rule, seen) in self.plan.rules.iter().zip(&mut self.seen) {
-            if let Some(When::Earlier { tag: own, positions, test, .. }) = &rule.when
-                && *own == tag
+        for index in plan.watching(tag) {
+            if let Some((rule, seen)) = plan.rules.get(index).zip(self.seen.get_mut(index))
+                && let Some(When::Earlier { position, test, .. }) = &rule.when
                 && !seen.said
-                && is_here(positions)
+                && is_here(*position)
             {
                 seen.said = test.is_said(segment, &mut self.scratch);
             }
         }
-        let plan = self.plan;
         let first = plan.rules.partition_point(|rule| rule.tag < tag);
         let rules = plan.rules.iter().enumerate().skip(first);
         let mut hearer = Hearer { segment, sink, loop_id: matcher.loop_id() };
         for (index, rule) in rules.take_while(|(_, rule)| rule.tag == tag) {
-            if is_here(&rule.positions) {
+            if is_here(rule.position) {
                 self.hold(index, rule, &mut hearer);
             }
         }
@@ -89,43 +92,50 @@ impl<'g> GuideCheck<'g> {
 
     /// The trailer is there, or would have to be.
     pub(in crate::edi) fn finish(&mut self, at: &Segment<'_>, sink: &mut dyn Sink) {
-        self.leave(0, &mut Hearer { segment: at, sink, loop_id: None });
+        if let Some(plan) = self.plan.take() {
+            self.leave(plan, 0, &mut Hearer { segment: at, sink, loop_id: None });
+        }
     }
 
     /// Levels that were closed and opened since the last segment.
-    fn follow(&mut self, segment: &Segment<'_>, matcher: &Matcher, sink: &mut dyn Sink) {
-        let still = |(own, open): &(&(u16, u32, Option<&str>), (u16, u32))| own.1 == open.1;
-        let kept = self.levels.iter().zip(matcher.levels()).take_while(still).count();
-        self.leave(kept, &mut Hearer { segment, sink, loop_id: None });
+    fn follow(
+        &mut self,
+        plan: &Plan,
+        segment: &Segment<'_>,
+        matcher: &Matcher,
+        sink: &mut dyn Sink,
+    ) {
+        let kept =
+            self.levels.iter().zip(matcher.levels()).take_while(|(own, open)| own.1 == open.1);
+        let kept = kept.count();
+        self.leave(plan, kept, &mut Hearer { segment, sink, loop_id: None });
         for (depth, (row, serial)) in matcher.levels().enumerate().skip(kept) {
             let name = depth.checked_sub(1).and_then(|above| matcher.path().nth(above));
             self.levels.push((row, serial, name));
-            for (rule, seen) in self.plan.rules.iter().zip(&mut self.seen) {
-                if rule.positions.iter().any(|one| one.level == row) {
-                    seen.count = 0;
-                }
-                if matches!(&rule.when, Some(When::Earlier { scope, .. }) if *scope == row) {
-                    seen.said = false;
-                }
+            for index in plan.counting(row) {
+                self.seen.get_mut(index).into_iter().for_each(|seen| seen.count = 0);
+            }
+            for index in plan.within(row) {
+                self.seen.get_mut(index).into_iter().for_each(|seen| seen.said = false);
             }
         }
     }
 
     /// Closes levels, the innermost first: what was too seldom there is told.
-    fn leave(&mut self, kept: usize, hearer: &mut Hearer<'_, '_>) {
+    fn leave(&mut self, plan: &Plan, kept: usize, hearer: &mut Hearer<'_, '_>) {
         while self.levels.len() > kept {
             let Some((row, _, name)) = self.levels.pop() else { return };
             hearer.loop_id = name;
-            for (rule, seen) in self.plan.rules.iter().zip(&self.seen) {
+            for index in plan.counting(row) {
+                let Some((rule, seen)) = plan.rules.get(index).zip(self.seen.get(index)) else {
+                    continue;
+                };
                 let Ask::Occurs { at_least, is_required, .. } = rule.ask else { continue };
                 let applies = match &rule.when {
                     Some(When::Earlier { test, .. }) => seen.said != test.negated,
                     _ => true,
                 };
-                if seen.count < at_least
-                    && applies
-                    && rule.positions.iter().any(|one| one.level == row)
-                {
+                if seen.count < at_least && applies {
                     self.too_few((rule, seen.count), (at_least, is_required), hearer);
                 }
             }
@@ -295,7 +305,9 @@ impl<'g> GuideCheck<'g> {
         } else {
             return None;
         };
-        let told = is_refused_by_the_standard(self.plan.transaction, ask.address, plain);
+        let told = self
+            .plan
+            .is_some_and(|plan| is_refused_by_the_standard(plan.transaction, ask.address, plain));
         (!told).then(|| (broken, format!("{} {what}{}", rule.what, rule.given)))
     }
 

@@ -54,10 +54,54 @@ impl Eq for Guide {}
 
 /// A guide as it applies to one table.
 #[derive(Debug, Clone)]
-struct Plan {
+pub(super) struct Plan {
     transaction: &'static Transaction,
     /// In the order of their tags.
     rules: Vec<GuideRule>,
+    /// Rules that count, by the level in which they do.
+    counted: Vec<(u16, usize)>,
+    /// Rules that depend on earlier segments, by the tag of these and by the level in which they hold.
+    watched: Vec<(u32, usize)>,
+    scoped: Vec<(u16, usize)>,
+}
+
+impl Plan {
+    fn new(transaction: &'static Transaction, mut rules: Vec<GuideRule>) -> Self {
+        rules.sort_by_key(|rule| rule.tag);
+        let (mut counted, mut watched, mut scoped) = (Vec::new(), Vec::new(), Vec::new());
+        for (index, rule) in rules.iter().enumerate() {
+            if matches!(rule.ask, Ask::Occurs { .. }) {
+                counted.push((rule.position.level, index));
+            }
+            if let Some(When::Earlier { tag, scope, .. }) = &rule.when {
+                watched.push((*tag, index));
+                scoped.push((*scope, index));
+            }
+        }
+        counted.sort_unstable();
+        watched.sort_unstable();
+        scoped.sort_unstable();
+        Self { transaction, rules, counted, watched, scoped }
+    }
+
+    fn counting(&self, level: u16) -> impl Iterator<Item = usize> {
+        of(&self.counted, level)
+    }
+
+    fn watching(&self, tag: u32) -> impl Iterator<Item = usize> {
+        of(&self.watched, tag)
+    }
+
+    fn within(&self, level: u16) -> impl Iterator<Item = usize> {
+        of(&self.scoped, level)
+    }
+}
+
+/// The rules of a key, of a list in the order of its keys.
+fn of<K: Copy + Ord>(list: &[(K, usize)], key: K) -> impl Iterator<Item = usize> {
+    let first = list.partition_point(|(own, _)| *own < key);
+    let rest = list.get(first..).unwrap_or_default();
+    rest.iter().take_while(move |(own, _)| *own == key).map(|(_, index)| *index)
 }
 
 /// A rule with its place in a table.
@@ -65,7 +109,7 @@ struct Plan {
 struct GuideRule {
     /// The segment that it is about, or that opens the loop.
     tag: u32,
-    positions: Vec<Position>,
+    position: Position,
     is_loop: bool,
     with: Option<Test>,
     when: Option<When>,
@@ -91,7 +135,7 @@ enum When {
     /// An element of the same segment.
     Here(Test),
     /// An element of segments before, within the innermost level that holds them and the rule's.
-    Earlier { tag: u32, positions: Vec<Position>, scope: u16, test: Test },
+    Earlier { tag: u32, position: Position, scope: u16, test: Test },
 }
 
 impl Guide {
@@ -120,12 +164,13 @@ impl Guide {
         is_for.then_some(version.len())
     }
 
-    /// The guide for a set, of those that a partner has: the one whose version says most.
+    /// The guide for a set, of those that a partner has: the one whose version says most. `headers`: those of the set and of its
+    /// group.
     pub(super) fn choose<'g>(
         guides: &[&'g Self],
         transaction: &'static Transaction,
         headers: (&Segment<'_>, &KeptSegment),
-    ) -> Option<GuideCheck<'g>> {
+    ) -> Option<(&'g Self, &'g Plan)> {
         let (set, group) = headers;
         let (mut chosen, mut closest) = (None, 0);
         for guide in guides {
@@ -136,7 +181,7 @@ impl Guide {
                 (chosen, closest) = (Some((*guide, plan)), close);
             }
         }
-        chosen.map(|(guide, plan)| GuideCheck::new(&guide.text.name, plan))
+        chosen
     }
 }
 

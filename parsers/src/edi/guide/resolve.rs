@@ -44,8 +44,7 @@ impl Guide {
                     }
                 }
             }
-            rules.sort_by_key(|rule| rule.tag);
-            plans.push(Plan { transaction, rules });
+            plans.push(Plan::new(transaction, rules));
         }
         if faults.is_empty() { Ok(Self { text, plans }) } else { Err(GuideFaults(faults)) }
     }

@@ -1,4 +1,4 @@
-//! Faults of guides, EDIFACT and TRADACOMS, the choice among several guides. Rules of X12 are in `tests/edi/guides`.
+//! Faults of guides, EDIFACT, the choice among several guides. Rules of X12 are in `tests/edi/guides`.
 
 use super::*;
 use crate::edi::delimiters::Delimiters;
@@ -122,6 +122,14 @@ fn without_a_version_a_guide_fits_every_version() {
     assert!(told.ends_with("(in 004010; name the version that the guide is for)"), "{told}");
 }
 
+#[test]
+fn messages_of_tradacoms_have_versions_of_their_own() {
+    let head = "name = 'G'\nstandard = 'tradacoms'\nset = 'ORDERS'\n";
+    assert_eq!(read(&format!("{head}version = '9'")).unwrap().plans.len(), 1);
+    let told = read(&format!("{head}version = '99'")).unwrap_err().to_string();
+    assert!(told.starts_with("set: there is no schema"), "{told}");
+}
+
 #[derive(Default)]
 struct Heard(Vec<String>);
 
@@ -146,7 +154,8 @@ fn heard(guide: &Guide, version: &[u8], segments: &[&str]) -> Vec<String> {
     let standard = guide.text.standard;
     let table = find(standard, guide.text.set.as_bytes(), version).unwrap();
     let group = KeptSegment::default();
-    let mut check = Guide::choose(&[guide], table, (&kept[0].view(), &group)).unwrap();
+    let mut check = GuideCheck::default();
+    check.open(Guide::choose(&[guide], table, (&kept[0].view(), &group)));
     let (mut validator, mut heard) = (Validator::new(table), Heard::default());
     for segment in &kept[..kept.len() - 1] {
         validator.segment(&segment.view(), &mut heard);
@@ -207,8 +216,8 @@ fn the_guide_whose_version_says_most_is_chosen() {
     let table = find(Standard::Edifact, b"ORDERS", b"96A").unwrap();
     let chosen = |unh: &[u8], guides: &[&Guide]| {
         let unh = KeptSegment::first_of(unh, Standard::Edifact, EDIFACT).unwrap();
-        let check = Guide::choose(guides, table, (&unh.view(), &KeptSegment::default()));
-        check.map(|check| check.name().to_owned())
+        let chosen = Guide::choose(guides, table, (&unh.view(), &KeptSegment::default()));
+        chosen.map(|(guide, _)| guide.name().to_owned())
     };
     let unh = b"UNH+1+ORDERS:D:96A:UN:EAN008'";
     let all = [&any, &release, &flavour, &later];

@@ -25,7 +25,7 @@ pub(super) enum Element<'p> {
 
 /// Where a path leads.
 pub(super) struct Place {
-    pub(super) positions: Vec<Position>,
+    pub(super) position: Position,
     pub(super) facts: Facts,
 }
 
@@ -65,7 +65,7 @@ impl Resolver<'_> {
             [] => Err(self.unknown(path, name)),
             [one] => {
                 let facts = self.places.facts(*one).ok_or_else(|| self.unknown(path, name))?;
-                Ok(Place { positions, facts })
+                Ok(Place { position: *one, facts })
             }
             several => {
                 let paths = self.paths(several);

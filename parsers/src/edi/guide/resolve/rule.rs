@@ -45,7 +45,7 @@ impl Resolver<'_> {
         Ok(GuideRule {
             tag: place.facts.tag,
             is_loop: place.facts.is_loop,
-            positions: place.positions,
+            position: place.position,
             with,
             when,
             ask,
@@ -130,12 +130,11 @@ impl Resolver<'_> {
         }
         let found = self.place(path.segment)?;
         let test = self.test(condition, self.address(found.facts.tag, element)?)?;
-        if found.positions == place.positions {
+        if found.position == place.position {
             return Ok(When::Here(test));
         }
-        let ends = found.positions.first().zip(place.positions.first());
-        let scope = ends.map_or(0, |(one, other)| self.places.common(*one, *other));
-        Ok(When::Earlier { tag: found.facts.tag, positions: found.positions, scope, test })
+        let scope = self.places.common(found.position, place.position);
+        Ok(When::Earlier { tag: found.facts.tag, position: found.position, scope, test })
     }
 
     fn test(&self, condition: &ConditionText, address: Address) -> Result<Test, String> {
