@@ -134,7 +134,7 @@ enum Ask {
 enum When {
     /// An element of the same segment.
     Here(Test),
-    /// An element of segments before, within the innermost level that holds them and the rule's.
+    /// An element of segments before, as long as the innermost loop that holds both is open.
     Earlier { tag: u32, position: Position, scope: u16, test: Test },
 }
 

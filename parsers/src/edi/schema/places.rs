@@ -99,15 +99,21 @@ impl Places {
         names.join("/")
     }
 
-    /// The deepest level that holds both positions.
-    pub(in crate::edi) fn common(&self, one: Position, other: Position) -> u16 {
-        let rows = |position: Position| -> Vec<u16> {
-            let chain = self.index_of(position.level).into_iter().flat_map(|at| self.chain(at));
-            chain.filter_map(|index| self.levels.get(index).map(|level| level.row)).collect()
+    /// The deepest level in which what a position says holds for another: for one that opens a loop that is the loop,
+    /// where the other stands in it.
+    pub(in crate::edi) fn scope(&self, said: Position, other: Position) -> u16 {
+        let rows = |index: Option<usize>| {
+            let chain = index.into_iter().flat_map(|index| self.chain(index));
+            chain.filter_map(|index| self.levels.get(index).map(|level| level.row))
         };
-        let others = rows(other);
-        let shared = rows(one).into_iter().find(|row| others.contains(row));
-        shared.unwrap_or(one.level)
+        let others: Vec<u16> = rows(self.index_of(other.level)).collect();
+        let opened = self.levels.iter().position(|level| {
+            level.parent.is_some_and(|(parent, part)| {
+                Some(parent) == self.index_of(said.level) && said.parts & (1 << part) != 0
+            })
+        });
+        let mut shared = rows(opened.or_else(|| self.index_of(said.level)));
+        shared.find(|row| others.contains(row)).unwrap_or(said.level)
     }
 
     /// The tag that begins a position; whether it opens a loop, must be there, and how often it may be there.

@@ -133,7 +133,7 @@ impl Resolver<'_> {
         if found.position == place.position {
             return Ok(When::Here(test));
         }
-        let scope = self.places.common(found.position, place.position);
+        let scope = self.places.scope(found.position, place.position);
         Ok(When::Earlier { tag: found.facts.tag, position: found.position, scope, test })
     }
 
