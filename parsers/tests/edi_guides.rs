@@ -1,5 +1,6 @@
-//! Implementation guides: `NAME.toml` is held against `NAME.edi`, with what is expected in `NAME.txt`: findings, and the acknowledgement.
-//! Every rule of guides is broken by one of them at least; without its guide none of them breaks a rule of a guide.
+//! Implementation guides: `NAME.toml` is held against `NAME.edi`, with what is expected in `NAME.txt`: findings, and
+//! the acknowledgement. Every rule of guides is broken by one of them at least; without its guide none of them breaks
+//! a rule of a guide.
 //!
 //! With `TILLGATE_BLESS` set the expectations are written anew; look at the difference before it is committed.
 

@@ -1,7 +1,7 @@
 //! Partners' implementation guides: TOML files, read and checked together with the configuration that names them.
 //!
-//! In: the path of a guide. Out: the guide, or all that is wrong with the file, each with its place. Never: a guide that is left
-//! out because it is wrong.
+//! In: the path of a guide. Out: the guide, or all that is wrong with the file, each with its place. Never: a guide
+//! that is left out because it is wrong.
 
 use std::path::Path;
 

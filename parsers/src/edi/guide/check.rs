@@ -1,7 +1,7 @@
 //! Holds one set against a guide, beside the validator.
 //!
-//! In: each segment, with the place that the matcher found for it. Out: remarks. Never: an allocation for a segment that is right, a
-//! second word on what the standard already minds.
+//! In: each segment, with the place that the matcher found for it. Out: remarks. Never: an allocation for a segment
+//! that is right, a second word on what the standard already minds.
 
 use super::element::{self, Found};
 use super::resolve::is_refused_by_the_standard;

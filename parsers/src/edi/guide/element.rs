@@ -1,7 +1,7 @@
 //! Elements of a guide: where they stand in a segment, what they may say.
 //!
-//! In: one segment. Out: the values at an address; whether a test holds. Never: an allocation, but for values with release
-//! characters.
+//! In: one segment. Out: the values at an address; whether a test holds. Never: an allocation, but for values with
+//! release characters.
 
 use super::pattern::Pattern;
 use super::text::Use;

@@ -1,9 +1,10 @@
 //! Implementation guides: what a partner asks for beyond the standard.
 //!
-//! In: a [`GuideText`], read from a file by the caller, so that this crate needs no notation of files. [`Guide::new`] holds it against the
-//! schema: a guide may tighten and never loosen, and a path that the schema does not have is a fault of the guide. Out: a
-//! [`Guide`]; given as [`Options::guides`](super::Options::guides) it is held against every set that it is for, beside the standard, and
-//! findings of it have codes that begin with `guide-` and name it. Never: a judgement on what the standard already says.
+//! In: a [`GuideText`], read from a file by the caller, so that this crate needs no notation of files. [`Guide::new`]
+//! holds it against the schema: a guide may tighten and never loosen, and a path that the schema does not have is a
+//! fault of the guide. Out: a [`Guide`]; given as [`Options::guides`](super::Options::guides) it is held against
+//! every set that it is for, beside the standard, and findings of it have codes that begin with `guide-` and name it.
+//! Never: a judgement on what the standard already says.
 //!
 //! ```
 //! use tillgate_parsers::edi::guide::{Guide, GuideText};
@@ -164,8 +165,8 @@ impl Guide {
         is_for.then_some(version.len())
     }
 
-    /// The guide for a set, of those that a partner has: the one whose version says most. `headers`: those of the set and of its
-    /// group.
+    /// The guide for a set, of those that a partner has: the one whose version says most. `headers`: those of the set
+    /// and of its group.
     pub(super) fn choose<'g>(
         guides: &[&'g Self],
         transaction: &'static Transaction,

@@ -1,8 +1,8 @@
 //! What a value looks like: `9999`, `PO-9+`, `AA9*`.
 //!
-//! `9` is a digit, `A` a capital letter, `X` a capital letter or digit, `?` any character; `+` after one of them or after a
-//! character: once or more often; `*` is any number of any characters. Every other character is itself, and any is after `\`. Never:
-//! a look back, so that no value takes long.
+//! `9` is a digit, `A` a capital letter, `X` a capital letter or digit, `?` any character; `+` after one of them or
+//! after a character: once or more often; `*` is any number of any characters. Every other character is itself, and
+//! any is after `\`. Never: a look back, so that no value takes long.
 
 use std::fmt;
 

@@ -1,7 +1,7 @@
 //! Holds a guide against the schema: every path leads somewhere, nothing is loosened, nothing contradicts itself.
 //!
-//! In: the text of a guide. Out: the guide with its rules in place, or every fault with the key that has it. Never: a rule that
-//! is left out in silence.
+//! In: the text of a guide. Out: the guide with its rules in place, or every fault with the key that has it. Never: a
+//! rule that is left out in silence.
 
 mod names;
 mod rule;

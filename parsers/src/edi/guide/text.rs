@@ -1,6 +1,7 @@
 //! A guide as it is written: one table, and a list of rules.
 //!
-//! Deserialised by whoever reads the file, in whatever notation the file has. Never: a look at the schema; see [`super::Guide::new`].
+//! Deserialised by whoever reads the file, in whatever notation the file has. Never: a look at the schema; see
+//! [`super::Guide::new`].
 
 use serde::Deserialize;
 

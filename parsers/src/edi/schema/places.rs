@@ -1,7 +1,7 @@
 //! Finds positions of a set or message by their names: `REF`, `PO1/PID`, `SG2/NAD`.
 //!
-//! In: a table and a path of loops. Out: where that is, as [`Matcher::position`](super::Matcher::position) tells it while a set is
-//! read. Never: a guess; what a wrong name may have meant is for people to read.
+//! In: a table and a path of loops. Out: where that is, as [`Matcher::position`](super::Matcher::position) tells it
+//! while a set is read. Never: a guess; what a wrong name may have meant is for people to read.
 
 use super::tables::{Part, Transaction};
 use super::{Tables, tag_text};
