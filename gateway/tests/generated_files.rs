@@ -34,6 +34,16 @@ fn the_example_is_generated_from_the_types_and_loads() {
 }
 
 #[test]
+fn the_guides_are_right() {
+    for entry in fs::read_dir(config_dir().join("guides")).unwrap() {
+        let path = entry.unwrap().path();
+        if let Err(errors) = tillgate::config::guides::read(&path) {
+            panic!("{errors}");
+        }
+    }
+}
+
+#[test]
 fn the_schemas_are_generated_from_the_types() {
     for (name, content) in schema::files() {
         assert_file(&config_dir().join("schema").join(name), &content);

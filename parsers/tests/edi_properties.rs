@@ -249,6 +249,18 @@ fn a_release_character_at_the_edge_of_a_block_releases() {
 }
 
 #[test]
+fn an_answer_repeats_no_card_number() {
+    let input = String::from_utf8_lossy(SAMPLES[0]).replace("ST*850*", "ST*4111111111111111*");
+    let report = edi::read(input.as_bytes(), &Options::default());
+    let answers = edi::acknowledge(&report, &ISSUE);
+    assert!(!answers.is_empty());
+    for answer in answers {
+        let text = String::from_utf8_lossy(&answer.content).into_owned();
+        assert!(!text.contains("4111111111111111"), "{text}");
+    }
+}
+
+#[test]
 fn a_form_feed_at_the_end_is_no_segment() {
     for tail in [&b"\x0C"[..], b"\n\x0C", b"N1*BY\n\x0C", b" \x0C \x0C"] {
         let input = [&SAMPLES[0][..250], tail].concat();

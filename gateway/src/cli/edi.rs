@@ -19,8 +19,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 use tillgate_parsers::edi::{
-    self, Closing, EdiFinding, Envelope, Events, Functional, Interchange, Issue, Options, Reader,
-    Segment, Stage, json::Lines, schema::Matcher,
+    self, Closing, EdiFinding, Envelope, Events, Functional, Guide, Interchange, Issue, Options,
+    Reader, Segment, Stage, json::Lines, schema::Matcher,
 };
 use tillgate_record::{Channel, Decision, DocumentRecord, Link, Provenance, Quality};
 
@@ -56,6 +56,7 @@ Examples:
   tillgate edi check --strict --json orders.edi
   tillgate edi check --quiet /srv/edi/archive
   zcat orders.edi.gz | tillgate edi check -
+  tillgate edi check --guide guides/bigbox-850.toml orders.edi
 
 Exit codes: 0 fine, 1 a file could not be read, 2 a file has errors.")]
     Check(Check),
@@ -123,17 +124,26 @@ impl EdiArgs {
             _ => None,
         }
     }
+
+    /// The implementation guides that the command wants to have read for it.
+    #[must_use]
+    pub fn guide_paths(&self) -> &[PathBuf] {
+        match &self.command {
+            Command::Check(check) => &check.guides,
+            _ => &[],
+        }
+    }
 }
 
 /// Runs the command; gives back the exit code.
 #[must_use]
-pub fn run(args: EdiArgs, config: Option<&Config>) -> u8 {
+pub fn run(args: EdiArgs, config: Option<&Config>, guides: &[Guide]) -> u8 {
     let mut out = io::BufWriter::new(io::stdout().lock());
     // Not locked: a thread that panics has something to say.
     let mut words = io::stderr();
     let result = match args.command {
         Command::Check(check) => check::run(
-            &check,
+            (&check, guides),
             (&mut out, Style::of_stdout()),
             (&mut words, io::stderr().is_terminal()),
         ),

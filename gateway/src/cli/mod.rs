@@ -133,7 +133,9 @@ fn dispatch(command: Command, out: &mut dyn Write) -> anyhow::Result<u8> {
 
 fn run_edi(args: edi::EdiArgs) -> anyhow::Result<u8> {
     let loaded = args.config_path().map(crate::config::Config::load).transpose()?;
-    Ok(edi::run(args, loaded.as_ref().map(|loaded| loaded.config.as_ref())))
+    let guides = args.guide_paths().iter().map(|path| crate::config::guides::read(path));
+    let guides = guides.collect::<Result<Vec<_>, _>>()?;
+    Ok(edi::run(args, loaded.as_ref().map(|loaded| loaded.config.as_ref()), &guides))
 }
 
 fn run_decode(args: decode::DecodeArgs) -> anyhow::Result<u8> {

@@ -1,7 +1,7 @@
 //! Reading the file: bytes to a [`Config`] or to everything that is wrong with it.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use toml::de::{DeTable, DeValue};
 use super::Config;
 use super::place::Places;
 use super::problem::{At, ConfigErrors, Flaw, Problem, Problems};
-use super::{shape, validate};
+use super::{guides, shape, validate};
 
 /// No hand-written configuration comes near: a larger file is a mistake, such as a device or a log.
 const FILE_BYTES_MAX: u64 = 4 << 20;
@@ -33,11 +33,11 @@ pub struct Loaded {
 }
 
 impl Config {
-    /// Reads and checks a file. Opens nothing else.
+    /// Reads and checks a file, and the implementation guides that it names. Opens nothing else.
     ///
     /// # Errors
     ///
-    /// All that is wrong with the file, each with its place.
+    /// All that is wrong with the file, each with its place; or with the first guide that has a fault.
     pub fn load(path: &Path) -> Result<Loaded, ConfigErrors> {
         let text = read(path).map_err(|message| {
             let problem =
@@ -48,7 +48,9 @@ impl Config {
                 list: vec![problem],
             })
         })?;
-        Self::parse(path, &text)
+        let mut loaded = Self::parse(path, &text)?;
+        guides::load(path, Arc::make_mut(&mut loaded.config))?;
+        Ok(loaded)
     }
 
     /// Checks the text of a file. `path` only names it in messages.
@@ -62,7 +64,8 @@ impl Config {
         let problems = Problems { file: path.to_owned(), text: text.to_owned(), list };
         match config {
             Some(config) if !has_error(&problems.list) => {
-                let config = Self { version: version_of(text), ..config };
+                let config =
+                    Self { version: version_from(Sha256::new_with_prefix(text)), ..config };
                 Ok(Loaded { config: Arc::new(config), warnings: problems })
             }
             _ => Err(ConfigErrors(problems)),
@@ -71,29 +74,33 @@ impl Config {
 }
 
 fn read(path: &Path) -> Result<String, String> {
-    let failed = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => format!(
+    text_of(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => format!(
             "cannot read the file: {error}; name it with --config or TILLGATE_CONFIG; a commented example is config/tillgate.toml"
         ),
         _ => format!("cannot read the file: {error}"),
-    };
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(failed)?;
-    let limit = FILE_BYTES_MAX + 1;
-    let read = file.take(limit).read_to_end(&mut bytes).map_err(failed)?;
-    if u64::try_from(read).is_ok_and(|read| read == limit) {
-        return Err(format!(
-            "a configuration has at most {FILE_BYTES_MAX} bytes, and this has more"
-        ));
-    }
-    String::from_utf8(bytes).map_err(|error| {
-        let offset = error.utf8_error().valid_up_to();
-        format!("expected UTF-8 text, found another byte at offset {offset}")
     })
 }
 
-fn version_of(text: &str) -> String {
-    let mut version = hex::encode(Sha256::digest(text.as_bytes()));
+/// The text of a file that people write.
+pub(super) fn text_of(path: &Path) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    let limit = FILE_BYTES_MAX + 1;
+    let read = File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+    if u64::try_from(read).is_ok_and(|read| read == limit) {
+        let message = format!("expected at most {FILE_BYTES_MAX} bytes, found more");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let offset = error.utf8_error().valid_up_to();
+        let message = format!("expected UTF-8 text, found another byte at offset {offset}");
+        io::Error::new(io::ErrorKind::InvalidData, message)
+    })
+}
+
+/// What records name: 16 hex digits.
+pub(super) fn version_from(digest: Sha256) -> String {
+    let mut version = hex::encode(digest.finalize());
     version.truncate(16);
     version
 }
@@ -128,7 +135,7 @@ fn read_text(text: &str, retired: &[(&str, &str)]) -> (Option<Config>, Vec<Probl
     }
 }
 
-fn syntax_problem(error: &toml::de::Error) -> Problem {
+pub(super) fn syntax_problem(error: &toml::de::Error) -> Problem {
     Problem {
         severity: Severity::Error,
         key: String::new(),
@@ -137,7 +144,7 @@ fn syntax_problem(error: &toml::de::Error) -> Problem {
     }
 }
 
-fn value_problem(error: &toml::de::Error, places: &Places) -> Problem {
+pub(super) fn value_problem(error: &toml::de::Error, places: &Places) -> Problem {
     let span = error.span().unwrap_or(0..0);
     let path = places.path_at(span.start);
     let mut problem = places.problem(Flaw::error(path, At::Value, error.message()));
@@ -241,7 +248,7 @@ t.toml:9:2: htttp: unknown key; did you mean "http"?
         let told = Config::load(Path::new("/dev/zero")).unwrap_err().to_string();
         assert_eq!(
             told,
-            "/dev/zero: a configuration has at most 4194304 bytes, and this has more\n"
+            "/dev/zero: cannot read the file: expected at most 4194304 bytes, found more\n"
         );
         let told = Config::load(Path::new("/nonexistent/t.toml")).unwrap_err().to_string();
         assert!(told.starts_with("/nonexistent/t.toml: cannot read the file: "), "{told}");

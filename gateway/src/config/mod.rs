@@ -7,6 +7,7 @@ pub mod barcodes;
 pub mod broker_url;
 pub mod certificate;
 pub mod example;
+pub mod guides;
 mod load;
 mod place;
 pub mod problem;
@@ -20,6 +21,7 @@ use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tillgate_parsers::edi::Guide;
 
 pub use barcodes::{Barcodes, FunctionCode, LoyaltyCard, ScaleLabel};
 pub use broker_url::{BrokerUrl, BrokerUrlError};
@@ -507,6 +509,10 @@ pub struct Partner {
     #[serde(default)]
     #[schemars(example = &"/srv/edi/bigbox")]
     pub folder: Option<PathBuf>,
+    /// Implementation guides: what it asks of documents beyond the standard. TOML files such as
+    /// config/guides/bigbox-850.toml; a path that does not begin at the root begins at this file's folder.
+    #[serde(default)]
+    pub guides: Vec<PathBuf>,
     /// SHA-256 of its token for `POST /v1/edi`, in hex.
     #[serde(default)]
     #[schemars(example = &EXAMPLE_TOKEN_SHA256)]
@@ -515,6 +521,10 @@ pub struct Partner {
     /// version 005010 at least.
     #[serde(default)]
     pub acknowledge: Acknowledge,
+    /// What the guides say; read with the file.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub loaded_guides: Vec<Guide>,
 }
 
 /// What answers functional groups of X12.

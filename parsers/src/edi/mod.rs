@@ -8,8 +8,8 @@
 //! Read top-down: [`standard`] names the input by its first bytes, [`reader`] drives everything, [`index`] finds
 //! delimiters, `scanner` gives segments, [`text`] decodes their values, `x12`, `edifact` and `tradacoms` assemble
 //! envelopes of them, [`schema`] holds the tables that the build makes of `parsers/schemas`, [`validate`] holds a set
-//! against them, [`report`] keeps the result, [`mod@acknowledge`] and [`json`] look at it, [`writer`] writes what was
-//! read.
+//! against them and [`guide`] against a partner's implementation guide, [`report`] keeps the result,
+//! [`mod@acknowledge`] and [`json`] look at it, [`writer`] writes what was read.
 
 pub mod acknowledge;
 mod assembler;
@@ -19,6 +19,7 @@ mod edifact;
 pub mod event;
 pub mod finding;
 pub mod foreign;
+pub mod guide;
 pub mod index;
 pub mod json;
 pub mod reader;
@@ -40,6 +41,7 @@ pub use acknowledge::{Acknowledgement, Issue, Kind, Wish, acknowledge, contrl};
 pub use delimiters::Delimiters;
 pub use event::{Closing, Envelope, Events, Stage};
 pub use finding::{EdiFinding, Excerpt, Findings, Place, Trigger};
+pub use guide::Guide;
 pub use reader::{Reader, Summary};
 pub use report::{
     Expectations, Group, Interchange, Limits, Options, Report, Set, Tally, is_unfinished, read,

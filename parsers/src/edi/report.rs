@@ -7,6 +7,7 @@ use super::assembler::Summary;
 use super::edifact;
 use super::event::{Closing, Envelope, Events, Stage};
 use super::finding::{EdiFinding, Findings};
+use super::guide::Guide;
 use super::reader::Reader;
 use super::rules::Policy;
 use super::scanner::{Scanner, Step};
@@ -34,6 +35,8 @@ pub struct Options<'o> {
     pub character_set: Option<CharacterSet>,
     /// Bytes of the whole input, where that is known: then a length that leads beyond it is noticed at once.
     pub input_bytes: Option<usize>,
+    /// Implementation guides of the partner; a set is held against the one that is for it.
+    pub guides: &'o [&'o Guide],
     /// What memory is bounded by.
     pub limits: Limits,
 }
@@ -46,6 +49,7 @@ impl Default for Options<'_> {
             check_sets: true,
             character_set: None,
             input_bytes: None,
+            guides: &[],
             limits: Limits::default(),
         }
     }

@@ -41,6 +41,12 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// Whether it is a partner's implementation guide that is broken, and not the standard.
+    #[must_use]
+    pub fn is_of_guide(&self) -> bool {
+        self.code.starts_with("guide-")
+    }
+
     /// How bad under a policy.
     #[must_use]
     pub fn severity(&self, policy: Policy) -> Severity {
@@ -340,4 +346,42 @@ rules! {
     RSG_MISPLACED = "rsg-misplaced", ALWAYS, None, "send RSG in the message RSGRSG only";
     RSG_REFERENCE = "rsg-reference", ALWAYS, None, "repeat the transmission reference of STX in RSG";
     RSG_RECIPIENT = "rsg-recipient", ALWAYS, None, "repeat the recipient's code of STX in RSG";
+}
+
+/// A rule of an implementation guide: X12's code in the table of the 999, and CONTRL's.
+const fn guide(code: &'static str, codes: (Code, Code), help: &'static str) -> Rule {
+    let mut rule = Rule::new(code, ALWAYS, Some(codes.0), help);
+    rule.control = Some(codes.1);
+    rule
+}
+
+macro_rules! guide_rules {
+    ($($name:ident = $code:literal, $level:ident $answer:literal $control:literal, $help:literal;)*) => {
+        $(#[doc = concat!("`", $code, "`.")]
+        pub const $name: Rule = guide($code, (Code::$level($answer), Code::$level($control)), $help);)*
+        /// Every rule of implementation guides.
+        pub const OF_GUIDES: &[&Rule] = &[$(&$name),*];
+    };
+}
+
+// What a partner's implementation guide asks for beyond the standard.
+guide_rules! {
+    GUIDE_SEGMENT_MISSING = "guide-segment-missing", Segment "3" "13", "send the segment: the guide requires it";
+    GUIDE_SEGMENT_CONDITION = "guide-segment-condition", Segment "I6" "13", "send the segment: the guide requires it in this case";
+    GUIDE_SEGMENT_FORBIDDEN = "guide-segment-forbidden", Segment "I4" "15", "leave the segment out: the guide does not use it";
+    GUIDE_SEGMENT_EXCLUDED = "guide-segment-excluded", Segment "I9" "15", "leave the segment out: the guide does not use it in this case";
+    GUIDE_SEGMENT_TOO_FEW = "guide-segment-too-few", Segment "I8" "13", "send the segment as often as the guide asks";
+    GUIDE_LOOP_TOO_FEW = "guide-loop-too-few", Segment "I7" "13", "send the loop as often as the guide asks";
+    GUIDE_SEGMENT_TOO_OFTEN = "guide-segment-too-often", Segment "5" "35", "send the segment no more often than the guide allows";
+    GUIDE_LOOP_TOO_OFTEN = "guide-loop-too-often", Segment "4" "36", "send the loop no more often than the guide allows";
+    GUIDE_ELEMENT_MISSING = "guide-element-missing", Element "1" "13", "send the element: the guide requires it";
+    GUIDE_ELEMENT_CONDITION = "guide-element-condition", Element "I9" "13", "send the element: the guide requires it in this case";
+    GUIDE_ELEMENT_FORBIDDEN = "guide-element-forbidden", Element "I10" "15", "leave the element out: the guide does not use it";
+    GUIDE_ELEMENT_EXCLUDED = "guide-element-excluded", Element "I13" "15", "leave the element out: the guide does not use it in this case";
+    GUIDE_TOO_FEW_REPETITIONS = "guide-too-few-repetitions", Element "I11" "13", "repeat the element as often as the guide asks";
+    GUIDE_TOO_MANY_REPETITIONS = "guide-too-many-repetitions", Element "12" "35", "repeat the element no more often than the guide allows";
+    GUIDE_CODE = "guide-code", Element "I6" "12", "send a code that the guide lists";
+    GUIDE_TOO_SHORT = "guide-too-short", Element "4" "40", "send a value of the length that the guide asks";
+    GUIDE_TOO_LONG = "guide-too-long", Element "5" "39", "send a value of the length that the guide allows";
+    GUIDE_PATTERN = "guide-pattern", Element "I12" "12", "send a value that looks as the guide asks";
 }

@@ -1,12 +1,12 @@
 //! Names an input by its first bytes. In: the input. Out: what it is, in words for people. Never: a guess from a
 //! file name.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::foreign::{self, Foreign};
 
 /// A standard of electronic data interchange.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Standard {
     /// ASC X12.

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use clap::Args;
-use tillgate_parsers::edi::{Options, Policy, Reader};
+use tillgate_parsers::edi::{Guide, Options, Policy, Reader};
 
 use super::inputs::{self, Input};
 use super::ordered::{Due, Ordered};
@@ -35,6 +35,9 @@ pub(super) struct Check {
     /// Say nothing of files without findings
     #[arg(long, short)]
     pub(super) quiet: bool,
+    /// An implementation guide of the partner; several may be given, and each set takes the one that is for it
+    #[arg(long = "guide", value_name = "GUIDE")]
+    pub(super) guides: Vec<PathBuf>,
     /// Files and directories; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
@@ -45,15 +48,17 @@ type Looked = Result<Checked, io::Error>;
 
 /// Runs the command. `words`: stderr, and whether it is a terminal.
 pub(super) fn run(
-    check: &Check,
+    (check, guides): (&Check, &[Guide]),
     (out, style): (&mut impl Write, Style),
     (words, on_terminal): (&mut impl Write, bool),
 ) -> io::Result<u8> {
     let inputs = inputs::list(&check.files);
     let policy = if check.strict { Policy::Strict } else { Policy::Lenient };
+    let guides: Vec<&Guide> = guides.iter().collect();
     let work = Work {
         inputs: &inputs,
         policy,
+        guides: &guides,
         bytes: AtomicU64::new(0),
         ordered: Ordered::new(inputs.len()),
     };
@@ -90,6 +95,7 @@ pub(super) fn run(
 struct Work<'w> {
     inputs: &'w [Input],
     policy: Policy,
+    guides: &'w [&'w Guide],
     /// Bytes that were read.
     bytes: AtomicU64,
     ordered: Ordered<Looked>,
@@ -114,8 +120,12 @@ impl Work<'_> {
             return Err(io::Error::new(error.kind(), error.to_string()));
         }
         let mut source = Source::open(&input.path)?;
-        let options =
-            Options { policy: self.policy, input_bytes: source.length(), ..Options::default() };
+        let options = Options {
+            policy: self.policy,
+            guides: self.guides,
+            input_bytes: source.length(),
+            ..Options::default()
+        };
         let mut reader = Reader::new(&options);
         let mut findings = Findings::default();
         loop {

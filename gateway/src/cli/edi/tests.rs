@@ -13,17 +13,37 @@ fn file(content: &[u8]) -> (tempfile::TempDir, PathBuf) {
 
 /// Exit code, stdout, stderr.
 fn checked(paths: &[&Path], change: impl FnOnce(&mut Check)) -> (u8, String, String) {
+    checked_with(paths, &[], change)
+}
+
+fn checked_with(
+    paths: &[&Path],
+    guides: &[Guide],
+    change: impl FnOnce(&mut Check),
+) -> (u8, String, String) {
     let files = paths.iter().map(|path| path.to_path_buf()).collect();
-    let mut check = Check { strict: false, lenient: false, json: false, quiet: false, files };
+    let mut check = Check {
+        strict: false,
+        lenient: false,
+        json: false,
+        quiet: false,
+        guides: Vec::new(),
+        files,
+    };
     change(&mut check);
     let (mut out, mut words) = (Vec::new(), Vec::new());
-    let code = check::run(&check, (&mut out, Style::plain()), (&mut words, false)).unwrap();
+    let code =
+        check::run((&check, guides), (&mut out, Style::plain()), (&mut words, false)).unwrap();
     (code, String::from_utf8(out).unwrap(), String::from_utf8(words).unwrap())
 }
 
 fn check(content: &[u8], strict: bool, json: bool) -> (u8, String) {
+    check_with(content, &[], (strict, json))
+}
+
+fn check_with(content: &[u8], guides: &[Guide], (strict, json): (bool, bool)) -> (u8, String) {
     let (_folder, path) = file(content);
-    let (code, out, _) = checked(&[&path], |check| {
+    let (code, out, _) = checked_with(&[&path], guides, |check| {
         (check.strict, check.json) = (strict, json);
     });
     (code, out)
@@ -39,6 +59,16 @@ fn a_clean_file_is_valid() {
         ),
         "{text}"
     );
+}
+
+#[test]
+fn a_guide_is_told_apart_from_the_standard() {
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/guides/bigbox-850.toml");
+    let guide = crate::config::guides::read(&sample).unwrap();
+    let (code, text) = check_with(ORDER.as_bytes(), &[guide], (false, false));
+    assert_eq!(code, exit::INPUT);
+    let says = "error[guide-pattern]: BIGBOX order guide 3.1: REF02 with REF01 DP must look like 9999: found \"038\"";
+    assert!(text.contains(says), "{text}");
 }
 
 #[test]
@@ -270,8 +300,15 @@ fn an_output_that_fails_ends_the_work() {
     }
     let folder = folder_of_files();
     let files = vec![folder.path().to_owned()];
-    let check = Check { strict: false, lenient: false, json: false, quiet: false, files };
-    let ended = check::run(&check, (&mut Closed, Style::plain()), (&mut Vec::new(), false));
+    let check = Check {
+        strict: false,
+        lenient: false,
+        json: false,
+        quiet: false,
+        guides: Vec::new(),
+        files,
+    };
+    let ended = check::run((&check, &[]), (&mut Closed, Style::plain()), (&mut Vec::new(), false));
     assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
 }
 

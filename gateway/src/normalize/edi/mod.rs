@@ -11,8 +11,8 @@ mod places;
 use jiff::tz::TimeZone;
 use tillgate_parsers::edi::standard::{Recognised, recognise};
 use tillgate_parsers::edi::{
-    self, EdiFinding, Expectations, Functional, Group, Interchange, Issue, KeptSegment, Kind,
-    Options, Policy, Report, Set, Standard,
+    self, EdiFinding, Expectations, Functional, Group, Guide, Interchange, Issue, KeptSegment,
+    Kind, Options, Policy, Report, Set, Standard,
 };
 use tillgate_parsers::finding;
 use tillgate_record::{Quality, Severity};
@@ -40,8 +40,10 @@ pub fn interpret(raw: &[u8], context: &Context<'_>) -> Interpretation {
         );
     let ours = &context.config.edi;
     let receiver = if is_edifact { ours.edifact.as_ref() } else { ours.x12.as_ref() };
+    let guides: Vec<&Guide> = partner.iter().flat_map(|partner| &partner.loaded_guides).collect();
     let options = Options {
         policy: Policy::Lenient,
+        guides: &guides,
         expectations: Expectations {
             sender: sender.map(identity),
             receiver: receiver.map(identity),

@@ -32,9 +32,12 @@ fn config() -> Config {
 }
 
 fn interpreted(input: &str) -> Interpretation {
-    let config = config();
+    interpreted_with(&config(), input)
+}
+
+fn interpreted_with(config: &Config, input: &str) -> Interpretation {
     let context = Context {
-        config: &config,
+        config,
         source: "bigbox",
         received_at: "2026-11-21T09:30:00Z".parse().unwrap(),
         control_number: Some(12),
@@ -58,6 +61,24 @@ fn rejected(item: &Item) -> &[Quality] {
     };
     assert!(reasons.iter().any(|reason| reason.severity == Severity::Error), "{reasons:?}");
     reasons
+}
+
+#[test]
+fn an_order_that_breaks_the_partners_guide_is_rejected() {
+    let mut config = config();
+    let rule =
+        r#"{ "at": "REF02", "with": { "element": "REF01", "is": ["DP"] }, "pattern": "9999" }"#;
+    let text = format!(r#"{{ "name": "G", "standard": "x12", "set": "850", "rule": [{rule}] }}"#);
+    let guide = Guide::new(serde_json::from_str(&text).unwrap()).unwrap();
+    config.partners[0].loaded_guides.push(guide);
+    let result = interpreted_with(&config, ORDER);
+    let reasons = rejected(&result.items[0]);
+    assert_eq!(reasons[0].rule, "guide-pattern");
+    let reply = String::from_utf8_lossy(&result.replies[0].content).into_owned();
+    assert!(reply.contains("~AK4*2*127*7*038~AK5*R*5~"), "{reply}");
+    // Orders that keep it are taken, and invoices are none of its business.
+    candidate(&interpreted_with(&config, &ORDER.replace("REF*DP*038", "REF*DP*0038")).items[0]);
+    candidate(&interpreted_with(&config, INVOICE).items[0]);
 }
 
 #[test]

@@ -13,6 +13,7 @@ pub(super) use self::placing::{spot_of, version};
 use super::edifact;
 use super::event::{Envelope, Events, Stage};
 use super::finding::Remark;
+use super::guide::{Guide, GuideCheck};
 use super::report::{Options, Tally};
 use super::rules;
 use super::scanner::Block;
@@ -132,6 +133,8 @@ pub(super) struct State<'o> {
     pub(super) group: Level,
     pub(super) set: Level,
     pub(super) validator: Option<Box<Validator>>,
+    /// The partner's guide for the open set.
+    pub(super) guide: GuideCheck<'o>,
     pub(super) told: Told,
     /// What UNA and UNB told.
     pub(super) edifact: edifact::Syntax,
@@ -153,6 +156,7 @@ impl<'o> State<'o> {
             group: Level::default(),
             set: Level::default(),
             validator: None,
+            guide: GuideCheck::default(),
             told: Told::default(),
             edifact: edifact::Syntax::default(),
             controls: Numbers::default(),
@@ -215,6 +219,9 @@ impl Visit<'_, '_> {
         state.summary.sets += 1;
         let transaction = validator.as_ref().map(|validator| validator.transaction());
         state.validator = validator;
+        let headers = (header, &state.group.header);
+        let guides = state.options.guides;
+        state.guide.open(transaction.and_then(|table| Guide::choose(guides, table, headers)));
         self.events.opened(Stage::Set, &Envelope { standard, header, transaction });
     }
 
@@ -235,6 +242,12 @@ impl Visit<'_, '_> {
         match self.state.validator.take() {
             Some(mut validator) => {
                 validator.segment(segment, &mut placing::Speaker { visit: self, segment });
+                if self.state.guide.is_open() {
+                    let mut guide = std::mem::take(&mut self.state.guide);
+                    let mut speaker = placing::Speaker { visit: self, segment };
+                    guide.segment(segment, validator.matcher(), &mut speaker);
+                    self.state.guide = guide;
+                }
                 self.events.segment(segment, Some(validator.matcher()));
                 self.state.validator = Some(validator);
             }
@@ -289,6 +302,9 @@ impl Visit<'_, '_> {
         if let Some(mut validator) = self.state.validator.take() {
             validator.finish(at, &mut placing::Speaker { visit: self, segment: at });
         }
+        let mut guide = std::mem::take(&mut self.state.guide);
+        guide.finish(at, &mut placing::Speaker { visit: self, segment: at });
+        self.state.guide = guide;
     }
 
     /// Ends a level; `end` is the byte after its last.

@@ -89,6 +89,7 @@ impl Visit<'_, '_> {
             // Any fault in a segment of X12 rejects or marks its set; CONTRL does not repeat it above.
             let code = match answer {
                 Some(Code::Segment(_) | Code::Element(_)) if is_edifact => None,
+                Some(Code::Segment(_) | Code::Element(_)) if rule.is_of_guide() => Some("I5"),
                 Some(code) if is_edifact => Some(code.value()),
                 code => code.map(|code| code.mark().value()),
             };

@@ -28,6 +28,10 @@ pub enum Outcome {
 #[derive(Debug, Clone, Copy)]
 struct Frame {
     level: &'static Loop,
+    /// Its row in the tables.
+    row: u16,
+    /// Which of all levels that were opened in this set it is.
+    serial: u32,
     parts: &'static [Part],
     tags: &'static [u32],
     cursor: usize,
@@ -48,6 +52,10 @@ pub struct Matcher {
     /// Frames in use.
     open: usize,
     opened: bool,
+    /// Levels that were opened so far.
+    serial: u32,
+    /// Row of the level and part where the last segment was placed.
+    position: Option<(u16, u8)>,
     shape: Option<&'static Shape>,
 }
 
@@ -65,6 +73,8 @@ impl Matcher {
             frames: [None; MOST_LEVELS],
             open: 0,
             opened: false,
+            serial: 0,
+            position: None,
             shape: None,
         };
         matcher.push(transaction.root, 0);
@@ -95,6 +105,17 @@ impl Matcher {
         self.open.saturating_sub(1)
     }
 
+    /// The level and part where the last segment was placed, as rows of the tables; that of a segment that opens a loop
+    /// is where the loop stands.
+    pub(in crate::edi) fn position(&self) -> Option<(u16, u8)> {
+        self.position
+    }
+
+    /// The levels that are open, the set itself first: row, and a number that no other has in this set.
+    pub(in crate::edi) fn levels(&self) -> impl Iterator<Item = (u16, u32)> {
+        self.frames.iter().take(self.open).flatten().map(|frame| (frame.row, frame.serial))
+    }
+
     /// What the last segment looks like, where the tables say so.
     #[must_use]
     pub fn shape(&self) -> Option<&'static Shape> {
@@ -107,6 +128,7 @@ impl Matcher {
     /// unless something mandatory would be skipped: in EDIFACT several groups in a row may begin with one tag.
     pub fn place(&mut self, tag: u32, missing: &mut Vec<u32>) -> Outcome {
         self.opened = false;
+        self.position = None;
         if let Some((depth, index)) = self.forward(tag) {
             return self.advance(depth, index, missing);
         }
@@ -175,10 +197,11 @@ impl Matcher {
             frame.count = 1;
         }
         frame.seen |= 1 << index;
-        let count = frame.count;
+        let (count, position) = (frame.count, frame.position(index));
         let Some(part) = frame.parts.get(index) else {
             return Outcome::Unknown;
         };
+        self.position = position;
         let is_loop = self.enter(part);
         match part.most {
             most if count <= most => Outcome::Placed,
@@ -194,9 +217,11 @@ impl Matcher {
         };
         let was_seen = frame.seen & (1 << index) != 0;
         frame.seen |= 1 << index;
+        let position = frame.position(index);
         let Some(part) = frame.parts.get(index) else {
             return Outcome::Unknown;
         };
+        self.position = position;
         if part.is_loop() {
             self.leave(depth, missing);
         }
@@ -219,14 +244,17 @@ impl Matcher {
     }
 
     /// Opens a level; a loop's first segment was there.
-    fn push(&mut self, level: u16, there: u32) {
-        let Some(level) = self.tables.loop_at(level) else {
+    fn push(&mut self, row: u16, there: u32) {
+        let Some(level) = self.tables.loop_at(row) else {
             return;
         };
+        let serial = self.serial;
+        self.serial = serial.wrapping_add(1);
         if let Some(slot) = self.frames.get_mut(self.open) {
             let (parts, tags) = self.tables.parts(level);
             let seen = u128::from(there);
-            *slot = Some(Frame { level, parts, tags, cursor: 0, count: there, seen, missed: 0 });
+            let (cursor, count, missed) = (0, there, 0);
+            *slot = Some(Frame { level, row, serial, parts, tags, cursor, count, seen, missed });
             self.open += 1;
         }
     }
@@ -250,13 +278,11 @@ impl Matcher {
     }
 }
 
-impl Part {
-    fn is_loop(&self) -> bool {
-        self.inner != u16::MAX
-    }
-}
-
 impl Frame {
+    fn position(&self, index: usize) -> Option<(u16, u8)> {
+        Some((self.row, u8::try_from(index).ok()?))
+    }
+
     /// Eight tags are compared at a time: most searches look through a whole level and find nothing.
     fn find(&self, tag: u32, from: usize) -> Option<usize> {
         let tags = self.tags.get(from..)?;

@@ -5,9 +5,11 @@
 //! segment in it. Never: a judgement on values; that is for [`super::validate`].
 
 mod matcher;
+mod places;
 mod tables;
 
 pub use matcher::{Matcher, Outcome};
+pub(in crate::edi) use places::{Facts, Places, Position};
 pub use tables::{
     Bond, FileCount, FileKind, FileMessage, Kind, Loop, Need, Note, Part, Shape, Span, Tables,
     Total, Transaction, UNBOUNDED, Usage,

@@ -315,6 +315,12 @@ impl Tables {
     }
 }
 
+impl Part {
+    pub(super) fn is_loop(&self) -> bool {
+        self.inner != u16::MAX
+    }
+}
+
 impl Transaction {
     /// The tables that it is part of.
     #[must_use]

@@ -2,6 +2,7 @@
 //! replaced by a blank where there is no release character. Empty components and elements at an end are left out.
 
 use crate::edi::delimiters::Delimiters;
+use crate::redact;
 
 /// Builds segments.
 #[derive(Debug)]
@@ -78,6 +79,9 @@ impl EdifactWriter {
     }
 
     fn value(&mut self, value: &[u8]) {
+        // A reference has fourteen characters; what is longer may be a card number, and is not repeated in clear.
+        let masked = (value.len() > 14).then(|| redact::text(value).bytes);
+        let value = masked.as_deref().unwrap_or(value);
         for byte in value {
             match (self.delimiters.contains(*byte), self.delimiters.release) {
                 (true, Some(release)) => self.out.extend([release, *byte]),
