@@ -9,3 +9,4 @@ pub mod edi;
 pub mod finding;
 pub mod framing;
 pub mod redact;
+pub mod ssi;
