@@ -279,7 +279,6 @@ fn is_left_of(part: &[char], whole: &[char]) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
 
     #[test]
     fn every_code_is_delivered_once_or_refused_with_a_beep(

@@ -130,6 +130,8 @@ struct Line {
     /// When the last part of the code that is being assembled came.
     part_at: Duration,
     heard_at: Duration,
+    /// Since when nobody listened, because a verdict took its time: what is heard next may be as old.
+    deaf_since: Option<Duration>,
     /// Codes that were handed out and have no verdict yet.
     unsettled: usize,
     asked: Option<Asked>,
@@ -148,6 +150,7 @@ impl Host {
             assembly: Assembly::default(),
             part_at: Duration::ZERO,
             heard_at: Duration::ZERO,
+            deaf_since: None,
             unsettled: 0,
             asked: None,
             waiting: VecDeque::new(),
@@ -166,7 +169,8 @@ impl Host {
         self.tick(now);
         let Self { reader, line } = self;
         line.heard_at = now;
-        reader.feed(bytes, &mut |packet| line.take(&packet, now));
+        let sent_since = line.deaf_since.take().unwrap_or(now);
+        reader.feed(bytes, &mut |packet| line.take(&packet, sent_since, now));
     }
 
     /// Says what became of the first code that has no verdict yet: it is safe, or it is not taken. Either way the
@@ -177,6 +181,7 @@ impl Host {
             return;
         }
         line.unsettled -= 1;
+        line.deaf_since = (now > line.heard_at).then_some(line.heard_at);
         line.repeats.acknowledged(now);
         line.send(opcode::ACK, &[]);
         let sound = match accepted {
@@ -248,11 +253,11 @@ impl Line {
         self.ask(Command::ScanEnabled(true), now);
     }
 
-    fn take(&mut self, packet: &Packet<'_>, now: Duration) {
+    fn take(&mut self, packet: &Packet<'_>, sent_since: Duration, now: Duration) {
         match packet.opcode {
             opcode::ACK => self.answered(opcode::ACK, now),
             opcode::NAK => self.refused(Cause::of(packet.data), now),
-            opcode::DECODE_DATA | opcode::SEGMENT => self.code(packet, now),
+            opcode::DECODE_DATA | opcode::SEGMENT => self.code(packet, sent_since, now),
             opcode::REVISION => {
                 let text = String::from_utf8_lossy(packet.data);
                 let shown = text.chars().filter(|one| !one.is_control()).take(REVISION_CHARS_MAX);
@@ -280,8 +285,9 @@ impl Line {
         }
     }
 
-    fn code(&mut self, packet: &Packet<'_>, now: Duration) {
-        match self.repeats.judge(packet, now, self.settings.response_timeout) {
+    fn code(&mut self, packet: &Packet<'_>, sent_since: Duration, now: Duration) {
+        let response_timeout = self.settings.response_timeout;
+        match self.repeats.judge(packet, sent_since, now, response_timeout) {
             Repeat::New => self.part(packet, now),
             // The verdict brings its acknowledgement.
             Repeat::Same if self.unsettled > 0 => {}

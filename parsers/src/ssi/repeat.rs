@@ -36,52 +36,61 @@ pub(super) struct Repeats {
     damaged_since: bool,
 }
 
+#[derive(Clone)]
 struct Last {
     digest: [u8; 32],
-    at: Duration,
+    sent_since: Duration,
+    /// Later than it was heard, where the verdict took its time.
+    answered_at: Duration,
 }
 
 impl Repeats {
-    /// Judges a packet, and remembers it.
+    /// Judges a packet that was sent at `sent_since` or later, and remembers it.
     pub(super) fn judge(
         &mut self,
         packet: &Packet<'_>,
+        sent_since: Duration,
         now: Duration,
         response_timeout: Duration,
     ) -> Repeat {
-        let digest = digest(packet);
-        let since = match &self.last {
-            Some(last) if last.digest == digest && packet.is_retransmission() => {
-                Some(now.saturating_sub(last.at))
-            }
-            _ => None,
-        };
+        let last = Last { digest: digest(packet), sent_since, answered_at: now };
         let damaged = std::mem::take(&mut self.damaged_since);
-        self.last = Some(Last { digest, at: now });
-        match since {
-            None => Repeat::New,
-            Some(since) if since <= response_timeout + TOLERANCE => match since < TOLERANCE {
-                _ if damaged => Repeat::Doubtful,
-                true => Repeat::Answered,
-                false => Repeat::Same,
-            },
-            // The first copy of a lost acknowledgement was lost, too, or this is the copy of a scan that was made in
-            // the meantime.
-            Some(since) if since.abs_diff(2 * response_timeout) <= TOLERANCE => Repeat::Doubtful,
-            Some(_) => Repeat::New,
+        match self.last.replace(last.clone()) {
+            Some(before) if before.digest == last.digest && packet.is_retransmission() => {
+                before.judge_copy(now, damaged, response_timeout)
+            }
+            _ => Repeat::New,
         }
     }
 
     /// The last packet is acknowledged only now.
     pub(super) fn acknowledged(&mut self, now: Duration) {
         if let Some(last) = &mut self.last {
-            last.at = now;
+            last.answered_at = now;
         }
     }
 
     /// Something came that was no packet.
     pub(super) fn damaged(&mut self) {
         self.damaged_since = true;
+    }
+}
+
+impl Last {
+    fn judge_copy(&self, now: Duration, damaged: bool, response_timeout: Duration) -> Repeat {
+        let since_sent = now.saturating_sub(self.sent_since);
+        let since_answered = now.saturating_sub(self.answered_at);
+        if since_answered <= response_timeout + TOLERANCE {
+            return match since_answered < TOLERANCE {
+                _ if damaged => Repeat::Doubtful,
+                true => Repeat::Answered,
+                false => Repeat::Same,
+            };
+        }
+        // The copy in between was lost, too, or this is the copy of a scan that was made in the meantime.
+        let may_be_second_copy = since_sent + TOLERANCE >= 2 * response_timeout
+            && since_answered <= 2 * response_timeout + TOLERANCE;
+        if may_be_second_copy { Repeat::Doubtful } else { Repeat::New }
     }
 }
 
