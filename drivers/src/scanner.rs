@@ -1,19 +1,29 @@
-//! `serial-scanner`: a barcode scanner that sends each code as a line.
+//! `serial-scanner`: a barcode scanner that sends each code as a line, or as packets of SSI.
 //!
-//! In: frames. Out: barcodes in the order they came, equal ones too: two equal items give two equal scans.
+//! In: frames, packets. Out: barcodes in the order they came, equal ones too: two equal items give two equal scans.
 
 use tillgate_parsers::framing::Frame;
 use zeroize::Zeroizing;
 
-use crate::serial::{self, Decoder};
-use crate::{DeviceEvent, Driver, DriverKind, Reading};
+use crate::serial::{self, Decoder, Dialogue, Lines, SsiDialogue};
+use crate::{DeviceEvent, DeviceSettings, Driver, DriverKind, Protocol, Reading};
 
 /// The driver's entry.
 pub(crate) const DRIVER: Driver = Driver {
     kind: DriverKind::SerialScanner,
     name: "serial-scanner",
-    start: |assignment| Box::pin(serial::serve(assignment, Box::new(ScannerDecoder))),
+    start: |assignment| {
+        let dialogue = dialogue(&assignment.settings);
+        Box::pin(serial::serve(assignment, dialogue))
+    },
 };
+
+fn dialogue(settings: &DeviceSettings) -> Box<dyn Dialogue> {
+    match settings.protocol {
+        Protocol::Lines => Box::new(Lines::new(settings.framing.clone(), ScannerDecoder)),
+        Protocol::Ssi => Box::new(SsiDialogue::new()),
+    }
+}
 
 /// Symbology letters in use (ISO/IEC 15424).
 const SYMBOLOGY_LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUXZdehz";

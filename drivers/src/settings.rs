@@ -21,6 +21,15 @@ pub enum DriverKind {
     SerialMagstripe,
 }
 
+/// How a scanner speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// A line for each code; nothing is answered.
+    Lines,
+    /// Packets with checksums, each acknowledged: Zebra's Simple Serial Interface.
+    Ssi,
+}
+
 /// One configured device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceSettings {
@@ -30,6 +39,8 @@ pub struct DeviceSettings {
     pub kind: DriverKind,
     /// The serial port, best by a link that stays with the device.
     pub port: PathBuf,
+    /// How it speaks; magnetic-stripe readers send lines.
+    pub protocol: Protocol,
     /// Speed. Without meaning for USB devices that are serial by nature.
     pub baud: u32,
     /// Data bits, parity, stop bits.
@@ -54,6 +65,7 @@ impl DeviceSettings {
             id: id.to_owned(),
             kind,
             port: port.to_owned(),
+            protocol: Protocol::Lines,
             baud: 9600,
             line: LineSettings::default(),
             framing: FramingSettings { prefix: Vec::new(), suffix: FrameEnd::Any, frame_bytes_max },
