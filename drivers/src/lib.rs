@@ -29,7 +29,10 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-pub use settings::{DeviceSettings, DriverKind, LineSettings, LineSettingsError, Parity, Protocol};
+pub use settings::{
+    DeviceSettings, DriverKind, FlowControl, LineSettings, LineSettingsError, Parity, Protocol,
+};
+pub use tillgate_parsers::code_id::Maker;
 
 /// All drivers.
 pub const ALL: &[Driver] = &[scanner::DRIVER, magstripe::DRIVER];

@@ -29,7 +29,7 @@ fn start(assignment: Assignment) -> Running {
         last_track: 0,
         damaged: false,
     };
-    let lines = Lines::new(settings.framing.clone(), decoder);
+    let lines = Lines::new(settings, decoder);
     Box::pin(serial::serve(assignment, Box::new(lines)))
 }
 

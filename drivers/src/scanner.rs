@@ -2,6 +2,7 @@
 //!
 //! In: frames, packets. Out: barcodes in the order they came, equal ones too: two equal items give two equal scans.
 
+use tillgate_parsers::code_id::Maker;
 use tillgate_parsers::framing::Frame;
 use zeroize::Zeroizing;
 
@@ -20,7 +21,9 @@ pub(crate) const DRIVER: Driver = Driver {
 
 fn dialogue(settings: &DeviceSettings) -> Box<dyn Dialogue> {
     match settings.protocol {
-        Protocol::Lines => Box::new(Lines::new(settings.framing.clone(), ScannerDecoder)),
+        Protocol::Lines => {
+            Box::new(Lines::new(settings, ScannerDecoder { code_ids: settings.code_ids }))
+        }
         Protocol::Ssi => Box::new(SsiDialogue::new()),
     }
 }
@@ -28,7 +31,9 @@ fn dialogue(settings: &DeviceSettings) -> Box<dyn Dialogue> {
 /// Symbology letters in use (ISO/IEC 15424).
 const SYMBOLOGY_LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUXZdehz";
 
-struct ScannerDecoder;
+struct ScannerDecoder {
+    code_ids: Option<Maker>,
+}
 
 impl Decoder for ScannerDecoder {
     fn frame(&mut self, frame: Frame<'_>, events: &mut Vec<DeviceEvent>) {
@@ -36,7 +41,15 @@ impl Decoder for ScannerDecoder {
             Frame::Line { bytes, damaged } => (bytes, damaged),
             Frame::Overflow { bytes } => return events.push(DeviceEvent::Overflow { bytes }),
         };
-        let (aim, content) = split_identifier(bytes);
+        let (aim, content, damaged) = match self.code_ids.map(|maker| maker.split(bytes)) {
+            None => {
+                let (aim, content) = split_identifier(bytes);
+                (aim, content, damaged)
+            }
+            Some(Some((aim, content))) => (Some(aim.to_owned()), content, damaged),
+            // The scanner puts one in front of everything: the start is missing.
+            Some(None) => (None, bytes, true),
+        };
         let data = Zeroizing::new(content.to_vec());
         events.push(DeviceEvent::Reading(Reading::Barcode { aim, data, damaged }));
     }

@@ -5,6 +5,7 @@
 
 pub mod barcode;
 pub mod card;
+pub mod code_id;
 pub mod edi;
 pub mod finding;
 pub mod framing;

@@ -55,6 +55,7 @@ replay! {
     x12: "x12",
     edi_index: "x12",
     sale_json: "json",
+    ssi: "card",
 }
 
 fn replay(target: &str, dictionary: &str, check: fn(&[u8])) {

@@ -37,7 +37,7 @@ impl SsiDialogue {
                     events.push(DeviceEvent::Damaged { problem: problem(refusal), bytes });
                 }
                 Event::Damaged { bytes } => {
-                    events.push(DeviceEvent::Damaged { problem: NOISE, bytes })
+                    events.push(DeviceEvent::Damaged { problem: NOISE, bytes });
                 }
                 // Old scanners do not know all commands, and read all the same.
                 Event::Revision(_)
