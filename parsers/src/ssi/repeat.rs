@@ -80,16 +80,21 @@ impl Last {
     fn judge_copy(&self, now: Duration, damaged: bool, response_timeout: Duration) -> Repeat {
         let since_sent = now.saturating_sub(self.sent_since);
         let since_answered = now.saturating_sub(self.answered_at);
+        if since_answered > 2 * response_timeout + TOLERANCE {
+            return Repeat::New;
+        }
+        // What was damaged was asked for again, which may have been this at any moment.
+        if damaged {
+            return Repeat::Doubtful;
+        }
+        if since_answered < TOLERANCE {
+            return Repeat::Answered;
+        }
         if since_answered <= response_timeout + TOLERANCE {
-            return match since_answered < TOLERANCE {
-                _ if damaged => Repeat::Doubtful,
-                true => Repeat::Answered,
-                false => Repeat::Same,
-            };
+            return Repeat::Same;
         }
         // The copy in between was lost, too, or this is the copy of a scan that was made in the meantime.
-        let may_be_second_copy = since_sent + TOLERANCE >= 2 * response_timeout
-            && since_answered <= 2 * response_timeout + TOLERANCE;
+        let may_be_second_copy = since_sent + TOLERANCE >= 2 * response_timeout;
         if may_be_second_copy { Repeat::Doubtful } else { Repeat::New }
     }
 }
