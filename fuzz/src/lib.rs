@@ -85,8 +85,8 @@ fn suffix_bytes(data: &[u8], suffix: FrameEnd) -> usize {
     }
 }
 
-/// A host takes any bytes at any pace: it never says more than it heard, answers no more than it was told, comes to rest,
-/// and is as new after the line closed. The first byte is the length of a chunk and the pause behind it.
+/// A host takes any bytes at any pace: it never says more than it heard, answers no more than it was told, comes to
+/// rest, and is as new after the line closed. The first byte is the length of a chunk and the pause behind it.
 pub fn ssi(data: &[u8]) {
     let Some((&pace, line)) = data.split_first() else { return };
     let mut host = Host::new(ssi::Settings::default());

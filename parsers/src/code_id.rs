@@ -1,7 +1,7 @@
 //! Makers' own code identifiers: a letter or three in front of the data that say the symbology.
 //!
-//! In: a frame, and which maker's table the scanner is set to. Out: the AIM symbology identifier that says the same, and
-//! the data. Never: a guess of the table: the same letter means something else at each maker.
+//! In: a frame, and which maker's table the scanner is set to. Out: the AIM symbology identifier that says the same,
+//! and the data. Never: a guess of the table: the same letter means something else at each maker.
 //!
 //! Tables as delivered: Zebra SP72 reference guide, "Symbol Code Identifiers"; Honeywell 3820 and Xenon user guides,
 //! appendix A; Datalogic PowerScan D8330 manual, "Code Identifier Table". Scanners can be set to other letters.

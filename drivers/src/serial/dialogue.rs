@@ -119,8 +119,8 @@ impl<D: Decoder> Lines<D> {
     }
 }
 
-const ASKED_AGAIN: &str = "a damaged line, which the device was asked to send again: compare `prefix`, `suffix`, `baud` \
-                           and `line` with its settings";
+const ASKED_AGAIN: &str = "a damaged line, which the device was asked to send again: compare `prefix`, `suffix`, \
+                           `baud` and `line` with its settings";
 
 impl<D: Decoder> Dialogue for Lines<D> {
     fn take(&mut self, bytes: &[u8], now: Instant, events: &mut Vec<DeviceEvent>) -> u32 {

@@ -93,8 +93,8 @@ fn reading(code: Code) -> Reading {
     Reading::Barcode { aim: aim(code_type).map(str::to_owned), data, damaged: false }
 }
 
-const NOISE: &str = "no SSI packet, which the scanner was asked to send again: if no code arrives at all, set the scanner \
-                     to SSI, or compare `baud` and `line` with its settings";
+const NOISE: &str = "no SSI packet, which the scanner was asked to send again: if no code arrives at all, set the \
+                     scanner to SSI, or compare `baud` and `line` with its settings";
 
 fn problem(refusal: Refusal) -> &'static str {
     match refusal {
