@@ -156,7 +156,7 @@ mod tests {
             (Maker::Honeywell, b"c036000291452", "upc-a"),
             (Maker::Honeywell, b"E04252614", "upc-e"),
             (Maker::Honeywell, b"I0104006381333931", "gs1-128"),
-            (Maker::Honeywell, b"shttps://example.org", "qr"),
+            (Maker::Honeywell, b"splain text", "qr"),
             (Maker::Zebra, b"A4006381333931", "ean-13"),
             (Maker::Zebra, b"P0G0104006381333931", "gs1-datamatrix"),
             (Maker::Zebra, b"P01text", "qr"),
