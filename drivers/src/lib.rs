@@ -9,7 +9,7 @@
 //!
 //! | driver | file | device |
 //! |---|---|---|
-//! | `serial-scanner` | `scanner.rs` | barcode scanner that sends lines |
+//! | `serial-scanner` | `scanner.rs` | barcode scanner that sends lines or SSI packets |
 //! | `serial-magstripe` | `magstripe.rs` | magnetic-stripe reader that sends tracks as lines |
 
 pub mod attached;
@@ -29,7 +29,10 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-pub use settings::{DeviceSettings, DriverKind, LineSettings, LineSettingsError, Parity};
+pub use settings::{
+    DeviceSettings, DriverKind, FlowControl, LineSettings, LineSettingsError, Parity, Protocol,
+};
+pub use tillgate_parsers::code_id::Maker;
 
 /// All drivers.
 pub const ALL: &[Driver] = &[scanner::DRIVER, magstripe::DRIVER];

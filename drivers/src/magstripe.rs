@@ -11,7 +11,7 @@ use tillgate_parsers::card::{TokenKey, read_tracks};
 use tillgate_parsers::framing::Frame;
 use zeroize::Zeroizing;
 
-use crate::serial::{self, Decoder};
+use crate::serial::{self, Decoder, Lines};
 use crate::{Assignment, DeviceEvent, Driver, DriverKind, Reading, Running};
 
 /// The driver's entry.
@@ -20,7 +20,7 @@ pub(crate) const DRIVER: Driver =
 
 fn start(assignment: Assignment) -> Running {
     let settings = &assignment.settings;
-    let decoder = Box::new(MagstripeDecoder {
+    let decoder = MagstripeDecoder {
         token_key: Arc::clone(&assignment.token_key),
         gap: Duration::from_millis(settings.swipe_gap_ms),
         swipe: Zeroizing::new(Vec::with_capacity(
@@ -28,8 +28,9 @@ fn start(assignment: Assignment) -> Running {
         )),
         last_track: 0,
         damaged: false,
-    });
-    Box::pin(serial::serve(assignment, decoder))
+    };
+    let lines = Lines::new(settings, decoder);
+    Box::pin(serial::serve(assignment, Box::new(lines)))
 }
 
 /// A card has three tracks (ISO/IEC 7811-6).

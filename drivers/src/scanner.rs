@@ -1,24 +1,39 @@
-//! `serial-scanner`: a barcode scanner that sends each code as a line.
+//! `serial-scanner`: a barcode scanner that sends each code as a line, or as packets of SSI.
 //!
-//! In: frames. Out: barcodes in the order they came, equal ones too: two equal items give two equal scans.
+//! In: frames, packets. Out: barcodes in the order they came, equal ones too: two equal items give two equal scans.
 
+use tillgate_parsers::code_id::Maker;
 use tillgate_parsers::framing::Frame;
 use zeroize::Zeroizing;
 
-use crate::serial::{self, Decoder};
-use crate::{DeviceEvent, Driver, DriverKind, Reading};
+use crate::serial::{self, Decoder, Dialogue, Lines, SsiDialogue};
+use crate::{DeviceEvent, DeviceSettings, Driver, DriverKind, Protocol, Reading};
 
 /// The driver's entry.
 pub(crate) const DRIVER: Driver = Driver {
     kind: DriverKind::SerialScanner,
     name: "serial-scanner",
-    start: |assignment| Box::pin(serial::serve(assignment, Box::new(ScannerDecoder))),
+    start: |assignment| {
+        let dialogue = dialogue(&assignment.settings);
+        Box::pin(serial::serve(assignment, dialogue))
+    },
 };
+
+fn dialogue(settings: &DeviceSettings) -> Box<dyn Dialogue> {
+    match settings.protocol {
+        Protocol::Lines => {
+            Box::new(Lines::new(settings, ScannerDecoder { code_ids: settings.code_ids }))
+        }
+        Protocol::Ssi => Box::new(SsiDialogue::new()),
+    }
+}
 
 /// Symbology letters in use (ISO/IEC 15424).
 const SYMBOLOGY_LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUXZdehz";
 
-struct ScannerDecoder;
+struct ScannerDecoder {
+    code_ids: Option<Maker>,
+}
 
 impl Decoder for ScannerDecoder {
     fn frame(&mut self, frame: Frame<'_>, events: &mut Vec<DeviceEvent>) {
@@ -26,7 +41,15 @@ impl Decoder for ScannerDecoder {
             Frame::Line { bytes, damaged } => (bytes, damaged),
             Frame::Overflow { bytes } => return events.push(DeviceEvent::Overflow { bytes }),
         };
-        let (aim, content) = split_identifier(bytes);
+        let (aim, content, damaged) = match self.code_ids.map(|maker| maker.split(bytes)) {
+            None => {
+                let (aim, content) = split_identifier(bytes);
+                (aim, content, damaged)
+            }
+            Some(Some((aim, content))) => (Some(aim.to_owned()), content, damaged),
+            // The scanner puts one in front of everything: the start is missing.
+            Some(None) => (None, bytes, true),
+        };
         let data = Zeroizing::new(content.to_vec());
         events.push(DeviceEvent::Reading(Reading::Barcode { aim, data, damaged }));
     }

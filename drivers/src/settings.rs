@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use tillgate_parsers::code_id::Maker;
 use tillgate_parsers::framing::{FrameEnd, FramingSettings};
 
 /// The longest barcode by far is a QR code of 7,089 digits (ISO/IEC 18004, table 7).
@@ -21,6 +22,15 @@ pub enum DriverKind {
     SerialMagstripe,
 }
 
+/// How a scanner speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// A line for each code; nothing is answered.
+    Lines,
+    /// Packets with checksums, each acknowledged: Zebra's Simple Serial Interface.
+    Ssi,
+}
+
 /// One configured device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceSettings {
@@ -30,12 +40,22 @@ pub struct DeviceSettings {
     pub kind: DriverKind,
     /// The serial port, best by a link that stays with the device.
     pub port: PathBuf,
+    /// How it speaks; magnetic-stripe readers send lines.
+    pub protocol: Protocol,
     /// Speed. Without meaning for USB devices that are serial by nature.
     pub baud: u32,
     /// Data bits, parity, stop bits.
     pub line: LineSettings,
+    /// Who may hold whom.
+    pub flow_control: FlowControl,
     /// What the device puts around a reading.
     pub framing: FramingSettings,
+    /// Without a suffix a reading ends when nothing came for so long.
+    pub idle_gap_ms: u64,
+    /// Whose code identifiers stand in front of each barcode; `None` for AIM's, or none.
+    pub code_ids: Option<Maker>,
+    /// Whether the device waits for ACK, or NAK, after each reading.
+    pub acknowledge: bool,
     /// A swipe ends when its tracks have come, or when nothing came for so long.
     pub swipe_gap_ms: u64,
     /// A device that sends more is read more slowly, and reported.
@@ -54,13 +74,29 @@ impl DeviceSettings {
             id: id.to_owned(),
             kind,
             port: port.to_owned(),
+            protocol: Protocol::Lines,
             baud: 9600,
             line: LineSettings::default(),
             framing: FramingSettings { prefix: Vec::new(), suffix: FrameEnd::Any, frame_bytes_max },
+            flow_control: FlowControl::None,
+            idle_gap_ms: 300,
+            code_ids: None,
+            acknowledge: false,
             swipe_gap_ms: 150,
             frames_per_second_max: 500,
         }
     }
+}
+
+/// How one side of a line makes the other wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FlowControl {
+    /// Not at all.
+    None,
+    /// By the wires RTS and CTS.
+    RtsCts,
+    /// By the bytes XON and XOFF, which readings cannot contain then.
+    XonXoff,
 }
 
 /// Data bits, parity and stop bits, written `8N1`.

@@ -66,6 +66,21 @@ impl SimulatedDevice {
         Ok(())
     }
 
+    /// What the driver sent since the last call. Waits for something to come.
+    ///
+    /// # Errors
+    /// When the driver has closed the port.
+    pub async fn heard(&self) -> io::Result<Vec<u8>> {
+        let mut bytes = [0; 1024];
+        loop {
+            match rustix::io::read(&self.device, &mut bytes) {
+                Ok(length) => return Ok(bytes.get(..length).unwrap_or_default().to_vec()),
+                Err(Errno::AGAIN) => sleep(FULL_PAUSE).await,
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
     /// Sends bytes as they are. Waits while the driver does not read, as a device with flow control does.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tillgate_drivers::simulated::SimulatedDevice;
-use tillgate_drivers::{DeviceEvent, DeviceSettings, DriverKind, Reading};
+use tillgate_drivers::{DeviceEvent, DeviceSettings, DriverKind, FlowControl, Maker, Reading};
 use tillgate_parsers::card::TokenKey;
 use tillgate_parsers::framing::FrameEnd;
 use tokio::sync::mpsc;
@@ -396,4 +396,62 @@ async fn a_driver_that_is_told_to_stop_closes_its_port() {
     timeout(Duration::from_secs(1), driver.task).await.expect("stops").unwrap();
     let mut next = Running::start(scanner(device.port()));
     next.connected().await;
+}
+
+#[tokio::test]
+async fn a_scanner_that_waits_for_an_answer_gets_one_when_its_code_is_taken() {
+    let device = SimulatedDevice::plug_in().unwrap();
+    let mut settings = scanner(device.port());
+    settings.acknowledge = true;
+    let mut driver = Running::start(settings);
+    driver.connected().await;
+    device.scan("4006381333931").await.unwrap();
+    assert_eq!(driver.barcode().await, "4006381333931");
+    assert_eq!(device.heard().await.unwrap(), b"\x06");
+    device.send(b"40063\x00813\r").await.unwrap();
+    assert!(matches!(driver.next().await, DeviceEvent::Damaged { bytes: 9, .. }));
+    assert_eq!(device.heard().await.unwrap(), b"\x15");
+    device.scan("4006381333931").await.unwrap();
+    assert_eq!(driver.barcode().await, "4006381333931", "sent again");
+}
+
+#[tokio::test]
+async fn a_scanner_without_a_suffix_is_read_by_its_pauses() {
+    let device = SimulatedDevice::plug_in().unwrap();
+    let mut settings = scanner(device.port());
+    settings.framing.suffix = FrameEnd::Gap;
+    let mut driver = Running::start(settings);
+    driver.connected().await;
+    for code in ["4006381333931", "96385074"] {
+        let (front, back) = code.split_at(4);
+        device.send(front.as_bytes()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        device.send(back.as_bytes()).await.unwrap();
+        assert_eq!(driver.barcode().await, code);
+    }
+}
+
+#[tokio::test]
+async fn stx_and_etx_frame_what_a_maker_calls_by_its_own_letters() {
+    let device = SimulatedDevice::plug_in().unwrap();
+    let mut settings = scanner(device.port());
+    settings.framing.prefix = b"\x02".to_vec();
+    settings.framing.suffix = FrameEnd::Etx;
+    settings.code_ids = Some(Maker::Zebra);
+    settings.line = "7E1".parse().unwrap();
+    settings.flow_control = FlowControl::XonXoff;
+    let mut driver = Running::start(settings);
+    driver.connected().await;
+    device.send(b"\x02A4006381333931\x03\x02?\x03").await.unwrap();
+    let mut readings = Vec::new();
+    for _ in 0..2 {
+        match driver.next().await {
+            DeviceEvent::Reading(Reading::Barcode { aim, data, damaged }) => {
+                readings.push((aim, String::from_utf8(data.to_vec()).unwrap(), damaged));
+            }
+            event => panic!("expected a barcode, found {event:?}"),
+        }
+    }
+    let whole = (Some("]E0".to_owned()), "4006381333931".to_owned(), false);
+    assert_eq!(readings, [whole, (None, "?".to_owned(), true)]);
 }

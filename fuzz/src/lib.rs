@@ -7,6 +7,7 @@ mod streams;
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 pub use self::streams::{edi_chunks, edifact, tradacoms};
 use serde_json::Value;
@@ -23,6 +24,7 @@ use tillgate_parsers::edi::{
 };
 use tillgate_parsers::framing::{Frame, FrameEnd, FramingSettings, LineFramer};
 use tillgate_parsers::redact;
+use tillgate_parsers::ssi::{self, Event, Host};
 use tillgate_record::Severity;
 
 /// Short, so that a small input overflows it.
@@ -36,8 +38,8 @@ const UNMISTAKABLE_DIGITS: usize = 16;
 
 /// A chunked line gives the frames of a whole one, no frame is too long, and every byte is accounted for.
 pub fn framing(data: &[u8]) {
-    use FrameEnd::{Any, Cr, CrLf, Lf, Tab};
-    for suffix in [Cr, Lf, CrLf, Tab, Any] {
+    use FrameEnd::{Any, Cr, CrLf, Etx, Gap, Lf, Tab};
+    for suffix in [Cr, Lf, CrLf, Tab, Etx, Any, Gap] {
         for prefix in [&b""[..], b"\x02"] {
             let whole = frames(data, data.len().max(1), suffix, prefix);
             for chunk in [1, 7] {
@@ -84,8 +86,51 @@ fn suffix_bytes(data: &[u8], suffix: FrameEnd) -> usize {
         FrameEnd::Lf => count(b"\n"),
         FrameEnd::CrLf => 2 * pairs,
         FrameEnd::Tab => count(b"\t"),
+        FrameEnd::Etx => count(b"\x03"),
+        FrameEnd::Gap => 0,
         FrameEnd::Any => count(b"\r\n"),
     }
+}
+
+/// A host takes any bytes at any pace: it never says more than it heard, answers no more than it was told, comes to
+/// rest, and is as new after the line closed. The first byte is the length of a chunk and the pause behind it.
+pub fn ssi(data: &[u8]) {
+    let Some((&pace, line)) = data.split_first() else { return };
+    let mut host = Host::new(ssi::Settings::default());
+    let mut now = Duration::ZERO;
+    let mut told = 0;
+    for chunk in line.chunks(usize::from(pace % 32) + 1) {
+        now += Duration::from_millis(u64::from(pace / 32) * 50);
+        host.receive(chunk, now);
+        told += take_events(&mut host, now);
+        assert!(host.output().len() <= 64 * (chunk.len() + 1), "it talks more than it hears");
+    }
+    assert!(told <= line.len(), "{told} bytes of {}", line.len());
+    // Nothing comes any more: each deadline is later than the one before, and there is an end.
+    for _ in 0..200 {
+        let Some(deadline) = host.deadline() else { break };
+        now = now.max(deadline);
+        host.tick(now);
+        take_events(&mut host, now);
+        host.output();
+    }
+    assert_eq!(host.deadline(), None, "it never comes to rest");
+    host.receive(b"\x09\xf3\x00\x00\x03CO", now);
+    assert_eq!(host.close(), 7);
+    assert_eq!((host.close(), host.deadline()), (0, None));
+}
+
+/// Settles codes, and says how many bytes of the line they were.
+fn take_events(host: &mut Host, now: Duration) -> usize {
+    let mut bytes = 0;
+    for event in host.events() {
+        if let Event::Code(code) = event {
+            assert!(code.data.len() <= ssi::CODE_BYTES_MAX);
+            bytes += code.data.len();
+            host.settle(bytes % 2 == 0, now);
+        }
+    }
+    bytes
 }
 
 /// The frame is wiped, and of a card number in it nothing leaves but its mask and its token.

@@ -28,8 +28,12 @@ pub enum FrameEnd {
     CrLf,
     /// Tab.
     Tab,
+    /// ETX, mostly with STX as prefix.
+    Etx,
     /// CR, LF or CR LF.
     Any,
+    /// Nothing but a pause: [`LineFramer::quiet`].
+    Gap,
 }
 
 /// What came out of the line. No `Debug`: a frame may be a card's track.
@@ -56,6 +60,7 @@ const OVERFLOW_REPORT_BYTES: usize = 64 * 1024;
 const LF: u8 = 0x0A;
 const CR: u8 = 0x0D;
 const TAB: u8 = 0x09;
+const ETX: u8 = 0x03;
 
 /// FNC1 inside a GS1 element string arrives as GS: it is data (GS1 General Specifications, 7.8.3).
 const GS: u8 = 0x1D;
@@ -93,6 +98,19 @@ impl LineFramer {
         self.pending.len() + self.dropped
     }
 
+    /// The line was quiet for as long as it never is within a reading. Ends a frame where nothing else does.
+    pub fn quiet(&mut self, deliver: &mut impl FnMut(Frame<'_>)) {
+        if self.settings.suffix == FrameEnd::Gap && self.pending_bytes() > 0 {
+            self.end(deliver);
+        }
+    }
+
+    /// Whether a pause ends a frame.
+    #[must_use]
+    pub fn ends_with_a_pause(&self) -> bool {
+        self.settings.suffix == FrameEnd::Gap
+    }
+
     /// The line closed: what had no frame end is wiped, never delivered. Says how many bytes that were.
     pub fn close(&mut self) -> usize {
         let partial = self.pending_bytes();
@@ -110,7 +128,8 @@ impl LineFramer {
             (FrameEnd::Cr | FrameEnd::Any, LF) if after_cr => {}
             (FrameEnd::Cr | FrameEnd::Any, CR)
             | (FrameEnd::Lf | FrameEnd::Any, LF)
-            | (FrameEnd::Tab, TAB) => self.end(deliver),
+            | (FrameEnd::Tab, TAB)
+            | (FrameEnd::Etx, ETX) => self.end(deliver),
             (FrameEnd::CrLf, LF) if after_cr => {
                 self.take_back_cr();
                 self.end(deliver);
@@ -204,7 +223,7 @@ mod tests {
 
     #[test]
     fn each_suffix_ends_its_frames() {
-        use FrameEnd::{Any, Cr, CrLf, Lf, Tab};
+        use FrameEnd::{Any, Cr, CrLf, Etx, Gap, Lf, Tab};
         let cases: &[(FrameEnd, &[u8], &[&str])] = &[
             (Any, b"a\rb\nc\r\nd", &["a", "b", "c", "~1"]),
             (Any, b"\r\n\r\n\n\r", &[]),
@@ -214,6 +233,8 @@ mod tests {
             (CrLf, b"a\r\nb\rc\nd\r\n", &["a", "b\\rc\\nd!"]),
             (CrLf, b"a\r\r\n\r", &["a\\r!", "~1"]),
             (Tab, b"a\tb\t\t", &["a", "b"]),
+            (Etx, b"a\x03b\x03\rc\x03", &["a", "b", "\\rc!"]),
+            (Gap, b"a1b2", &["~4"]),
         ];
         for (suffix, input, expected) in cases {
             assert_eq!(frames(*suffix, b"", &[input]), *expected, "{suffix:?} {input:?}");
@@ -236,6 +257,23 @@ mod tests {
     #[test]
     fn a_missing_prefix_marks_the_frame_and_keeps_it() {
         assert_eq!(frames(FrameEnd::Any, b"\x02", &[b"\x02a\rb\r\x02\r"]), ["a", "b!"]);
+    }
+
+    #[test]
+    fn a_pause_ends_a_frame_only_where_nothing_else_does() {
+        for (suffix, expected) in [(FrameEnd::Gap, vec!["ab", "c", ">9"]), (FrameEnd::Any, vec![])]
+        {
+            let settings = FramingSettings { prefix: Vec::new(), suffix, frame_bytes_max: 8 };
+            let mut framer = LineFramer::new(settings);
+            let mut seen = Vec::new();
+            for chunks in [&[&b"a"[..], b"b"][..], &[], &[b"c"], &[b"123456789"]] {
+                for chunk in chunks {
+                    framer.feed(chunk, &mut |frame| seen.push(as_text(&frame)));
+                }
+                framer.quiet(&mut |frame| seen.push(as_text(&frame)));
+            }
+            assert_eq!(seen, expected, "{suffix:?}");
+        }
     }
 
     #[test]
@@ -268,7 +306,8 @@ mod tests {
             input in line_bytes(),
             cuts in prop::collection::vec(0_usize..80, 0..12),
             suffix in prop::sample::select(vec![
-                FrameEnd::Cr, FrameEnd::Lf, FrameEnd::CrLf, FrameEnd::Tab, FrameEnd::Any,
+                FrameEnd::Cr, FrameEnd::Lf, FrameEnd::CrLf, FrameEnd::Tab, FrameEnd::Etx,
+                FrameEnd::Any, FrameEnd::Gap,
             ]),
             prefix in prop::sample::select(vec![b"".as_slice(), b"\x02"]),
         ) {

@@ -33,7 +33,9 @@
 
 pub mod barcode;
 pub mod card;
+pub mod code_id;
 pub mod edi;
 pub mod finding;
 pub mod framing;
 pub mod redact;
+pub mod ssi;

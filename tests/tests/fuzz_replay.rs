@@ -60,6 +60,7 @@ replay! {
     edi_chunks: "x12",
     edifact: "edifact",
     tradacoms: "tradacoms",
+    ssi: "card",
 }
 
 fn replay(target: &str, dictionary: &str, check: fn(&[u8])) {

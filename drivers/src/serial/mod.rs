@@ -3,22 +3,25 @@
 //! Closing at once matters: while an old handle is open, the kernel gives the device another number when it comes
 //! back. Never: a loop that spins. Each turn waits at least [`RETRY`].
 
+mod dialogue;
 mod open;
 mod session;
+mod ssi;
 
 use std::future::Future;
 use std::mem::{self, Discriminant};
 use std::time::Duration;
 
-use tillgate_parsers::framing::Frame;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 use tokio_serial::SerialStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::{Assignment, DeviceEvent, DeviceSettings};
+pub(crate) use dialogue::{Decoder, Dialogue, Lines};
 use open::OpenError;
 use session::{End, Session};
+pub(crate) use ssi::SsiDialogue;
 
 /// The port is looked for so often.
 const RETRY: Duration = Duration::from_millis(250);
@@ -30,22 +33,8 @@ const RETRY_UNUSABLE: Duration = Duration::from_secs(1);
 /// The node of a device appears a moment before udev gives it its group and mode.
 const DENIED_GRACE: Duration = Duration::from_secs(2);
 
-/// Frames to events: what tells one serial driver from another.
-pub(crate) trait Decoder: Send {
-    /// Takes a frame.
-    fn frame(&mut self, frame: Frame<'_>, events: &mut Vec<DeviceEvent>);
-
-    /// How long the line must be quiet until [`Self::quiet`] is wanted, while something waits for it.
-    fn gap(&self) -> Option<Duration> {
-        None
-    }
-
-    /// The line was quiet, or closed: what waits is whole.
-    fn quiet(&mut self, _events: &mut Vec<DeviceEvent>) {}
-}
-
 /// Serves a device until it is told to stop.
-pub(crate) async fn serve(assignment: Assignment, mut decoder: Box<dyn Decoder>) {
+pub(crate) async fn serve(assignment: Assignment, mut dialogue: Box<dyn Dialogue>) {
     let Assignment { settings, events, stop, .. } = assignment;
     let outlet = Outlet { events, stop };
     while let Ok(port) = wait_for_port(&settings, &outlet).await {
@@ -53,7 +42,7 @@ pub(crate) async fn serve(assignment: Assignment, mut decoder: Box<dyn Decoder>)
         if outlet.send(opened).await.is_err() {
             return;
         }
-        let end = Session::new(port, &settings, decoder.as_mut()).run(&outlet).await;
+        let end = Session::new(port, &settings, dialogue.as_mut()).run(&outlet).await;
         let End::Lost { reason } = end else { return };
         let gone = DeviceEvent::Disconnected {
             reason,

@@ -9,7 +9,7 @@ use rustix::fs::{Mode, OFlags};
 use tokio_serial::{DataBits, ErrorKind, SerialPort, SerialStream, StopBits};
 
 use crate::attached::{self, Access};
-use crate::{DeviceEvent, DeviceSettings, Parity};
+use crate::{DeviceEvent, DeviceSettings, FlowControl, Parity};
 
 /// Why a port cannot be opened.
 pub(super) enum OpenError {
@@ -55,10 +55,19 @@ fn open_now(settings: &DeviceSettings) -> Result<SerialStream, OpenError> {
         .data_bits(data_bits(settings.line.data_bits))
         .parity(parity(settings.line.parity))
         .stop_bits(if settings.line.stop_bits == 2 { StopBits::Two } else { StopBits::One })
+        .flow_control(match settings.flow_control {
+            FlowControl::None => tokio_serial::FlowControl::None,
+            FlowControl::RtsCts => tokio_serial::FlowControl::Hardware,
+            FlowControl::XonXoff => tokio_serial::FlowControl::Software,
+        })
         .exclusive(true)
         .dtr_on_open(true)
         .timeout(Duration::ZERO);
-    let port = SerialStream::open(&builder).map_err(|error| classify(&settings.port, error))?;
+    let mut port = SerialStream::open(&builder).map_err(|error| classify(&settings.port, error))?;
+    // Some devices send nothing without RTS. With flow control the kernel moves it; a pseudo terminal has none.
+    if settings.flow_control != FlowControl::RtsCts {
+        let _ = port.write_request_to_send(true);
+    }
     // A UART with another clock takes the nearest speed it has, without a word.
     match port.baud_rate() {
         Ok(offered) if offered.abs_diff(settings.baud) > settings.baud / 30 => {

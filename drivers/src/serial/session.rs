@@ -7,13 +7,12 @@
 use std::io;
 use std::time::Duration;
 
-use tillgate_parsers::framing::LineFramer;
-use tokio::io::AsyncReadExt;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_serial::{SerialPort, SerialStream};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{Decoder, Outlet};
+use super::{Dialogue, Outlet};
 use crate::{DeviceEvent, DeviceSettings};
 
 const READ_BYTES: usize = 1024;
@@ -22,6 +21,9 @@ const READ_BYTES: usize = 1024;
 /// counts as gone.
 const EMPTY_READS_MAX: u32 = 10;
 const EMPTY_READ_PAUSE: Duration = Duration::from_millis(10);
+
+/// A device that does not listen must not stop us from reading it.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// An idle port is asked so often whether it is still there, should its hang-up have been missed.
 const HEALTH_CHECK: Duration = Duration::from_secs(1);
@@ -42,19 +44,16 @@ pub(super) enum End {
 /// An open port and what came of it so far.
 pub(super) struct Session<'a> {
     port: SerialStream,
-    decoder: &'a mut dyn Decoder,
-    framer: LineFramer,
+    dialogue: &'a mut dyn Dialogue,
     rate: FrameRate,
     empty_reads: u32,
-    /// When the last bytes came.
-    last_read_at: Instant,
 }
 
 /// What happened next on the port.
 enum Step {
     Stop,
     Read(io::Result<usize>),
-    Quiet,
+    Wake,
     Idle,
 }
 
@@ -62,36 +61,27 @@ impl<'a> Session<'a> {
     pub(super) fn new(
         port: SerialStream,
         settings: &DeviceSettings,
-        decoder: &'a mut dyn Decoder,
+        dialogue: &'a mut dyn Dialogue,
     ) -> Self {
-        let now = Instant::now();
-        Self {
-            port,
-            decoder,
-            framer: LineFramer::new(settings.framing.clone()),
-            rate: FrameRate::new(settings.frames_per_second_max, now),
-            empty_reads: 0,
-            last_read_at: now,
-        }
+        let rate = FrameRate::new(settings.frames_per_second_max, Instant::now());
+        Self { port, dialogue, rate, empty_reads: 0 }
     }
 
     /// Reads until the port is gone or the driver is told to stop, then closes the port.
     pub(super) async fn run(mut self, outlet: &Outlet) -> End {
         let mut chunk = Zeroizing::new([0; READ_BYTES]);
+        self.dialogue.open(Instant::now());
         let end = loop {
+            self.write().await;
             let step = self.step(outlet, chunk.as_mut_slice()).await;
             if let Err(end) = self.take(step, chunk.as_mut_slice(), outlet).await {
                 break end;
             }
         };
-        let Self { port, decoder, mut framer, .. } = self;
+        let Self { port, dialogue, .. } = self;
         drop(port);
         let mut events = Vec::new();
-        decoder.quiet(&mut events);
-        let partial = framer.close();
-        if partial > 0 {
-            events.push(DeviceEvent::Partial { bytes: partial });
-        }
+        dialogue.close(&mut events);
         match deliver(outlet, events).await {
             Ok(()) => end,
             Err(stopped) => stopped,
@@ -99,9 +89,9 @@ impl<'a> Session<'a> {
     }
 
     async fn step(&mut self, outlet: &Outlet, chunk: &mut [u8]) -> Step {
-        let quiet_at = self.decoder.gap().map(|gap| self.last_read_at + gap);
-        let quiet = async {
-            match quiet_at {
+        let wake_at = self.dialogue.wake_at();
+        let wake = async {
+            match wake_at {
                 Some(at) => sleep_until(at).await,
                 None => std::future::pending().await,
             }
@@ -110,7 +100,7 @@ impl<'a> Session<'a> {
             biased;
             () = outlet.stop.cancelled() => Step::Stop,
             read = self.port.read(chunk) => Step::Read(read),
-            () = quiet => Step::Quiet,
+            () = wake => Step::Wake,
             () = sleep(HEALTH_CHECK) => Step::Idle,
         }
     }
@@ -123,10 +113,10 @@ impl<'a> Session<'a> {
                 self.take_bytes(chunk.get_mut(..length).unwrap_or_default(), outlet).await
             }
             Step::Read(Err(error)) => lost(&error),
-            Step::Quiet => {
+            Step::Wake => {
                 let mut events = Vec::new();
-                self.decoder.quiet(&mut events);
-                deliver(outlet, events).await
+                self.dialogue.wake(Instant::now(), &mut events);
+                self.deliver(outlet, events).await
             }
             Step::Idle => self.ask_whether_there(),
         }
@@ -134,26 +124,37 @@ impl<'a> Session<'a> {
 
     async fn take_bytes(&mut self, bytes: &mut [u8], outlet: &Outlet) -> Result<(), End> {
         self.empty_reads = 0;
-        self.last_read_at = Instant::now();
+        let now = Instant::now();
         let mut events = Vec::new();
-        let mut frames = 0;
-        let decoder = &mut *self.decoder;
-        self.framer.feed(bytes, &mut |frame| {
-            frames += 1;
-            decoder.frame(frame, &mut events);
-        });
+        let readings = self.dialogue.take(bytes, now, &mut events);
         bytes.zeroize();
-        let flood = self.rate.count(frames, self.last_read_at);
+        let flood = self.rate.count(readings, now);
         if flood.as_ref().is_some_and(|flood| flood.begins) {
             let frames_per_second_max = self.rate.frames_per_second_max;
             events.push(DeviceEvent::Flood { frames_per_second_max });
         }
-        deliver(outlet, events).await?;
+        self.deliver(outlet, events).await?;
         match flood {
             Some(flood) => {
+                self.write().await;
                 outlet.unless_stopped(sleep(flood.pause)).await.map_err(|_| End::Stopped)
             }
             None => Ok(()),
+        }
+    }
+
+    async fn deliver(&mut self, outlet: &Outlet, events: Vec<DeviceEvent>) -> Result<(), End> {
+        deliver(outlet, events).await?;
+        self.dialogue.delivered(Instant::now());
+        Ok(())
+    }
+
+    /// What cannot be sent is dropped: a port that is gone shows when it is read, and a device that missed something
+    /// asks again.
+    async fn write(&mut self) {
+        let output = self.dialogue.output();
+        if !output.is_empty() {
+            let _ = timeout(WRITE_TIMEOUT, self.port.write_all(&output)).await;
         }
     }
 

@@ -6,6 +6,7 @@
 pub mod barcodes;
 pub mod broker_url;
 pub mod certificate;
+mod device;
 pub mod example;
 pub mod guides;
 mod load;
@@ -25,6 +26,7 @@ use tillgate_parsers::edi::Guide;
 
 pub use barcodes::{Barcodes, FunctionCode, LoyaltyCard, ScaleLabel};
 pub use broker_url::{BrokerUrl, BrokerUrlError};
+pub use device::{CodeIds, FlowControl, Protocol};
 pub use load::Loaded;
 pub use problem::{ConfigErrors, Problem, Problems};
 pub use size::ByteSize;
@@ -446,12 +448,26 @@ pub struct Device {
     /// Data bits, parity, stop bits.
     #[serde(default = "default_line")]
     pub line: String,
-    /// What ends a reading: "cr", "lf", "crlf", "tab" or "any" of CR and LF.
+    /// Who makes whom wait: "none", "rts-cts" or "xon-xoff".
+    #[serde(default)]
+    pub flow_control: FlowControl,
+    /// How a scanner speaks: "lines", or "ssi" for Zebra's Simple Serial Interface, in which each code is acknowledged
+    /// and nothing below applies.
+    #[serde(default)]
+    pub protocol: Protocol,
+    /// What ends a reading: "cr", "lf", "crlf", "tab", "etx", "any" of CR and LF, or "gap" for nothing but a pause of
+    /// 300 ms.
     #[serde(default = "default_suffix")]
     pub suffix: Suffix,
     /// Characters that the device sends before each reading.
     #[serde(default)]
     pub prefix: String,
+    /// Whose code identifiers a scanner puts before each barcode: "aim" (or none), "datalogic", "honeywell" or "zebra".
+    #[serde(default)]
+    pub code_ids: CodeIds,
+    /// Whether the device waits for ACK (06) or NAK (15) after each reading.
+    #[serde(default)]
+    pub acknowledge: bool,
 }
 
 fn default_baud() -> u32 {
@@ -486,8 +502,12 @@ pub enum Suffix {
     Crlf,
     /// Tab.
     Tab,
+    /// ETX, mostly with STX (`\u0002`) as prefix.
+    Etx,
     /// CR, LF or CR LF.
     Any,
+    /// A pause.
+    Gap,
 }
 
 /// `[[partner]]`

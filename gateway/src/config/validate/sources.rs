@@ -8,7 +8,7 @@ use tillgate_drivers::LineSettings;
 use tillgate_drivers::attached::port_advice;
 
 use super::Flaws;
-use crate::config::{Config, Device, Partner, TradingIdentity};
+use crate::config::{Config, Device, Driver, Partner, Protocol, TradingIdentity};
 
 const BAUD: std::ops::RangeInclusive<u32> = 300..=921_600;
 const PREFIX_CHARS_MAX: usize = 16;
@@ -130,6 +130,9 @@ fn devices(devices: &[Device], flaws: &mut Flaws) {
         }
         if let Err(error) = device.line.parse::<LineSettings>() {
             flaws.error(path("line"), error.to_string());
+        }
+        if device.driver != Driver::SerialScanner && device.protocol == Protocol::Ssi {
+            flaws.error(path("protocol"), "only a serial-scanner speaks \"ssi\"");
         }
         if device.prefix.chars().count() > PREFIX_CHARS_MAX {
             flaws.error(path("prefix"), format!("has more than {PREFIX_CHARS_MAX} characters"));

@@ -2,13 +2,15 @@
 
 use std::io;
 
-use tillgate_drivers::{DeviceSettings, DriverKind, LineSettingsError, Reading};
+use tillgate_drivers::{
+    self as drivers, DeviceSettings, DriverKind, LineSettingsError, Maker, Reading,
+};
 use tillgate_parsers::card::Scheme;
 use tillgate_parsers::framing::FrameEnd;
 use tillgate_record::Channel;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::config::{Device, Driver, Suffix};
+use crate::config::{CodeIds, Device, Driver, FlowControl, Protocol, Suffix};
 use crate::normalize::reading::RawReading;
 
 /// The settings of a configured device.
@@ -29,8 +31,26 @@ pub fn settings_of(device: &Device) -> Result<DeviceSettings, LineSettingsError>
         Suffix::Lf => FrameEnd::Lf,
         Suffix::Crlf => FrameEnd::CrLf,
         Suffix::Tab => FrameEnd::Tab,
+        Suffix::Etx => FrameEnd::Etx,
         Suffix::Any => FrameEnd::Any,
+        Suffix::Gap => FrameEnd::Gap,
     };
+    settings.flow_control = match device.flow_control {
+        FlowControl::None => drivers::FlowControl::None,
+        FlowControl::RtsCts => drivers::FlowControl::RtsCts,
+        FlowControl::XonXoff => drivers::FlowControl::XonXoff,
+    };
+    settings.protocol = match device.protocol {
+        Protocol::Lines => drivers::Protocol::Lines,
+        Protocol::Ssi => drivers::Protocol::Ssi,
+    };
+    settings.code_ids = match device.code_ids {
+        CodeIds::Aim => None,
+        CodeIds::Datalogic => Some(Maker::Datalogic),
+        CodeIds::Honeywell => Some(Maker::Honeywell),
+        CodeIds::Zebra => Some(Maker::Zebra),
+    };
+    settings.acknowledge = device.acknowledge;
     Ok(settings)
 }
 

@@ -9,7 +9,7 @@ use ulid::Ulid;
 
 use super::*;
 use crate::clock::SystemClock;
-use crate::config::{Driver, Suffix};
+use crate::config::{CodeIds, Driver, FlowControl, Protocol, Suffix};
 use crate::normalize::reading::RawReading;
 use crate::pipeline::{ItemStatus, Taken, TakenItem};
 
@@ -67,6 +67,10 @@ impl Rig {
             line: "8N1".to_owned(),
             suffix: Suffix::Any,
             prefix: String::new(),
+            flow_control: FlowControl::None,
+            protocol: Protocol::Lines,
+            code_ids: CodeIds::Aim,
+            acknowledge: false,
         };
         let notebook = Arc::new(Notebook {
             refusals: AtomicUsize::new(refusals),

@@ -1,0 +1,107 @@
+//! Zebra's SSI on a serial port.
+//!
+//! In: packets of a scanner. Out: barcodes, each once, and the packets that answer them. A code is acknowledged when
+//! the lane has it: while the lane takes nothing, the scanner waits, sends again, and at last beeps that the code is
+//! not taken. Never: what a scanner says about itself in a reading.
+
+use tillgate_parsers::ssi::{Code, Event, Host, Refusal, Settings, aim};
+use tokio::time::Instant;
+
+use super::dialogue::Dialogue;
+use crate::{DeviceEvent, Reading};
+
+/// The host's side of the line.
+pub(crate) struct SsiDialogue {
+    host: Host,
+    /// The host counts time from here.
+    began: Instant,
+    /// Codes that are on their way to the lane.
+    unsettled: usize,
+}
+
+impl SsiDialogue {
+    pub(crate) fn new() -> Self {
+        Self { host: Host::new(Settings::default()), began: Instant::now(), unsettled: 0 }
+    }
+
+    fn say(&mut self, events: &mut Vec<DeviceEvent>) -> u32 {
+        let mut readings = 0;
+        for event in self.host.events() {
+            match event {
+                Event::Code(code) => {
+                    readings += 1;
+                    self.unsettled += 1;
+                    events.push(DeviceEvent::Reading(reading(code)));
+                }
+                Event::Refused { refusal, bytes } => {
+                    events.push(DeviceEvent::Damaged { problem: problem(refusal), bytes });
+                }
+                Event::Damaged { bytes } => {
+                    events.push(DeviceEvent::Damaged { problem: NOISE, bytes });
+                }
+                // Old scanners do not know all commands, and read all the same.
+                Event::Revision(_)
+                | Event::Capabilities(_)
+                | Event::Parameters(_)
+                | Event::Failed { .. } => {}
+            }
+        }
+        readings
+    }
+}
+
+impl Dialogue for SsiDialogue {
+    fn open(&mut self, now: Instant) {
+        self.host.start(now - self.began);
+    }
+
+    fn take(&mut self, bytes: &[u8], now: Instant, events: &mut Vec<DeviceEvent>) -> u32 {
+        self.host.receive(bytes, now - self.began);
+        self.say(events)
+    }
+
+    fn wake_at(&self) -> Option<Instant> {
+        Some(self.began + self.host.deadline()?)
+    }
+
+    fn wake(&mut self, now: Instant, events: &mut Vec<DeviceEvent>) {
+        self.host.tick(now - self.began);
+        self.say(events);
+    }
+
+    fn delivered(&mut self, now: Instant) {
+        for _ in 0..std::mem::take(&mut self.unsettled) {
+            self.host.settle(true, now - self.began);
+        }
+    }
+
+    fn output(&mut self) -> Vec<u8> {
+        self.host.output()
+    }
+
+    fn close(&mut self, events: &mut Vec<DeviceEvent>) {
+        self.unsettled = 0;
+        let bytes = self.host.close();
+        if bytes > 0 {
+            events.push(DeviceEvent::Partial { bytes });
+        }
+    }
+}
+
+fn reading(code: Code) -> Reading {
+    let Code { code_type, data } = code;
+    Reading::Barcode { aim: aim(code_type).map(str::to_owned), data, damaged: false }
+}
+
+const NOISE: &str = "no SSI packet, which the scanner was asked to send again: if no code arrives at all, set the \
+                     scanner to SSI, or compare `baud` and `line` with its settings";
+
+fn problem(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::Doubtful => {
+            "a code that may be the last one sent again, or the same one scanned once more; the scanner beeped"
+        }
+        Refusal::Incomplete => "a part of a long code never came; the scanner beeped",
+        Refusal::TooLong => "a code longer than any barcode; the scanner beeped",
+    }
+}
