@@ -8,4 +8,6 @@ pub mod card;
 pub mod edi;
 pub mod finding;
 pub mod framing;
+pub mod hid;
 pub mod redact;
+pub mod wedge;
