@@ -55,6 +55,8 @@ replay! {
     x12: "x12",
     edi_index: "x12",
     sale_json: "json",
+    hid: "hid",
+    wedge: "hid",
 }
 
 fn replay(target: &str, dictionary: &str, check: fn(&[u8])) {
