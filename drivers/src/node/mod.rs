@@ -104,7 +104,11 @@ async fn open_and_attach(
     let opened = tokio::task::spawn_blocking(move || open_now(&path)).await;
     let node = Arc::new(opened.map_err(|error| failed(&error))??);
     let attached = protocol.attach(&node, &settings.port)?;
-    let node = AsyncFd::register(node).map_err(|error| failed(&error))?;
+    #[expect(
+        deprecated,
+        reason = "its successor is unsafe; an OwnedFd keeps its handle until it is dropped"
+    )]
+    let node = AsyncFd::new(node).map_err(|error| failed(&error))?;
     Ok((node, attached))
 }
 

@@ -169,7 +169,7 @@ impl Protocol for WedgeProtocol {
 
     fn read(&mut self, bytes: &[u8], events: &mut Vec<DeviceEvent>) -> Option<Vec<u8>> {
         let (whole, _) = bytes.as_chunks::<EVENT_BYTES>();
-        for event in whole.iter().filter_map(|bytes| key_event(bytes)) {
+        for event in whole.iter().filter_map(key_event) {
             let mut reads = Vec::new();
             self.decoder.take(event, &mut |read| reads.push(Owned::of(&read)));
             reads.iter().for_each(|read| self.take(read, events));

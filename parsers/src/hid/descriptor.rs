@@ -295,7 +295,7 @@ impl Reader {
             self.descriptor.fields.push(Field {
                 kind,
                 report_id,
-                usage: usage.unwrap_or(Usage::new(self.globals.page, 0)),
+                usage: usage.unwrap_or_else(|| Usage::new(self.globals.page, 0)),
                 application,
                 bit_offset,
                 element_bits,

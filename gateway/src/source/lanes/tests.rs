@@ -67,6 +67,8 @@ impl Rig {
             line: "8N1".to_owned(),
             suffix: Suffix::Any,
             prefix: String::new(),
+            layout: "us".to_owned(),
+            key_gap_ms: 100,
         };
         let notebook = Arc::new(Notebook {
             refusals: AtomicUsize::new(refusals),
