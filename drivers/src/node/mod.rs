@@ -106,7 +106,7 @@ async fn open_and_attach(
     let attached = protocol.attach(&node, &settings.port)?;
     #[expect(
         deprecated,
-        reason = "its successor is unsafe; an OwnedFd keeps its handle until it is dropped"
+        reason = "its successor wants a promise from its caller; an OwnedFd keeps it by itself: it closes when dropped"
     )]
     let node = AsyncFd::new(node).map_err(|error| failed(&error))?;
     Ok((node, attached))

@@ -322,7 +322,9 @@ proptest! {
     }
 
     #[test]
-    fn any_events_end_in_bounded_reads(events in prop::collection::vec((0_u16..5, 0_u16..130, 0_i32..3, 0_u64..200_000), 0..400)) {
+    fn any_events_end_in_bounded_reads(
+        events in prop::collection::vec((0_u16..5, 0_u16..130, 0_i32..3, 0_u64..200_000), 0..400),
+    ) {
         let mut decoder = WedgeDecoder::new(settings(Layout::Ch));
         let mut time_us = 0;
         for (kind, code, value, step_us) in events {
