@@ -38,6 +38,7 @@ const EVENT_BYTES: usize = 2 * WORD + 8;
 const GRAB_RETRY: Duration = Duration::from_millis(100);
 
 const TYPED: &str = "a person types on this keyboard: name the scanner's node, or set `key_gap_ms` higher if it is slow";
+const STUMP: &str = "a damaged reading that may be part of a card was dropped: read it again";
 const KEYS_LOST: &str =
     "the kernel dropped keys of a code: scan it again; the machine may be too busy";
 
@@ -112,6 +113,9 @@ impl WedgeProtocol {
         if is_track(data) {
             self.swipe.frame(Frame::Line { bytes: data, damaged }, events);
             return;
+        }
+        if damaged && may_be_of_a_track(data) {
+            return events.push(DeviceEvent::Damaged { problem: STUMP, bytes: data.len() });
         }
         self.swipe.quiet(events);
         let (aim, content) = split_identifier(data);
@@ -226,6 +230,11 @@ fn key_event(bytes: &[u8; EVENT_BYTES]) -> Option<KeyEvent> {
 /// `%B` and a digit, or `;` and a digit, to which no barcode content of a till begins (ISO/IEC 7813).
 fn is_track(data: &[u8]) -> bool {
     matches!(data, [b'%', b'B' | b'b', b'0'..=b'9', ..] | [b';' | b'+', b'0'..=b'9', ..])
+}
+
+/// The rest of a track whose beginning is lost: nothing of it may leave.
+fn may_be_of_a_track(data: &[u8]) -> bool {
+    data.ends_with(b"?") || data.iter().any(|byte| matches!(byte, b'=' | b'^'))
 }
 
 #[cfg(test)]

@@ -163,6 +163,12 @@ fn dropped_events_and_an_unplug_lose_no_code_silently() {
     recording.event(0, 0, 0);
     let recording = recording.text(Layout::Us, "31").enter().text(Layout::Us, "96385074").enter();
     assert_eq!(read(&mut wedge, &recording), ["|4006331|damaged", "|96385074"]);
+    let mut stump = Recording::default();
+    stump.event(0, 3, 0);
+    stump.event(0, 0, 0);
+    let stump = stump.text(Layout::Us, "1111111111=29121011234?").enter();
+    let seen = read(&mut wedge, &stump);
+    assert!(seen.len() == 1 && seen[0].starts_with("Damaged"), "{seen:?}");
     let mut wedge = protocol(Layout::Us, b"");
     assert!(read(&mut wedge, &Recording::default().text(Layout::Us, "40063")).is_empty());
     let mut events = Vec::new();

@@ -336,17 +336,18 @@ impl WedgeDecoder {
     fn end(&mut self, by_key: bool, sink: &mut dyn FnMut(WedgeRead<'_>)) {
         let keys = self.keys();
         let cut = !by_key && self.settings.ends_with_key;
-        let damaged = self.damaged || self.strange || self.is_tail || cut;
+        let keys_lost = self.damaged;
+        let damaged = keys_lost || self.strange || self.is_tail || cut;
         // Only when the end is seen is it sure that what was lost is behind.
         self.damaged &= cut;
         self.is_tail = cut && keys > 0;
         self.settings.ends_with_key |= by_key && keys > 0;
-        if keys == 0 && !damaged {
-            return;
+        if keys == 0 && !keys_lost {
+            return self.begin_again();
         }
         if self.lost > 0 {
             sink(WedgeRead::Overflow { keys });
-        } else if self.by_hand || !damaged && self.is_typed(by_key) {
+        } else if self.by_hand || !keys_lost && self.is_typed(by_key) {
             sink(WedgeRead::Typed { keys });
         } else {
             self.scan(damaged, sink);

@@ -210,6 +210,13 @@ fn a_person_is_no_scanner() {
         typist.text("abcd").tap(14).text("e").tap(ENTER);
     });
     assert_eq!(seen, ["Typed { keys: 5 }"], "scanners do not correct themselves");
+    let seen = reads(Layout::Us, |typist| {
+        typist.text("96385074").tap(ENTER).pause(2000);
+        typist.text("pin").pause(200).text("7").pause(200).tap(ENTER).pause(2000);
+        typist.text("96385074").tap(ENTER);
+    });
+    let typed = ["96385074", "Typed { keys: 3 }", "Typed { keys: 1 }", "96385074"];
+    assert_eq!(seen, typed, "where a key ends every read too");
 }
 
 #[test]
