@@ -11,13 +11,20 @@
 //! |---|---|---|
 //! | `serial-scanner` | `scanner.rs` | barcode scanner that sends lines or SSI packets |
 //! | `serial-magstripe` | `magstripe.rs` | magnetic-stripe reader that sends tracks as lines |
+//! | `hid-scanner` | `hid/` | barcode scanner of the HID POS class |
+//! | `hid-magstripe` | `hid/` | magnetic-stripe reader that sends HID reports |
+//! | `snapi` | `hid/` | Zebra scanner in its own USB mode |
+//! | `keyboard-wedge` | `wedge/` | scanner or card reader that types |
 
 pub mod attached;
+mod hid;
 mod magstripe;
+mod node;
 mod scanner;
 mod serial;
 mod settings;
 pub mod simulated;
+mod wedge;
 
 use std::fmt;
 use std::future::Future;
@@ -35,7 +42,8 @@ pub use settings::{
 pub use tillgate_parsers::code_id::Maker;
 
 /// All drivers.
-pub const ALL: &[Driver] = &[scanner::DRIVER, magstripe::DRIVER];
+pub const ALL: &[Driver] =
+    &[scanner::DRIVER, magstripe::DRIVER, hid::SCANNER, hid::MAGSTRIPE, hid::SNAPI, wedge::DRIVER];
 
 /// One driver.
 pub struct Driver {

@@ -12,7 +12,7 @@ use tillgate_parsers::framing::Frame;
 use zeroize::Zeroizing;
 
 use crate::serial::{self, Decoder, Lines};
-use crate::{Assignment, DeviceEvent, Driver, DriverKind, Reading, Running};
+use crate::{Assignment, DeviceEvent, DeviceSettings, Driver, DriverKind, Reading, Running};
 
 /// The driver's entry.
 pub(crate) const DRIVER: Driver =
@@ -20,15 +20,7 @@ pub(crate) const DRIVER: Driver =
 
 fn start(assignment: Assignment) -> Running {
     let settings = &assignment.settings;
-    let decoder = MagstripeDecoder {
-        token_key: Arc::clone(&assignment.token_key),
-        gap: Duration::from_millis(settings.swipe_gap_ms),
-        swipe: Zeroizing::new(Vec::with_capacity(
-            LAST_TRACK * (settings.framing.frame_bytes_max + 1),
-        )),
-        last_track: 0,
-        damaged: false,
-    };
+    let decoder = MagstripeDecoder::new(settings, &assignment.token_key);
     let lines = Lines::new(settings, decoder);
     Box::pin(serial::serve(assignment, Box::new(lines)))
 }
@@ -36,7 +28,8 @@ fn start(assignment: Assignment) -> Running {
 /// A card has three tracks (ISO/IEC 7811-6).
 const LAST_TRACK: usize = 3;
 
-struct MagstripeDecoder {
+/// Joins the tracks of a swipe.
+pub(crate) struct MagstripeDecoder {
     token_key: Arc<TokenKey>,
     gap: Duration,
     /// The lines of the swipe so far, each ended by CR. Holds three lines without growing, so that no copy of a
@@ -45,6 +38,20 @@ struct MagstripeDecoder {
     /// The highest track in `swipe`; 0 while there is none.
     last_track: usize,
     damaged: bool,
+}
+
+impl MagstripeDecoder {
+    /// For one reader.
+    pub(crate) fn new(settings: &DeviceSettings, token_key: &Arc<TokenKey>) -> Self {
+        let swipe_bytes_max = LAST_TRACK * (settings.framing.frame_bytes_max + 1);
+        Self {
+            token_key: Arc::clone(token_key),
+            gap: Duration::from_millis(settings.swipe_gap_ms),
+            swipe: Zeroizing::new(Vec::with_capacity(swipe_bytes_max)),
+            last_track: 0,
+            damaged: false,
+        }
+    }
 }
 
 impl Decoder for MagstripeDecoder {

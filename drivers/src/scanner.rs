@@ -57,7 +57,7 @@ impl Decoder for ScannerDecoder {
 
 /// Splits `]cm` off: `]`, a symbology letter and a modifier, which is a digit or, for Aztec, up to `C`. Content that
 /// happens to begin with `]` has no such letter and modifier behind it.
-fn split_identifier(frame: &[u8]) -> (Option<String>, &[u8]) {
+pub(crate) fn split_identifier(frame: &[u8]) -> (Option<String>, &[u8]) {
     match frame {
         [b']', letter, modifier @ (b'0'..=b'9' | b'A'..=b'F'), content @ ..]
             if SYMBOLOGY_LETTERS.contains(letter) =>

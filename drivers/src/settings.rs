@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use tillgate_parsers::code_id::Maker;
 use tillgate_parsers::framing::{FrameEnd, FramingSettings};
+use tillgate_parsers::wedge::Layout;
 
 /// The longest barcode by far is a QR code of 7,089 digits (ISO/IEC 18004, table 7).
 const SCAN_BYTES_MAX: usize = 8192;
@@ -20,6 +21,14 @@ pub enum DriverKind {
     SerialScanner,
     /// A magnetic-stripe reader that sends tracks as lines.
     SerialMagstripe,
+    /// A barcode scanner of the HID POS class.
+    HidScanner,
+    /// A magnetic-stripe reader that sends HID reports.
+    HidMagstripe,
+    /// A scanner or card reader that types.
+    KeyboardWedge,
+    /// A Zebra scanner in its own USB mode.
+    Snapi,
 }
 
 /// How a scanner speaks.
@@ -38,7 +47,7 @@ pub struct DeviceSettings {
     pub id: String,
     /// What it is.
     pub kind: DriverKind,
-    /// The serial port, best by a link that stays with the device.
+    /// The serial port, hidraw or event node, best by a link that stays with the device.
     pub port: PathBuf,
     /// How it speaks; magnetic-stripe readers send lines.
     pub protocol: Protocol,
@@ -58,6 +67,10 @@ pub struct DeviceSettings {
     pub acknowledge: bool,
     /// A swipe ends when its tracks have come, or when nothing came for so long.
     pub swipe_gap_ms: u64,
+    /// The keyboard layout that a wedge is set to.
+    pub layout: Layout,
+    /// A pause that ends a read of a wedge that sends no Enter.
+    pub key_gap_ms: u64,
     /// A device that sends more is read more slowly, and reported.
     pub frames_per_second_max: u32,
 }
@@ -67,8 +80,8 @@ impl DeviceSettings {
     #[must_use]
     pub fn new(id: &str, kind: DriverKind, port: &Path) -> Self {
         let frame_bytes_max = match kind {
-            DriverKind::SerialScanner => SCAN_BYTES_MAX,
-            DriverKind::SerialMagstripe => TRACKS_BYTES_MAX,
+            DriverKind::SerialMagstripe | DriverKind::HidMagstripe => TRACKS_BYTES_MAX,
+            _ => SCAN_BYTES_MAX,
         };
         Self {
             id: id.to_owned(),
@@ -83,6 +96,8 @@ impl DeviceSettings {
             code_ids: None,
             acknowledge: false,
             swipe_gap_ms: 150,
+            layout: Layout::Us,
+            key_gap_ms: 100,
             frames_per_second_max: 500,
         }
     }

@@ -23,8 +23,14 @@ use tillgate_parsers::edi::{
     Rewriter, Segment, Standard,
 };
 use tillgate_parsers::framing::{Frame, FrameEnd, FramingSettings, LineFramer};
+use tillgate_parsers::hid::card::CardLayout;
+use tillgate_parsers::hid::descriptor::{DESCRIPTOR_BYTES_MAX, FIELDS_MAX, ReportDescriptor};
+use tillgate_parsers::hid::scanner::{ScannerLayout, ScannerReports};
+use tillgate_parsers::hid::snapi::SnapiReports;
+use tillgate_parsers::hid::{SCAN_BYTES_MAX, Scan};
 use tillgate_parsers::redact;
 use tillgate_parsers::ssi::{self, Event, Host};
+use tillgate_parsers::wedge::{KeyEvent, Layout, WedgeDecoder, WedgeRead, WedgeSettings};
 use tillgate_record::Severity;
 
 /// Short, so that a small input overflows it.
@@ -515,4 +521,83 @@ fn delimiters<'b>(
         base = base.wrapping_add(u32::try_from(chunk.len()).expect("inputs are small"));
     }
     index
+}
+
+/// A length, a descriptor of that length, then reports of 64 bytes. Fields stay in bounds, scans hold no more than was
+/// sent, and each part of a SNAPI scan is acknowledged.
+pub fn hid(data: &[u8]) {
+    let Some((length, rest)) = data.split_first() else { return };
+    let (descriptor, reports) = rest.split_at(usize::from(*length).min(rest.len()));
+    let descriptor = ReportDescriptor::read(descriptor);
+    assert!(descriptor.fields.len() <= FIELDS_MAX && rest.len() <= DESCRIPTOR_BYTES_MAX * 2);
+    let sent = reports.len();
+    let mut received = 0;
+    let mut count = |scan: Scan<'_>| {
+        if let Scan::Barcode { data, .. } = scan {
+            assert!(data.len() <= SCAN_BYTES_MAX);
+            received += data.len();
+        }
+    };
+    let mut scanner = ScannerLayout::of(&descriptor).map(ScannerReports::new);
+    let mut snapi = SnapiReports::default();
+    for report in reports.chunks(64) {
+        if let Some(scanner) = &mut scanner {
+            scanner.take(report, &mut count);
+        }
+        if let Some(layout) = CardLayout::of(&descriptor) {
+            // A track has at most its report's bytes and the two sentinels.
+            layout.take(report, &mut |line| assert!(line.len() <= report.len() + 3));
+        }
+    }
+    if let Some(scanner) = &mut scanner {
+        scanner.close(&mut count);
+        assert!(!scanner.is_waiting());
+    }
+    assert!(received <= sent, "{received} bytes of {sent}");
+    received = 0;
+    for report in reports.chunks(64) {
+        let is_scan = matches!(report, [0x22, ..] if report.len() >= 6)
+            || matches!(report, [0x26, ..] if report.len() >= 8);
+        let answer = snapi.take(report, &mut |scan| {
+            if let Scan::Barcode { data, .. } = scan {
+                received += data.len();
+            }
+        });
+        assert_eq!(answer.is_some(), is_scan, "{}", shown(report));
+    }
+    assert!(received <= sent, "{received} bytes of {sent}");
+}
+
+/// A layout, then events of three bytes: type and value, code, and the time since the one before. Reads are UTF-8,
+/// and what comes while the kernel says that events were dropped is marked.
+pub fn wedge(data: &[u8]) {
+    let Some((layout, events)) = data.split_first() else { return };
+    let (layout, _) = Layout::ALL[usize::from(*layout) % Layout::ALL.len()];
+    let settings = WedgeSettings { layout, gap_us: 100_000, ends_with_key: false };
+    let (mut decoder, mut time_us, mut keys, mut dropped) =
+        (WedgeDecoder::new(settings), 0, 0, false);
+    for event in events.chunks_exact(3) {
+        let (kind, value) = (u16::from(event[0] & 3), i32::from(event[0] >> 2) % 3);
+        let code = u16::from(event[1]);
+        time_us += u64::from(event[2]) * 1000;
+        keys += usize::from(kind == 1);
+        dropped |= (kind, code) == (0, 3);
+        let mut ended = false;
+        decoder.take(KeyEvent { kind, code, value, time_us }, &mut |read| {
+            ended = true;
+            match read {
+                WedgeRead::Scan { data, damaged } => {
+                    assert!(std::str::from_utf8(data).is_ok(), "{}", shown(data));
+                    assert!(damaged || !dropped, "a read of which events are lost is not marked");
+                }
+                WedgeRead::Typed { keys: typed } | WedgeRead::Overflow { keys: typed } => {
+                    assert!(typed <= keys, "{typed} of {keys}");
+                }
+                WedgeRead::Calibration { .. } => {}
+            }
+        });
+        dropped &= !ended;
+    }
+    decoder.close();
+    assert!(!decoder.is_waiting());
 }

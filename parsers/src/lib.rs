@@ -37,5 +37,7 @@ pub mod code_id;
 pub mod edi;
 pub mod finding;
 pub mod framing;
+pub mod hid;
 pub mod redact;
 pub mod ssi;
+pub mod wedge;

@@ -61,6 +61,8 @@ replay! {
     edifact: "edifact",
     tradacoms: "tradacoms",
     ssi: "card",
+    hid: "hid",
+    wedge: "hid",
 }
 
 fn replay(target: &str, dictionary: &str, check: fn(&[u8])) {

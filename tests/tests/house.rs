@@ -247,6 +247,7 @@ fn assert_nowhere(words: &[&str]) {
 
 /// Everything that can hold work or run beside other work, with what bounds it. A new one needs a bound, and a line.
 const QUEUES: &[(&str, &str, usize, &str)] = &[
+    ("drivers/src/node/mod.rs", "spawn_blocking(", 2, "one at a time of a device, awaited"),
     ("drivers/src/serial/open.rs", "spawn_blocking(", 2, "one at a time of a device, awaited"),
     ("gateway/src/control/server.rs", "Semaphore::new(", 1, "CONNECTIONS_MAX"),
     ("gateway/src/control/server.rs", "TaskTracker::new(", 1, "CONNECTIONS_MAX"),

@@ -4,7 +4,7 @@
 //! back. Never: a loop that spins. Each turn waits at least [`RETRY`].
 
 mod dialogue;
-mod open;
+pub(crate) mod open;
 mod session;
 mod ssi;
 
@@ -20,11 +20,12 @@ use tokio_util::sync::CancellationToken;
 use crate::{Assignment, DeviceEvent, DeviceSettings};
 pub(crate) use dialogue::{Decoder, Dialogue, Lines};
 use open::OpenError;
+pub(crate) use session::FrameRate;
 use session::{End, Session};
 pub(crate) use ssi::SsiDialogue;
 
 /// The port is looked for so often.
-const RETRY: Duration = Duration::from_millis(250);
+pub(crate) const RETRY: Duration = Duration::from_millis(250);
 
 /// A port that is there and cannot be used waits for a person: no need to try it as often as one that may be
 /// plugged in at any moment.
@@ -86,13 +87,13 @@ async fn wait_for_port(
 
 /// Which problem with a port is worth saying.
 #[derive(Default)]
-struct Complaints {
+pub(crate) struct Complaints {
     told: Option<Discriminant<OpenError>>,
     denied_since: Option<Instant>,
 }
 
 impl Complaints {
-    fn is_news(&mut self, problem: &OpenError, now: Instant) -> bool {
+    pub(crate) fn is_news(&mut self, problem: &OpenError, now: Instant) -> bool {
         if !matches!(problem, OpenError::Denied) {
             self.denied_since = None;
         } else if now - *self.denied_since.get_or_insert(now) < DENIED_GRACE {
@@ -103,7 +104,7 @@ impl Complaints {
     }
 
     /// A device may be plugged in, and udev may be done, at any moment.
-    fn retry(problem: &OpenError) -> Duration {
+    pub(crate) fn retry(problem: &OpenError) -> Duration {
         match problem {
             OpenError::Missing | OpenError::Denied => RETRY,
             _ => RETRY_UNUSABLE,
@@ -112,17 +113,17 @@ impl Complaints {
 }
 
 /// The driver was told to stop, or nobody takes its events any more.
-struct Stopped;
+pub(crate) struct Stopped;
 
 /// Where events go. Every wait on it ends when the driver is told to stop.
-struct Outlet {
-    events: mpsc::Sender<DeviceEvent>,
-    stop: CancellationToken,
+pub(crate) struct Outlet {
+    pub(crate) events: mpsc::Sender<DeviceEvent>,
+    pub(crate) stop: CancellationToken,
 }
 
 impl Outlet {
     /// Waits for room: meanwhile the device is not read.
-    async fn send(&self, event: DeviceEvent) -> Result<(), Stopped> {
+    pub(crate) async fn send(&self, event: DeviceEvent) -> Result<(), Stopped> {
         tokio::select! {
             biased;
             sent = self.events.send(event) => sent.map_err(|_| Stopped),
@@ -130,7 +131,10 @@ impl Outlet {
         }
     }
 
-    async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T, Stopped> {
+    pub(crate) async fn unless_stopped<T>(
+        &self,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Stopped> {
         tokio::select! {
             () = self.stop.cancelled() => Err(Stopped),
             done = work => Ok(done),

@@ -12,7 +12,7 @@ use crate::attached::{self, Access};
 use crate::{DeviceEvent, DeviceSettings, FlowControl, Parity};
 
 /// Why a port cannot be opened.
-pub(super) enum OpenError {
+pub(crate) enum OpenError {
     /// Nothing is there under that name.
     Missing,
     /// It is there, but not for us.
@@ -25,6 +25,13 @@ pub(super) enum OpenError {
     Baud {
         /// What it offers instead.
         offered: u32,
+    },
+    /// It is another kind of device than the driver is for.
+    Unfit {
+        /// What it is.
+        reason: String,
+        /// What to do.
+        hint: String,
     },
     /// Anything else.
     Failed {
@@ -113,7 +120,7 @@ fn is_terminal(port: &Path) -> bool {
 }
 
 /// Says what is wrong and what to do, from what the machine shows at this moment.
-pub(super) async fn explain(settings: &DeviceSettings, problem: OpenError) -> DeviceEvent {
+pub(crate) async fn explain(settings: &DeviceSettings, problem: OpenError) -> DeviceEvent {
     let settings = settings.clone();
     let words = tokio::task::spawn_blocking(move || words(&settings, &problem));
     let (reason, hint) = words.await.unwrap_or_else(|error| (error.to_string(), String::new()));
@@ -139,6 +146,7 @@ fn words(settings: &DeviceSettings, problem: &OpenError) -> (String, String) {
             "set `baud` of the device, and the speed of the device itself, to a usual value such as 9600"
                 .to_owned(),
         ),
+        OpenError::Unfit { reason, hint } => (reason.clone(), hint.clone()),
         OpenError::Failed { reason } => (
             format!("cannot open {port}: {}", reason.to_lowercase()),
             "unplug the device and plug it in again; `tillgate devices` lists what is attached".to_owned(),

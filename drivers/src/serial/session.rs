@@ -191,27 +191,27 @@ async fn deliver(outlet: &Outlet, events: Vec<DeviceEvent>) -> Result<(), End> {
 }
 
 /// Counts frames a second.
-struct FrameRate {
-    frames_per_second_max: u32,
+pub(crate) struct FrameRate {
+    pub(crate) frames_per_second_max: u32,
     window_began: Instant,
     frames: u32,
     flooding: bool,
 }
 
 /// More frames came than a device may send.
-struct Flood {
+pub(crate) struct Flood {
     /// Until the second is over.
-    pause: Duration,
+    pub(crate) pause: Duration,
     /// The second before was in order.
-    begins: bool,
+    pub(crate) begins: bool,
 }
 
 impl FrameRate {
-    fn new(frames_per_second_max: u32, now: Instant) -> Self {
+    pub(crate) fn new(frames_per_second_max: u32, now: Instant) -> Self {
         Self { frames_per_second_max, window_began: now, frames: 0, flooding: false }
     }
 
-    fn count(&mut self, frames: u32, now: Instant) -> Option<Flood> {
+    pub(crate) fn count(&mut self, frames: u32, now: Instant) -> Option<Flood> {
         let window_ends = self.window_began + Duration::from_secs(1);
         if now >= window_ends {
             self.flooding &= self.frames > self.frames_per_second_max;

@@ -436,10 +436,10 @@ pub struct Device {
     /// The lane where it is used.
     #[schemars(example = &"3")]
     pub lane: String,
-    /// What it is: "serial-scanner" or "serial-magstripe".
+    /// What it is: "serial-scanner", "serial-magstripe", "hid-scanner", "hid-magstripe", "snapi" or "keyboard-wedge".
     #[schemars(example = &"serial-scanner")]
     pub driver: Driver,
-    /// The serial port; best a link below /dev/serial/by-id, which stays with the device.
+    /// The port; best a link below /dev/serial/by-id or /dev/input/by-id, which stays with the device.
     #[schemars(example = &"/dev/serial/by-id/usb-Honeywell_Scanning_HH660_12345-if00")]
     pub port: PathBuf,
     /// Speed. Without meaning for USB devices that are serial by nature.
@@ -456,7 +456,7 @@ pub struct Device {
     #[serde(default)]
     pub protocol: Protocol,
     /// What ends a reading: "cr", "lf", "crlf", "tab", "etx", "any" of CR and LF, or "gap" for nothing but a pause of
-    /// 300 ms.
+    /// 300 ms. A wedge: "any" lets a pause end one too.
     #[serde(default = "default_suffix")]
     pub suffix: Suffix,
     /// Characters that the device sends before each reading.
@@ -468,8 +468,20 @@ pub struct Device {
     /// Whether the device waits for ACK (06) or NAK (15) after each reading.
     #[serde(default)]
     pub acknowledge: bool,
+    /// The keyboard layout of a wedge: "be", "ch", "de", "es", "fr", "it", "jp", "pt", "se", "tr", "uk" or "us".
+    #[serde(default = "default_layout")]
+    pub layout: String,
+    /// A pause of a wedge that ends a reading, in milliseconds.
+    #[serde(default = "default_key_gap_ms")]
+    pub key_gap_ms: u32,
 }
 
+fn default_layout() -> String {
+    "us".to_owned()
+}
+fn default_key_gap_ms() -> u32 {
+    100
+}
 fn default_baud() -> u32 {
     9600
 }
@@ -488,6 +500,14 @@ pub enum Driver {
     SerialScanner,
     /// A magnetic-stripe reader that sends tracks as lines.
     SerialMagstripe,
+    /// A barcode scanner of the HID POS class, over hidraw.
+    HidScanner,
+    /// A magnetic-stripe reader that sends HID reports, over hidraw.
+    HidMagstripe,
+    /// A Zebra scanner in its own USB mode, over hidraw.
+    Snapi,
+    /// A scanner or card reader that types like a keyboard.
+    KeyboardWedge,
 }
 
 /// What ends a reading.

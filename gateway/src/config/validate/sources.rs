@@ -6,11 +6,14 @@ use std::path::{Component, PathBuf};
 
 use tillgate_drivers::LineSettings;
 use tillgate_drivers::attached::port_advice;
+use tillgate_parsers::wedge::Layout;
 
 use super::Flaws;
 use crate::config::{Config, Device, Driver, Partner, Protocol, TradingIdentity};
 
 const BAUD: std::ops::RangeInclusive<u32> = 300..=921_600;
+/// Keys of one code come faster than the first; nobody waits for the second at a till.
+const KEY_GAP_MS: std::ops::RangeInclusive<u32> = 10..=2000;
 const PREFIX_CHARS_MAX: usize = 16;
 /// X12 I06 and I07: interchange sender and receiver id.
 const X12_ID_CHARS_MAX: usize = 15;
@@ -133,6 +136,14 @@ fn devices(devices: &[Device], flaws: &mut Flaws) {
         }
         if device.driver != Driver::SerialScanner && device.protocol == Protocol::Ssi {
             flaws.error(path("protocol"), "only a serial-scanner speaks \"ssi\"");
+        }
+        if Layout::of_name(&device.layout).is_none() {
+            let names = Layout::ALL.map(|(_, name)| name).join(", ");
+            flaws.error(path("layout"), format!("expected one of {names}"));
+        }
+        if !KEY_GAP_MS.contains(&device.key_gap_ms) {
+            let (least, most) = (KEY_GAP_MS.start(), KEY_GAP_MS.end());
+            flaws.error(path("key_gap_ms"), format!("expected {least} to {most}"));
         }
         if device.prefix.chars().count() > PREFIX_CHARS_MAX {
             flaws.error(path("prefix"), format!("has more than {PREFIX_CHARS_MAX} characters"));

@@ -7,6 +7,7 @@ use tillgate_drivers::{
 };
 use tillgate_parsers::card::Scheme;
 use tillgate_parsers::framing::FrameEnd;
+use tillgate_parsers::wedge::Layout;
 use tillgate_record::Channel;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -21,10 +22,17 @@ pub fn settings_of(device: &Device) -> Result<DeviceSettings, LineSettingsError>
     let kind = match device.driver {
         Driver::SerialScanner => DriverKind::SerialScanner,
         Driver::SerialMagstripe => DriverKind::SerialMagstripe,
+        Driver::HidScanner => DriverKind::HidScanner,
+        Driver::HidMagstripe => DriverKind::HidMagstripe,
+        Driver::Snapi => DriverKind::Snapi,
+        Driver::KeyboardWedge => DriverKind::KeyboardWedge,
     };
     let mut settings = DeviceSettings::new(&device.id, kind, &device.port);
     settings.baud = device.baud;
     settings.line = device.line.parse()?;
+    // `check` refuses other names.
+    settings.layout = Layout::of_name(&device.layout).unwrap_or(settings.layout);
+    settings.key_gap_ms = u64::from(device.key_gap_ms);
     settings.framing.prefix = device.prefix.clone().into_bytes();
     settings.framing.suffix = match device.suffix {
         Suffix::Cr => FrameEnd::Cr,
@@ -57,8 +65,10 @@ pub fn settings_of(device: &Device) -> Result<DeviceSettings, LineSettingsError>
 /// The way in that a device is.
 pub(super) fn channel_of(device: &Device) -> Channel {
     match device.driver {
-        Driver::SerialScanner => Channel::Scanner,
-        Driver::SerialMagstripe => Channel::CardReader,
+        Driver::SerialMagstripe | Driver::HidMagstripe => Channel::CardReader,
+        Driver::SerialScanner | Driver::HidScanner | Driver::Snapi | Driver::KeyboardWedge => {
+            Channel::Scanner
+        }
     }
 }
 

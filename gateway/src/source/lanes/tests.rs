@@ -71,6 +71,8 @@ impl Rig {
             protocol: Protocol::Lines,
             code_ids: CodeIds::Aim,
             acknowledge: false,
+            layout: "us".to_owned(),
+            key_gap_ms: 100,
         };
         let notebook = Arc::new(Notebook {
             refusals: AtomicUsize::new(refusals),
