@@ -30,7 +30,7 @@ use tillgate_parsers::hid::snapi::SnapiReports;
 use tillgate_parsers::hid::{SCAN_BYTES_MAX, Scan};
 use tillgate_parsers::redact;
 use tillgate_parsers::ssi::{self, Event, Host};
-use tillgate_parsers::wedge::{KeyEvent, Layout, WedgeDecoder, WedgeRead, WedgeSettings};
+use tillgate_parsers::wedge::{self, KeyEvent, WedgeDecoder, WedgeRead, WedgeSettings};
 use tillgate_record::Severity;
 
 /// Short, so that a small input overflows it.
@@ -572,7 +572,8 @@ pub fn hid(data: &[u8]) {
 /// and what comes while the kernel says that events were dropped is marked.
 pub fn wedge(data: &[u8]) {
     let Some((layout, events)) = data.split_first() else { return };
-    let (layout, _) = Layout::ALL[usize::from(*layout) % Layout::ALL.len()];
+    let layouts = wedge::Layout::ALL;
+    let (layout, _) = layouts[usize::from(*layout) % layouts.len()];
     let settings = WedgeSettings { layout, gap_us: 100_000, ends_with_key: false };
     let (mut decoder, mut time_us, mut keys, mut dropped) =
         (WedgeDecoder::new(settings), 0, 0, false);

@@ -1,5 +1,7 @@
 //! EDIFACT beside the golden files: when a CONTRL is sent, how values are decoded, what a package hides.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
+
 use tillgate_parsers::edi::json::Lines;
 use tillgate_parsers::edi::{
     self, CharacterSet, Functional, Issue, Options, Policy, Reader, Report, Wish,

@@ -4,6 +4,8 @@
 //!
 //! With `TILLGATE_BLESS` set the expectations are written anew; look at the difference before it is committed.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;

@@ -1,6 +1,8 @@
 //! Parse, write, parse: the same values, whatever the input; the same bytes, where the input is clean.
 //! `TILLGATE_EDI_CORPUS` names the collection of real files where it does not stand beside the repository.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -111,7 +111,8 @@ impl Lines {
 impl Events for Lines {
     fn opened(&mut self, stage: Stage, envelope: &Envelope<'_>) {
         let Envelope { standard, header, transaction } = *envelope;
-        let directory = transaction.map_or(Directory::latest(standard), |set| set.directory);
+        let directory =
+            transaction.map_or_else(|| Directory::latest(standard), |set| set.directory);
         self.tables = Some(directory.tables());
         match stage {
             Stage::Interchange => {

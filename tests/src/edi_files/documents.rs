@@ -85,7 +85,7 @@ impl fmt::Display for Cents {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(to, "{}", self.0 / 100)?;
         // X12 writes no point at the right end of a number.
-        if self.0 % 100 == 0 { Ok(()) } else { write!(to, ".{:02}", self.0 % 100) }
+        if self.0.is_multiple_of(100) { Ok(()) } else { write!(to, ".{:02}", self.0 % 100) }
     }
 }
 

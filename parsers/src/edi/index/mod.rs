@@ -4,7 +4,7 @@
 //! separators and of segment terminators, in two lists that the caller owns and empties. Never: a look at what stands
 //! between them, memory of an earlier block beyond a [`Carry`], an allocation once the lists have grown to their block.
 //!
-//! A file is read fastest in blocks that stay in the cache of a core together with their index: 64 KiB. [`scalar`] is
+//! A file is read fastest in blocks that stay in the cache of a core together with their index: 64 KiB. `scalar` is
 //! the specification, byte by byte; `word` does the same for 64 bytes at a time with bit masks, which `avx2` and
 //! `avx512` make with instructions of the processor. All give the same lists for every input and every cut of it.
 //!

@@ -1,6 +1,6 @@
 //! The rules of EDIFACT's envelopes, with the code (0085) that a CONTRL has for each.
 //!
-//! Segments and elements break the same rules in both standards: [`of_segment`] and [`of_element`] give EDIFACT's codes
+//! Segments and elements break the same rules in both standards: `of_segment` and `of_element` give EDIFACT's codes
 //! for X12's.
 
 use super::{ALWAYS, Code, FORGIVEN, NOTED, Rule};
