@@ -330,6 +330,12 @@ fn assert_answer(content: &[u8]) {
 
 /// What is written again has the same values, however the input was cut into chunks and the output into lines.
 pub fn edi_writer(data: &[u8]) {
+    // EDIFACT's header tells how the rest is to be read: where it is broken, what is written may be read otherwise.
+    let report = edi::read(data, &Options { policy: Policy::Strict, ..Options::default() });
+    let has_edifact = report.interchanges.iter().any(|one| one.standard == Standard::Edifact);
+    if has_edifact && report.findings.errors() > 0 {
+        return;
+    }
     let Ok(written) = edi::rewrite(data, Layout::Dense) else {
         return;
     };
@@ -488,8 +494,8 @@ fn digit_runs(text: &[u8]) -> impl Iterator<Item = &[u8]> {
         .filter(|run| run.len() >= CARD_DIGITS_MIN && run.iter().all(u8::is_ascii_digit))
 }
 
-/// Every variant of the delimiter index, in every cut, says what the byte-by-byte one says of the whole. The first bytes
-/// are the delimiters (a release character of 0 is none), where counting begins, and the length of a chunk.
+/// Every variant of the delimiter index, in every cut, says what the byte-by-byte one says of the whole. The first
+/// bytes are the delimiters (a release character of 0 is none), where counting begins, and the length of a chunk.
 pub fn edi_index(data: &[u8]) {
     let Some((&[element, segment, release, base, chunk], block)) = data.split_first_chunk() else {
         return;

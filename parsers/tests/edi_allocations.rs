@@ -1,5 +1,5 @@
-//! Memory, counted by the allocator: nothing is allocated a segment or a set, and the most that is held does not depend on
-//! how much is read.
+//! Memory, counted by the allocator: nothing is allocated a segment or a set, and the most that is held does not
+//! depend on how much is read.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 

@@ -253,6 +253,7 @@ const QUEUES: &[(&str, &str, usize, &str)] = &[
     ("gateway/src/control/server.rs", "TaskTracker::new(", 1, "CONNECTIONS_MAX"),
     ("gateway/src/forward/consume.rs", "VecDeque<", 2, "TOGETHER"),
     ("gateway/src/forward/ledger.rs", "VecDeque<", 1, "IDS_MAX"),
+    ("gateway/src/forward/session/mod.rs", "VecDeque<", 1, "LOST_WAITING"),
     ("gateway/src/forward/supervisor.rs", "tokio::spawn(", 1, "one session at a time"),
     ("gateway/src/forward/supply.rs", "VecDeque<", 1, "one read of the outbox"),
     ("gateway/src/forward/transport/v3.rs", "AsyncClient::builder(", 1, "its channel: the window"),

@@ -226,12 +226,21 @@ impl Group {
     /// Whether it holds acknowledgements, which are never acknowledged: by its kind, or by what stands in it.
     #[must_use]
     pub fn is_acknowledgement(&self) -> bool {
-        let answers = |set: &Set| matches!(set.header.element(1), b"997" | b"999");
-        self.header.element(1) == b"FA" || (!self.sets.is_empty() && self.sets.iter().all(answers))
+        self.header.element(1) == b"FA"
+            || (!self.sets.is_empty() && self.sets.iter().all(Set::is_acknowledgement))
     }
 }
 
 impl Set {
+    /// Whether it is a 997, a 999 or a CONTRL.
+    #[must_use]
+    pub fn is_acknowledgement(&self) -> bool {
+        match self.header.view().tag() {
+            b"UNH" => self.header.component(2, 1) == b"CONTRL",
+            _ => matches!(self.header.element(1), b"997" | b"999"),
+        }
+    }
+
     /// First byte.
     #[must_use]
     pub fn offset(&self) -> usize {

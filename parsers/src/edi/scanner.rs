@@ -1,9 +1,10 @@
-//! Finds the segments of a stream: takes chunks of any size, keeps one block, gives segment after segment as a view of it.
+//! Finds the segments of a stream: takes chunks of any size, keeps one block, gives segment after segment as a view
+//! of it.
 //!
 //! In: bytes, and the delimiters of the open interchange. Out: segments with their separators found, or the bytes as
-//! they are where no interchange is open. Newlines and blanks before tags are skipped, binary data is passed over by its
-//! length. Memory is one block, or one segment up to the limit. Never: a newline stripped from data, a tag searched by
-//! substring.
+//! they are where no interchange is open. Newlines and blanks before tags are skipped, binary data is passed over by
+//! its length. Memory is one block, or one segment up to the limit. Never: a newline stripped from data, a tag
+//! searched by substring.
 
 use super::delimiters::{Delimiters, digits};
 use super::index::{self, Carry, Index, Marks};
@@ -142,8 +143,8 @@ impl Scanner {
         let full = if self.buffer.len() < BLOCK_BYTES {
             BLOCK_BYTES
         } else {
-            // One segment fills the block: it grows up to the limit, which `advance` enforces. By one block at a time, so
-            // that the index of what follows it stays small.
+            // One segment fills the block: it grows up to the limit, which `advance` enforces. By one block at a
+            // time, so that the index of what follows it stays small.
             self.buffer.len() + BLOCK_BYTES
         };
         let taken = chunk.len().min(full - self.buffer.len());
@@ -503,8 +504,8 @@ impl Scanner {
     /// TRADACOMS has an equals sign after its tags, before any separator: `MHD=1+ORDERS:9`.
     fn tradacoms_tag(&self, bytes: &[u8]) -> Option<usize> {
         let syntax = self.syntax.filter(|syntax| syntax.standard == Standard::Tradacoms)?;
-        let tag = bytes.iter().take(5).take_while(|byte| **byte != syntax.delimiters.element);
-        tag.into_iter().position(|byte| *byte == b'=')
+        let mut tag = bytes.iter().take_while(|byte| **byte != syntax.delimiters.element);
+        tag.position(|byte| *byte == b'=')
     }
 
     /// BIN and BDS: exactly as many bytes of data as their length says, whatever they are. Needs no schema.

@@ -40,9 +40,9 @@ impl Default for EdiWindows {
 }
 
 impl EdiWindows {
-    /// The beginning of a window without card data, if possible up to the end of a segment. The next window has to begin
-    /// with the rest as it was: a number that a window cuts off looks like another one, and would be masked in the wrong
-    /// places.
+    /// The beginning of a window without card data, if possible up to the end of a segment. The next window has to
+    /// begin with the rest as it was: a number that a window cuts off looks like another one, and would be masked in
+    /// the wrong places.
     pub fn next(&mut self, window: &[u8]) -> Vec<u8> {
         let mut hits = Vec::new();
         let redacted = cut(window, self.syntax, &mut hits);

@@ -1,7 +1,8 @@
 //! EDI files of any size, for benches and for tests of size: valid, the same bytes each time, written as a stream.
 //!
-//! In: a kind, how many bytes at least. Out: one interchange (the next begins where a trailer's count would overflow) of
-//! documents with all counts, control numbers and check digits right. Never: a line break, the whole file in memory.
+//! In: a kind, how many bytes at least. Out: one interchange (the next begins where a trailer's count would overflow)
+//! of documents with all counts, control numbers and check digits right. Never: a line break, the whole file in
+//! memory.
 
 mod documents;
 

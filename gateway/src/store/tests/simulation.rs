@@ -507,8 +507,8 @@ fn the_journal_agrees_with_its_model() {
     });
 }
 
-/// The records that are kept, and the last that is not. Pruning goes on beside it: what was read while it did may have a
-/// hole, and is read again.
+/// The records that are kept, and the last that is not. Pruning goes on beside it: what was read while it did may
+/// have a hole, and is read again.
 async fn unpruned(store: &Store) -> (u64, Vec<Outgoing>) {
     for _ in 0..1000 {
         let pruned = store.pruned();

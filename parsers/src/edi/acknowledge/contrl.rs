@@ -66,21 +66,18 @@ pub fn contrl(report: &Report<'_>, issue: &Issue, wish: Wish) -> Vec<Acknowledge
     routes.iter().filter_map(|members| compose(members, &findings, issue, wish)).collect()
 }
 
-/// Asked for, or rejected. An interchange of CONTRLs is never answered, nor one whose sender is not known.
+/// Asked for, or rejected. An interchange of CONTRLs is never answered, nor one that lacks a party:
+/// UNB and UCI of the answer have both.
 fn is_answered(interchange: &Interchange, wish: Wish) -> bool {
     let sets = || interchange.groups.iter().flat_map(|group| &group.sets);
-    let only_answers = sets().next().is_some() && sets().all(is_contrl);
+    let only_answers = sets().next().is_some() && sets().all(Set::is_acknowledgement);
     let is_asked = interchange.header.element(9) == b"1";
     let is_wrong = interchange.tally.rejected
         || interchange.groups.iter().any(|group| group.tally.rejected)
-        || sets().any(|set| set.tally.rejected && !is_contrl(set));
+        || sets().any(|set| set.tally.rejected && !set.is_acknowledgement());
     !only_answers
-        && !interchange.sender().1.is_empty()
+        && [2, 3].iter().all(|party| !interchange.header.component(*party, 1).is_empty())
         && (is_asked || wish.receipt || (wish.on_error && is_wrong))
-}
-
-fn is_contrl(set: &Set) -> bool {
-    set.header.component(2, 1) == b"CONTRL"
 }
 
 /// The same parties, and the same service characters and syntax.
@@ -208,7 +205,7 @@ impl<'r> Reply<'r> {
 
     /// UCF, unless messages stand without a group; nothing of a group that is acknowledged whole.
     fn group(&mut self, (interchange, number): (usize, usize), group: &Group) {
-        let rejected = |set: &&Set| set.tally.rejected && !is_contrl(set);
+        let rejected = |set: &&Set| set.tally.rejected && !set.is_acknowledgement();
         let header = &group.header;
         let has_header = !header.is_empty();
         if has_header && (group.tally.rejected || group.sets.iter().any(|set| rejected(&set))) {

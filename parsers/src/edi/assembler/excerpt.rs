@@ -1,7 +1,7 @@
 //! The segment around a place, on one line, for people.
 //!
-//! In: a segment. Out: printable text, card numbers masked, and the column of the place in it. Never: more than a line, a
-//! control byte, anything that depends on what else is held in memory.
+//! In: a segment. Out: printable text, card numbers masked, and the column of the place in it. Never: more than a
+//! line, a control byte, anything that depends on what else is held in memory.
 
 use crate::edi::finding::Excerpt;
 use crate::edi::shown::escaped;

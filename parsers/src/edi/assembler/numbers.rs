@@ -1,7 +1,7 @@
 //! Control numbers that were seen, for uniqueness within a group, an interchange, a file.
 //!
-//! Senders count: what follows on from the last is kept as one run, so that a million sets in a row take the room of one.
-//! Never: more than [`MOST_RUNS`] runs; what does not fit any more is not remembered, and that is told.
+//! Senders count: what follows on from the last is kept as one run, so that a million sets in a row take the room of
+//! one. Never: more than [`MOST_RUNS`] runs; what does not fit any more is not remembered, and that is told.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 

@@ -32,7 +32,7 @@ pub(in crate::edi) fn unreadable(head: &[u8]) -> Option<(&'static Rule, Remark)>
     let runs_on = |tag: &[u8]| memchr::memmem::find(stx, tag).is_some();
     let remark = if runs_on(b"MHD=") || runs_on(b"BAT=") {
         Remark::new("STX runs on into the first message").expected("' after each segment")
-    } else if !matches!(stx.get(3), Some(b'=' | b'+')) || end.is_some() && !stx.contains(&b'+') {
+    } else if !matches!(stx.get(3), Some(b'=' | b'+')) || !stx.contains(&b'+') {
         Remark::new("STX has other separators").expected("= after the tag and + between elements")
     } else {
         return None;

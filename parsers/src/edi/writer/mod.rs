@@ -63,8 +63,8 @@ impl Writer {
         self.out.extend_from_slice(tag.as_bytes());
         for element in elements.iter().take(last.map_or(0, |last| last + 1)) {
             self.out.push(self.delimiters.element);
-            // GS02 and GS03 are who the answer goes to; anything else that is so long is not what it should be, and may be
-            // a card number.
+            // GS02 and GS03 are who the answer goes to; anything else that is so long is not what it should be, and
+            // may be a card number.
             let is_repeated = element.len() <= 9 || tag == "GS";
             let masked = (!is_repeated).then(|| redact::text(element).bytes);
             self.value(masked.as_deref().unwrap_or(element));
