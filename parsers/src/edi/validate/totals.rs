@@ -42,11 +42,25 @@ impl Totals {
         Self { transaction, running: [Running::default(); MOST_TOTALS] }
     }
 
-    pub(super) fn add(&mut self, tag: u32, segment: &Segment<'_>, sink: &mut dyn Sink) {
+    /// Whether a segment states one of the totals.
+    #[inline]
+    pub(super) fn are_stated_in(&self, tag: u32) -> bool {
+        self.transaction.totals.iter().any(|total| total.tag == tag)
+    }
+
+    /// Counts and sums.
+    #[inline]
+    pub(super) fn add(&mut self, tag: u32, segment: &Segment<'_>) {
         for (total, running) in self.transaction.totals.iter().zip(&mut self.running) {
             if total.counted == tag {
                 running.add(total, segment);
             }
+        }
+    }
+
+    /// Compares what a segment states.
+    pub(super) fn compare(&self, tag: u32, segment: &Segment<'_>, sink: &mut dyn Sink) {
+        for (total, running) in self.transaction.totals.iter().zip(&self.running) {
             if total.tag == tag {
                 compare(self.transaction, total, running, (segment, sink));
             }
