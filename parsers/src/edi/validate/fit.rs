@@ -119,7 +119,14 @@ fn rare_kind_fits(usage: &Usage, value: &[u8], separators: Separators) -> bool {
 /// Most numbers are digits, and a point where they are decimal.
 #[inline(never)]
 fn number_fits(usage: &Usage, value: &[u8]) -> bool {
-    match value::plain_length(value, usage.kind == Kind::Decimal) {
+    // Numbers of EDIFACT have digits on both sides of it.
+    let ends_in_point = || value.first() == Some(&b'.') || value.last() == Some(&b'.');
+    let may_have_point = match usage.kind {
+        Kind::Decimal => true,
+        Kind::Number => !ends_in_point(),
+        _ => false,
+    };
+    match value::plain_length(value, may_have_point) {
         Some(length) => length_fits(usage, length),
         None => signed_number_fits(usage, value),
     }
