@@ -273,10 +273,10 @@ impl<'o> Reader<'o> {
     }
 
     fn within(&mut self, standard: Standard, ended: bool, events: &mut dyn Events) -> bool {
-        let reads_all = events.reads_all();
+        let (reads_all, wants_segments) = (events.reads_all(), events.wants_segments());
         loop {
-            if self.state.is_passing() && !events.wants_segments() {
-                let passed = self.scanner.pass_content(self.state.told.line_ends);
+            if !wants_segments && let Some(passing) = self.state.passing() {
+                let passed = self.scanner.pass_content(passing);
                 self.state.pass(passed);
             }
             match self.scanner.advance(ended) {
@@ -303,9 +303,7 @@ impl<'o> Reader<'o> {
             if visit.state.interchange.open {
                 visit.lexical(&segment);
             }
-            let opens =
-                matches!(segment.tag(), b"GS" | b"ST" | b"UNG" | b"UNH" | b"UNO" | b"BAT" | b"MHD");
-            if opens && visit.state.is_full() {
+            if visit.state.is_full() && opens_envelope(standard, segment.tag()) {
                 visit.give_up(segment.offset);
                 self.mode = Mode::Over;
                 return true;
@@ -373,6 +371,15 @@ impl<'o> Reader<'o> {
             .found(&first);
         let rule = Rule { help, ..rules::NOT_EDI };
         self.visit(events).0.say_of_bytes(&rule, remark, 0, &first);
+    }
+}
+
+/// Whether a tag opens a group or set.
+fn opens_envelope(standard: Standard, tag: &[u8]) -> bool {
+    match standard {
+        Standard::X12 => matches!(tag, b"GS" | b"ST"),
+        Standard::Edifact => matches!(tag, b"UNG" | b"UNH" | b"UNO"),
+        Standard::Tradacoms => matches!(tag, b"BAT" | b"MHD"),
     }
 }
 

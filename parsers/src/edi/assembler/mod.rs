@@ -10,17 +10,17 @@ mod placing;
 
 pub(super) use self::numbers::{Entry, Numbers};
 pub(super) use self::placing::{spot_of, version};
-use super::edifact;
 use super::event::{Envelope, Events, Stage};
 use super::finding::Remark;
 use super::guide::{Guide, GuideCheck};
 use super::report::{Options, Tally};
 use super::rules;
-use super::scanner::Block;
+use super::scanner::{Block, Passing};
 use super::segment::{KeptSegment, Segment};
 use super::standard::Standard;
 use super::text::CharacterSet;
 use super::validate::{Spot, Validator};
+use super::{edifact, x12};
 
 /// What the reader does after a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -380,9 +380,20 @@ impl Visit<'_, '_> {
 }
 
 impl State<'_> {
-    /// Whether content of the open set is only counted.
-    pub(super) fn is_passing(&self) -> bool {
-        self.set.open && self.validator.is_none()
+    /// How content of the open set is passed over, where it may be.
+    pub(super) fn passing(&mut self) -> Option<Passing<'_>> {
+        if !self.set.open || self.guide.is_open() {
+            return None;
+        }
+        let (must_be_plain, limits) = match self.standard? {
+            Standard::X12 if x12::looks_at_separators(self.group.version) => return None,
+            Standard::X12 => (self.validator.is_some(), None),
+            Standard::Edifact if self.edifact.is_in_package() => return None,
+            Standard::Edifact => (true, self.edifact.limits(self.options.character_set)),
+            Standard::Tradacoms => return None,
+        };
+        let line_ends = self.told.line_ends;
+        Some(Passing { line_ends, must_be_plain, limits, validator: self.validator.as_deref_mut() })
     }
 
     /// So many segments of content were passed.

@@ -53,6 +53,17 @@ impl Syntax {
         Self { service, version: 3, ..Self::default() }
     }
 
+    /// Whether a package is open.
+    pub(super) fn is_in_package(&self) -> bool {
+        self.package != Package::None
+    }
+
+    /// What printable ASCII of the open message is still held against: a set that does not have all of it.
+    pub(super) fn limits(&self, agreed: Option<CharacterSet>) -> Option<CharacterSet> {
+        let declared = self.set.filter(|set| set.limits_ascii() && !self.characters_told)?;
+        Some(agreed.unwrap_or(declared)).filter(|set| set.limits_ascii())
+    }
+
     /// Whether the rules of version 4 hold.
     pub(super) fn is_version_4(&self) -> bool {
         self.version >= 4

@@ -14,6 +14,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use self::groups::group_of;
 pub(super) use self::header::{Header, Unreadable, read_header, wrapped_columns};
+pub(super) use self::syntax::looks_at_separators;
 use super::assembler::{Entry, Flow, Visit, spot_of};
 use super::delimiters::digits;
 use super::event::Stage;
