@@ -47,6 +47,29 @@ impl Rule {
         self.code.starts_with("guide-")
     }
 
+    /// Whether another version of the standard may allow what this one does not: bounds, lists and places grow. What a
+    /// set must have, and what a number is, stays.
+    #[must_use]
+    pub(super) fn moves_with_the_version(&self) -> bool {
+        let moving = [
+            &SEGMENT_UNKNOWN,
+            &SEGMENT_NOT_IN_SET,
+            &SEGMENT_UNEXPECTED,
+            &SEGMENT_ORDER,
+            &SEGMENT_TOO_OFTEN,
+            &LOOP_TOO_OFTEN,
+            &ELEMENT_CONDITION,
+            &ELEMENT_EXCLUSION,
+            &ELEMENT_TOO_MANY,
+            &COMPONENT_TOO_MANY,
+            &REPETITION_TOO_MANY,
+            &ELEMENT_TOO_SHORT,
+            &ELEMENT_TOO_LONG,
+            &ELEMENT_CODE,
+        ];
+        moving.iter().any(|rule| rule.code == self.code)
+    }
+
     /// How bad under a policy.
     #[must_use]
     pub fn severity(&self, policy: Policy) -> Severity {
@@ -298,13 +321,15 @@ rules! {
     ELEMENT_TOO_SHORT = "element-too-short", ALWAYS, ak4("4"), "send a value of the length that the standard asks";
     ELEMENT_TOO_LONG = "element-too-long", ALWAYS, ak4("5"), "send a value of the length that the standard allows";
     ELEMENT_CHARACTER = "element-character", ALWAYS, ak4("6"), "send digits, an optional minus and a point in numbers, and no control bytes anywhere";
+    ELEMENT_LINE_BREAK = "element-line-break", FORGIVEN, ak4("6"), "send text without line breaks; a text field that was copied as it stood often causes this";
     ELEMENT_CHARSET = "element-character-set", FORGIVEN, ak4("6"), "send the characters of the X12 extended character set";
     ELEMENT_CODE = "element-code", ALWAYS, ak4("7"), "send a code of the list";
     ELEMENT_DATE = "element-date", ALWAYS, ak4("8"), "send a date as CCYYMMDD";
     ELEMENT_TIME = "element-time", ALWAYS, ak4("9"), "send a time as HHMM or HHMMSS";
     CONTROL_TOTAL = "control-total", ALWAYS, ak4("7"), "count the segments again";
     HASH_TOTAL = "hash-total", FORGIVEN, ak4("7"), "add the values up again";
-    CTT01_COUNT = "ctt01-count", ALWAYS, ak4("7"), "count the PO1 (850) or IT1 (810) segments in CTT01";
+    CTT01_COUNT = "ctt01-count", ALWAYS, ak4("7"), "count the line items in CTT01: PO1 (850), IT1 (810), POC (860), LIN (832)";
+    CTT01_OTHERWISE = "ctt01-count", FORGIVEN, ak4("7"), "count the HL segments (856) or the LIN segments in CTT01; some count items or packages";
 }
 
 // TRADACOMS: no acknowledgement codes, since it has no acknowledgements.

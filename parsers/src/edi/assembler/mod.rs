@@ -17,6 +17,7 @@ use super::guide::{Guide, GuideCheck};
 use super::report::{Options, Tally};
 use super::rules;
 use super::scanner::Block;
+use super::schema::{Directory, Transaction};
 use super::segment::{KeptSegment, Segment};
 use super::standard::Standard;
 use super::text::CharacterSet;
@@ -133,6 +134,8 @@ pub(super) struct State<'o> {
     pub(super) group: Level,
     pub(super) set: Level,
     pub(super) validator: Option<Box<Validator>>,
+    /// The version that the open set is held against, where it is not its own but the nearest.
+    borrowed: Option<Directory>,
     /// The partner's guide for the open set.
     pub(super) guide: GuideCheck<'o>,
     pub(super) told: Told,
@@ -156,6 +159,7 @@ impl<'o> State<'o> {
             group: Level::default(),
             set: Level::default(),
             validator: None,
+            borrowed: None,
             guide: GuideCheck::default(),
             told: Told::default(),
             edifact: edifact::Syntax::default(),
@@ -219,6 +223,8 @@ impl Visit<'_, '_> {
         state.summary.sets += 1;
         let transaction = validator.as_ref().map(|validator| validator.transaction());
         state.validator = validator;
+        state.borrowed =
+            transaction.and_then(|table| borrowed(table, &state.set.header, &state.group.header));
         let headers = (header, &state.group.header);
         let guides = state.options.guides;
         state.guide.open(transaction.and_then(|table| Guide::choose(guides, table, headers)));
@@ -377,6 +383,17 @@ impl Visit<'_, '_> {
             self.say_of_interchange(&rules::UNTERMINATED, remark, segment);
         }
     }
+}
+
+/// The version of a table that is not that of the set.
+fn borrowed(table: &Transaction, set: &KeptSegment, group: &KeptSegment) -> Option<Directory> {
+    let version = match table.directory.standard() {
+        Standard::X12 => group.element(8),
+        // CONTRL comes with the syntax, not with a directory.
+        _ if set.component(2, 1) == b"CONTRL" => return None,
+        _ => set.component(2, 3),
+    };
+    Some(table.directory).filter(|directory| !directory.is_of(version))
 }
 
 impl State<'_> {

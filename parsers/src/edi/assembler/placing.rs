@@ -249,7 +249,14 @@ pub(super) struct Speaker<'s, 'v, 'o> {
 }
 
 impl Sink for Speaker<'_, '_, '_> {
-    fn remark(&mut self, rule: &Rule, remark: Remark, spot: Spot) {
-        self.visit.say(rule, remark, spot, Some(self.segment));
+    fn remark(&mut self, rule: &Rule, mut remark: Remark, spot: Spot) {
+        let mut rule = *rule;
+        if let Some(tables) = self.visit.state.borrowed.filter(|_| rule.moves_with_the_version()) {
+            rule.lenient = Severity::Warning;
+            let message =
+                format!("{} by the tables of {}, the nearest", remark.message, tables.name());
+            remark.message = message.into();
+        }
+        self.visit.say(&rule, remark, spot, Some(self.segment));
     }
 }

@@ -208,7 +208,9 @@ impl Elements<'_, '_> {
     /// The narrowest fault of a value: its characters, then its length, then its meaning.
     fn check_value(&mut self, usage: &Usage, spot: Spot, sent: &[u8]) {
         let delimiters = self.segment.delimiters;
-        if let Some(at) = sent.iter().position(u8::is_ascii_control) {
+        if let Some(at) = sent.iter().position(u8::is_ascii_control)
+            && !self.takes_line_breaks(usage, &spot, sent)
+        {
             let remark = Remark::new("a control byte stands in data").found(sent);
             let spot = Spot { offset: spot.offset + at, ..spot };
             return self.sink.remark(&rules::ELEMENT_CHARACTER, remark, spot);
@@ -220,8 +222,8 @@ impl Elements<'_, '_> {
             let spot = Spot { component: Some(2), ..spot };
             return self.sink.remark(&rules::COMPONENT_TOO_MANY, remark.found(sent), spot);
         }
-        if self.standard == Standard::X12 && !sent.iter().all(|byte| value::in_extended_set(*byte))
-        {
+        let known = |byte: &u8| value::in_extended_set(*byte) || byte.is_ascii_control();
+        if self.standard == Standard::X12 && !sent.iter().all(known) {
             let remark = Remark::new("characters outside the X12 character set").found(sent);
             self.sink.remark(&rules::ELEMENT_CHARSET, remark, spot.clone());
         }
@@ -236,6 +238,24 @@ impl Elements<'_, '_> {
             self.sink.remark(rule, remark, spot);
         }
         *self.scratch = scratch;
+    }
+
+    /// Line breaks in text are what people type: nothing is lost by them. EDIFACT and TRADACOMS mind them as characters
+    /// of the interchange, before they look at elements.
+    fn takes_line_breaks(&mut self, usage: &Usage, spot: &Spot, sent: &[u8]) -> bool {
+        let is_break = |byte: &u8| matches!(byte, b'\r' | b'\n');
+        if usage.kind != Kind::Text
+            || sent.iter().any(|byte| byte.is_ascii_control() && !is_break(byte))
+        {
+            return false;
+        }
+        if self.standard == Standard::X12 {
+            let at = sent.iter().position(is_break).unwrap_or_default();
+            let spot = Spot { offset: spot.offset + at, ..spot.clone() };
+            let remark = Remark::new("a line break stands in text").found(sent);
+            self.sink.remark(&rules::ELEMENT_LINE_BREAK, remark, spot);
+        }
+        true
     }
 
     fn note_broken(&mut self, note: &Note, present: u64) {
