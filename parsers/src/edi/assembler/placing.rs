@@ -259,4 +259,8 @@ impl Sink for Speaker<'_, '_, '_> {
         }
         self.visit.say(&rule, remark, spot, Some(self.segment));
     }
+
+    fn position(&self) -> u32 {
+        self.visit.state.set.segments
+    }
 }

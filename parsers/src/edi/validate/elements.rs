@@ -3,7 +3,7 @@
 //! In: a segment and its shape. Out: remarks. Never: speed; [`super::fit`] keeps right segments away from here.
 
 use super::{Sink, Spot, period};
-use crate::edi::finding::Remark;
+use crate::edi::finding::{Remark, Trigger};
 use crate::edi::rules::{self, Rule};
 use crate::edi::schema::{Bond, Kind, Need, Note, Shape, Tables, Usage};
 use crate::edi::segment::{BinaryFault, Segment};
@@ -274,10 +274,17 @@ impl Elements<'_, '_> {
         } else {
             numbers().find(|number| !there(number))
         };
+        let cause = numbers().find(|number| there(number) && Some(*number) != culprit);
         let tag = self.segment.tag_text();
         let names: Vec<String> = numbers().map(|number| format!("{tag}{number:02}")).collect();
         let rule = if exclusive { &rules::ELEMENT_EXCLUSION } else { &rules::ELEMENT_CONDITION };
-        let remark = Remark::new(format!("{} {says}", names.join(", ")));
+        let mut remark = Remark::new(format!("{} {says}", names.join(", ")));
+        remark.trigger = cause.map(|number| Trigger {
+            segment: tag.to_owned(),
+            position: self.sink.position(),
+            loop_id: self.loop_id,
+            element: u32::try_from(number).ok(),
+        });
         self.sink.remark(rule, remark, self.spot(culprit.unwrap_or_default()));
     }
 
