@@ -90,7 +90,6 @@ impl Rule {
             (None, "last-segment-unterminated") => Some(Code::Interchange("13")),
             (None, "binary-length") => Some(Code::Set("29")),
             (None, "element-character") => Some(Code::Element("37")),
-            (None, "trailing-separators") => Some(Code::Segment("45")),
             (None, _) => match self.answer? {
                 Code::Segment(code) => Some(Code::Segment(edifact::of_segment(code))),
                 Code::Element(code) => Some(Code::Element(edifact::of_element(code))),
@@ -136,6 +135,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
     let refusing: &[&Rule] = &[&VERSION_UNSUPPORTED, &SET_UNSUPPORTED];
     [INPUT, HEADER, SYNTAX, INTERCHANGE, GROUP, SET, SEGMENTS, ELEMENTS, TRADACOMS, refusing]
         .into_iter()
+        .chain(edifact::ALL)
         .flatten()
         .copied()
 }

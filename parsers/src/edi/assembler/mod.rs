@@ -98,6 +98,8 @@ pub(super) struct Told {
     /// That this version has no tables.
     pub(super) version: bool,
     pub(super) numbers_forgotten: bool,
+    /// That a group has messages of another type.
+    pub(super) group_type: bool,
     /// ISX was there.
     pub(super) extended: bool,
 }
@@ -199,7 +201,7 @@ impl Visit<'_, '_> {
         state.told.outside = false;
         let index = state.interchange.children as usize;
         state.group.begin(header, line, index);
-        state.told.version = false;
+        (state.told.version, state.told.group_type) = (false, false);
         state.interchange.children = state.interchange.children.saturating_add(1);
         state.summary.groups += usize::from(header.is_some());
         let header = state.group.header.view();

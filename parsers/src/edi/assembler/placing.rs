@@ -170,7 +170,8 @@ impl State<'_> {
     fn answer(&self, rule: &Rule) -> Option<Code> {
         match self.standard {
             Some(Standard::Edifact) => rule.control().map(|code| {
-                let value = code.in_syntax(self.edifact.is_version_4()).value();
+                let code = code.in_syntax(self.edifact.is_version_4());
+                let value = code.value();
                 match (self.stage(Some(code)), code) {
                     (Some(Stage::Group), Code::Set(_) | Code::Segment(_) | Code::Element(_)) => {
                         Code::Group(value)

@@ -34,7 +34,12 @@ impl Elements<'_, '_> {
         }
         if total > filled {
             let remark = Remark::new("separators stand before the terminator with nothing between");
-            self.sink.remark(&rules::TRAILING_SEPARATORS, remark, self.spot(filled + 1));
+            // X12 leaves them to the release; EDIFACT says that they shall not be sent.
+            let rule = match self.standard {
+                Standard::Edifact => &rules::edifact::TRAILING_SEPARATORS,
+                Standard::X12 | Standard::Tradacoms => &rules::TRAILING_SEPARATORS,
+            };
+            self.sink.remark(rule, remark, self.spot(filled + 1));
         }
     }
 
@@ -318,7 +323,7 @@ fn fault_of_type(
             (value::is_whole_number(value), &rules::ELEMENT_CHARACTER, "this is no whole number")
         }
         Kind::Decimal => (value::is_decimal(value), &rules::ELEMENT_CHARACTER, "this is no number"),
-        Kind::Number => (value::is_number(value), &rules::ELEMENT_CHARACTER, "this is no number"),
+        Kind::Number => (value::is_number(value), fault_of_number(value), "this is no number"),
         Kind::Letters => (
             !value.iter().any(u8::is_ascii_digit),
             &rules::ELEMENT_CHARACTER,
@@ -328,6 +333,17 @@ fn fault_of_type(
         Kind::Time => (value::is_time(value), &rules::ELEMENT_TIME, "there is no such time"),
     };
     (!right).then_some((rule, message))
+}
+
+/// A decimal mark without a digit on one of its sides can be read without doubt.
+fn fault_of_number(value: &[u8]) -> &'static Rule {
+    let unsigned = value.strip_prefix(b"-").unwrap_or(value);
+    let whole = |digits: &[u8]| !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    match unsigned {
+        [b'.' | b',', digits @ ..] if whole(digits) => &rules::edifact::DECIMAL_MARK_FIRST,
+        [digits @ .., b'.' | b','] if whole(digits) => &rules::edifact::DECIMAL_MARK_LAST,
+        _ => &rules::ELEMENT_CHARACTER,
+    }
 }
 
 fn fault_of_length(usage: &Usage, value: &[u8]) -> Option<(&'static Rule, usize)> {
