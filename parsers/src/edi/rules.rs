@@ -368,6 +368,9 @@ rules! {
     MTR_MISSING = "mtr-missing", ALWAYS, None, "close the message with MTR";
     MTR_COUNT = "mtr-count", FORGIVEN, None, "count the segments from MHD to MTR, both included, in MTR";
     MESSAGE_EMPTY = "message-empty", FORGIVEN, None, "send the segments of the message";
+    FILE_MESSAGE_MISSING = "file-message-missing", ALWAYS, None, "send the messages of the file whole: its header, its documents, its trailer";
+    FILE_ORDER = "file-message-order", FORGIVEN, None, "send header, documents and trailer of a file in this order, and nothing else among them";
+    FILE_COUNT = "file-count", ALWAYS, None, "count the documents of the file in its trailer";
     RSG_MISPLACED = "rsg-misplaced", ALWAYS, None, "send RSG in the message RSGRSG only";
     RSG_REFERENCE = "rsg-reference", ALWAYS, None, "repeat the transmission reference of STX in RSG";
     RSG_RECIPIENT = "rsg-recipient", ALWAYS, None, "repeat the recipient's code of STX in RSG";

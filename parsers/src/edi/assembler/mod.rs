@@ -21,6 +21,7 @@ use super::schema::{Directory, Transaction};
 use super::segment::{KeptSegment, Segment};
 use super::standard::Standard;
 use super::text::CharacterSet;
+use super::tradacoms::OpenFile;
 use super::validate::{Spot, Validator};
 
 /// What the reader does after a segment.
@@ -136,6 +137,8 @@ pub(super) struct State<'o> {
     pub(super) group: Level,
     pub(super) set: Level,
     pub(super) validator: Option<Box<Validator>>,
+    /// The file of TRADACOMS that is open.
+    pub(super) file: OpenFile,
     /// The version that the open set is held against, where it is not its own but the nearest.
     borrowed: Option<Directory>,
     /// The partner's guide for the open set.
@@ -161,6 +164,7 @@ impl<'o> State<'o> {
             group: Level::default(),
             set: Level::default(),
             validator: None,
+            file: OpenFile::default(),
             borrowed: None,
             guide: GuideCheck::default(),
             told: Told::default(),
@@ -187,6 +191,7 @@ impl Visit<'_, '_> {
         state.standard = Some(standard);
         state.summary.segments += 1;
         state.told = Told::default();
+        state.file.forget();
         state.interchange.begin(Some(header), line, state.summary.interchanges);
         state.summary.interchanges += 1;
         (state.group.open, state.set.open) = (false, false);
