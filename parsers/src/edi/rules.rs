@@ -164,6 +164,7 @@ rules! {
     LEADING_BLANKS = "leading-blanks", FORGIVEN, None, "ask the sender to begin the file with ISA";
     LINE_ENDS = "line-ends", NOTED, None, "nothing to do: line ends after terminators are no data";
     INDENTED = "blanks-around-segment", NOTED, None, "nothing to do: blanks before tags are no data";
+    PADDING = "padding-after-interchange", FORGIVEN, None, "ask the sender to end the file with its last segment; Ctrl-Z and zero bytes are left by old transfer programs";
     JUNK_BETWEEN = "bytes-between-interchanges", FORGIVEN, None, "ask the sender what the bytes are; they were skipped";
 }
 

@@ -15,7 +15,7 @@ use super::event::{Envelope, Events, Stage};
 use super::finding::Remark;
 use super::guide::{Guide, GuideCheck};
 use super::report::{Options, Tally};
-use super::rules;
+use super::rules::{self, Rule};
 use super::scanner::Block;
 use super::schema::{Directory, Transaction};
 use super::segment::{KeptSegment, Segment};
@@ -341,9 +341,15 @@ impl Visit<'_, '_> {
     pub(super) fn outside(&mut self, segment: &Segment<'_>) {
         if !self.state.told.outside {
             self.state.told.outside = true;
-            let remark =
-                Remark::new("a segment stands outside of transaction sets").found(segment.tag());
-            self.say(&rules::OUTSIDE_SET, remark, spot_of(segment), Some(segment));
+            let (message, rule) = if segment.tag_is_well_formed() {
+                ("a segment stands outside of transaction sets", rules::OUTSIDE_SET)
+            } else {
+                let help = "look at what stands before and after the tag: line numbers, markup or quoting were added, \
+                    or other separators are used than in ISA";
+                ("these bytes are no segment", Rule { help, ..rules::OUTSIDE_SET })
+            };
+            let remark = Remark::new(message).found(segment.tag());
+            self.say(&rule, remark, spot_of(segment), Some(segment));
         }
     }
 
@@ -386,8 +392,19 @@ impl Visit<'_, '_> {
             self.say_of_interchange(&rules::INDENTED, remark, segment);
         }
         if !traits.terminated {
-            let remark = Remark::new("the last segment has no terminator");
-            self.say_of_interchange(&rules::UNTERMINATED, remark, segment);
+            // Nothing was read between the header and this.
+            let is_first = self.state.interchange.children == 0 && !self.state.told.outside;
+            let swallows_all = is_first && !segment.bytes.starts_with(b"IEA");
+            let (message, rule) = if swallows_all {
+                let help = "look for the segment terminator: the file does not use the one that its header declares";
+                (
+                    "no segment terminator stands behind the header",
+                    Rule { help, ..rules::UNTERMINATED },
+                )
+            } else {
+                ("the last segment has no terminator", rules::UNTERMINATED)
+            };
+            self.say_of_interchange(&rule, Remark::new(message), segment);
         }
     }
 }

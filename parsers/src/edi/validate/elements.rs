@@ -10,6 +10,9 @@ use crate::edi::segment::{BinaryFault, Segment};
 use crate::edi::standard::Standard;
 use crate::edi::value;
 
+/// The longest value of what people read: numbers of items and documents are shorter in all three standards.
+const FREE_TEXT: u32 = 55;
+
 /// The elements of one segment.
 pub(super) struct Elements<'s, 'i> {
     pub(super) tables: &'static Tables,
@@ -245,11 +248,13 @@ impl Elements<'_, '_> {
         *self.scratch = scratch;
     }
 
-    /// Line breaks in text are what people type: nothing is lost by them. EDIFACT and TRADACOMS mind them as characters
-    /// of the interchange, before they look at elements.
+    /// Line breaks in text are what people type: nothing is lost by them. In a number of an item or a document they
+    /// would make another number. EDIFACT and TRADACOMS mind them as characters of the interchange, before they look
+    /// at elements.
     fn takes_line_breaks(&mut self, usage: &Usage, spot: &Spot, sent: &[u8]) -> bool {
         let is_break = |byte: &u8| matches!(byte, b'\r' | b'\n');
         if usage.kind != Kind::Text
+            || usage.longest < FREE_TEXT
             || sent.iter().any(|byte| byte.is_ascii_control() && !is_break(byte))
         {
             return false;
