@@ -1,5 +1,5 @@
-//! The peer `edi` 0.4 as an oracle: on every X12 file that both call valid it finds the same interchanges, groups, sets,
-//! segments and elements. Golden files, generated files, and the collection of real files where it is present
+//! The peer `edi` 0.4 as an oracle: on every X12 file that both call valid it finds the same interchanges, groups,
+//! sets, segments and elements. Golden files, generated files, and the collection of real files where it is present
 //! (`TILLGATE_EDI_CORPUS` names it where it does not stand beside the repository).
 //!
 //! Behind the feature `peers`: nothing that leaves this machine is linked with the peer. It panics on some malformed
