@@ -39,6 +39,11 @@ pub struct Spot {
 pub trait Sink {
     /// A rule is broken.
     fn remark(&mut self, rule: &Rule, remark: Remark, spot: Spot);
+
+    /// The segment that is read, within its set; ST is 1. 0 where nobody counts.
+    fn position(&self) -> u32 {
+        0
+    }
 }
 
 /// Reads one set.

@@ -74,6 +74,30 @@ impl Directory {
         }
     }
 
+    /// Whether it is the table of that very version, and not the nearest to it.
+    #[must_use]
+    pub fn is_of(self, version: &[u8]) -> bool {
+        match self {
+            Self::X12V4010 => version.starts_with(b"004010"),
+            Self::X12V5010 => version.starts_with(b"005010"),
+            Self::D96A => version == b"96A",
+            Self::D01B => version == b"01B",
+            Self::Tradacoms => true,
+        }
+    }
+
+    /// What its users call it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::X12V4010 => "004010",
+            Self::X12V5010 => "005010",
+            Self::D96A => "D.96A",
+            Self::D01B => "D.01B",
+            Self::Tradacoms => "TRADACOMS",
+        }
+    }
+
     /// The latest that is carried of a standard.
     #[must_use]
     pub fn latest(standard: Standard) -> Self {

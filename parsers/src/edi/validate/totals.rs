@@ -118,6 +118,12 @@ fn compare(
     let message = format!("{tag}{element:02} is not {what} {counted} segments");
     let rule = match total.tag {
         _ if is_sum => &rules::HASH_TOTAL,
+        // A shipment is counted in as many ways as it has levels, and what a set lacks may be counted by others.
+        tag if tag == tag_code(b"CTT")
+            && (running.count == 0 || total.counted == tag_code(b"HL")) =>
+        {
+            &rules::CTT01_OTHERWISE
+        }
         tag if tag == tag_code(b"CTT") => &rules::CTT01_COUNT,
         _ => &rules::CONTROL_TOTAL,
     };

@@ -66,6 +66,16 @@ impl Visit<'_, '_> {
                     .expected("16 element separators")
                     .found(found.to_string().as_bytes()),
             ),
+            // GS or TA1 follows at once.
+            Unreadable::Terminator { found: b'G' | b'T' } => (
+                &rules::TERMINATOR_INVALID,
+                Remark::new("ISA16 is missing, or the segment terminator after it")
+                    .expected("a component separator and a segment terminator"),
+            ),
+            Unreadable::QuotedPrintable => (
+                &rules::ISA_WRAPPED,
+                Remark::new("the file is quoted-printable: ISA is cut by = and a line break"),
+            ),
             Unreadable::Terminator { found } => (
                 &rules::TERMINATOR_INVALID,
                 Remark::new("the byte after ISA16 is no segment terminator").found(&[found]),
