@@ -89,6 +89,12 @@ fn cut<'a>(input: &'a [u8], before: Syntax, hits: &mut Vec<Range<usize>>) -> Red
         let out = out.get_or_insert_with(|| input.to_vec());
         if let Some(place) = out.get_mut(start..end) {
             place.copy_from_slice(&cut.text);
+            // The rest of a track may reach up to the next header, which begins behind no letter: a mask there would
+            // hide it from whoever reads what is left.
+            let last = place.last_mut().filter(|last| end < input.len() && **last == b'X');
+            if let Some(last) = last {
+                *last = b' ';
+            }
         }
     }
     Redacted { bytes: out.map_or(Cow::Borrowed(input), Cow::Owned), found }
