@@ -124,10 +124,11 @@ fn begins_interchange(input: &[u8], start: usize) -> bool {
         // ISA01 has two characters.
         Some(b"ISA") => rest.get(3).is_some_and(is_delimiter) && rest.get(3) == rest.get(6),
         Some(b"UNA") => memmem::find(rest.get(..16).unwrap_or(rest), b"UNB").is_some(),
-        // Behind UNA it is the same interchange.
+        // Behind a UNA that begins one it is the same interchange.
         Some(b"UNB") => {
-            let just_before = input.get(start.saturating_sub(13)..start).unwrap_or_default();
-            memmem::find(just_before, b"UNA").is_none()
+            let floor = start.saturating_sub(13);
+            let just_before = input.get(floor..start).unwrap_or_default();
+            !memmem::find_iter(just_before, b"UNA").any(|at| begins_interchange(input, floor + at))
         }
         _ => false,
     }

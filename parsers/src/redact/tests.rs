@@ -501,6 +501,10 @@ fn a_track_before_a_header_does_not_hide_the_header() {
         "IS~C^555555XXXXXX4444XX UNB+UNOC:3+S:14+R:14+261121:1801+5555555555554444'"
     );
     assert!(edi(&once).found.is_empty());
+    // A UNA behind a letter begins nothing, so that its UNB does; with or without it the same.
+    let input = b"ISA*00^5555555555554444^^^IUNA:+.? 'UNB+U:378282246310d'RF378282246310005'UNT+";
+    let once = edi(input).bytes.into_owned();
+    assert_eq!(String::from_utf8_lossy(&edi(&once).bytes), String::from_utf8_lossy(&once));
 }
 
 #[test]
