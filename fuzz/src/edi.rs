@@ -61,8 +61,8 @@ fn assert_answer(content: &[u8]) {
 
 /// What is written again has the same values, however the input was cut into chunks and the output into lines.
 pub fn edi_writer(data: &[u8]) {
-    // EDIFACT's header tells how the rest is to be read: where it is broken, what is written may be read otherwise. Where
-    // UNB is missing behind UNA, there is not even an interchange.
+    // EDIFACT's header tells how the rest is to be read: where it is broken, what is written may be read otherwise.
+    // Where UNB is missing behind UNA, there is not even an interchange.
     let report = edi::read(data, &Options { policy: Policy::Strict, ..Options::default() });
     let lacks_header = |finding: &EdiFinding| finding.finding.code == "unb-missing";
     let has_edifact = report.interchanges.iter().any(|one| one.standard == Standard::Edifact)

@@ -1,5 +1,5 @@
-//! What must hold for every sale as JSON. Apart from the other checks, since it needs the gateway and they need only its
-//! parsers.
+//! What must hold for every sale as JSON. Apart from the other checks, since it needs the gateway and they need only
+//! its parsers.
 
 use std::sync::LazyLock;
 
@@ -11,7 +11,7 @@ use tillgate_record::Severity;
 
 /// As many items as lines, an error in each that is rejected and none in the others, and a sale that is taken is
 /// taken again as it was written.
-pub fn sale_json(data: &[u8]) {
+pub(crate) fn sale_json(data: &[u8]) {
     // The gateway interprets what is left after redaction.
     let data = redact::json(data).bytes;
     let text = data.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&data);

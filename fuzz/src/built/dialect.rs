@@ -4,6 +4,8 @@ use tillgate_parsers::edi::Standard;
 
 use super::Choices;
 
+const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
 /// How an interchange is written.
 pub(super) struct Dialect {
     pub(super) standard: Standard,
@@ -89,14 +91,15 @@ impl Dialect {
     pub(super) fn text(&self, choices: &mut Choices<'_>, longest: usize) -> Vec<u8> {
         let marks = [self.element, self.component, self.terminator, self.release.unwrap_or(b'0')];
         let graphic = self.release.is_some() && marks.iter().all(u8::is_ascii_graphic);
-        let mut text = vec![b'A' + choices.below(26) as u8];
+        let mut text = vec![choices.one_of(LETTERS)];
         for _ in 0..choices.below(longest.min(8)) {
-            text.push(match choices.below(5) {
-                0 => b'0' + choices.below(10) as u8,
-                1 if graphic => choices.one_of(&marks),
-                2 => choices.one_of(b" -./(),"),
-                _ => b'A' + choices.below(26) as u8,
-            });
+            let kind = choices.below(5);
+            text.push(choices.one_of(match kind {
+                0 => b"0123456789",
+                1 if graphic => &marks,
+                2 => b" -./(),",
+                _ => LETTERS,
+            }));
         }
         if text.ends_with(b" ") {
             text.push(b'X');

@@ -157,7 +157,8 @@ enum Standard {
 impl Syntax {
     fn of(part: &[u8]) -> Self {
         let at = |place: usize| part.get(place).copied();
-        match part.get(..3) {
+        // A text that begins with ISABELLA has no control segment that spares its numbers.
+        match part.get(..3).filter(|_| begins_interchange(part, 0)) {
             Some(b"ISA") => {
                 let element = at(3).unwrap_or(b'*');
                 let (component, segment) = isa_end(part, element).unwrap_or((b':', b'~'));

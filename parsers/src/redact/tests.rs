@@ -508,6 +508,17 @@ fn a_track_before_a_header_does_not_hide_the_header() {
 }
 
 #[test]
+fn a_text_that_begins_like_a_header_is_none() {
+    for text in ["ISABELLA paid with 4111111111111111", "UNAWARE of 4111111111111111"] {
+        assert_eq!(edi(text.as_bytes()).found.len(), 1, "{text}");
+    }
+    // Here the mask made separators, and with them another header.
+    let input = b"ISAX*I4111111111111111=1'80**~'IN41111111111111411111111111111111=1'0";
+    let once = edi(input).bytes.into_owned();
+    assert_eq!(String::from_utf8_lossy(&edi(&once).bytes), String::from_utf8_lossy(&once));
+}
+
+#[test]
 fn receipts_are_no_card_numbers() {
     for line in
         ["12.50 24.00 3.99 4.50 12.00", "2026-11-21 18:03:11", "2 x 4.50  9.00", "10.0.0.1:8420"]
