@@ -1,3 +1,6 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| tillgate_fuzz::sale_json(data));
+#[path = "../src/sale.rs"]
+mod sale;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| sale::sale_json(data));

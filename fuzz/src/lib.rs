@@ -1,27 +1,22 @@
 //! What must hold for every input of every byte-level decoder: one function a fuzz target.
 //!
 //! In: any bytes. Out: nothing, or a panic that says which promise was broken. Never: a check that only says "it did
-//! not panic". `tests/tests/fuzz_replay.rs` includes this file, so that the same checks run on stable Rust.
+//! not panic". `tests/tests/fuzz_replay.rs` includes this file and `sale.rs`, so that the same checks run on stable Rust.
 
+mod built;
+mod edi;
 mod streams;
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+pub use self::built::edi_built;
+pub use self::edi::{edi_acknowledge, edi_index, edi_writer, x12};
 pub use self::streams::{edi_chunks, edifact, tradacoms};
 use serde_json::Value;
-use tillgate::config::Config;
-use tillgate::normalize::{Body, Context, Item, sale};
-use tillgate::source::Media;
 use tillgate_parsers::barcode::{self, Barcode};
 use tillgate_parsers::card::{self, Scheme, TokenKey};
-use tillgate_parsers::edi::index::{Carry, Index, Marks, Variant, index_with};
-use tillgate_parsers::edi::json::Lines;
-use tillgate_parsers::edi::{
-    self, EdiFinding, Events, Functional, Group, Issue, Layout, Options, Policy, Reader, Report,
-    Rewriter, Segment, Standard,
-};
 use tillgate_parsers::framing::{Frame, FrameEnd, FramingSettings, LineFramer};
 use tillgate_parsers::hid::card::CardLayout;
 use tillgate_parsers::hid::descriptor::{DESCRIPTOR_BYTES_MAX, FIELDS_MAX, ReportDescriptor};
@@ -31,7 +26,6 @@ use tillgate_parsers::hid::{SCAN_BYTES_MAX, Scan};
 use tillgate_parsers::redact;
 use tillgate_parsers::ssi::{self, Event, Host};
 use tillgate_parsers::wedge::{self, KeyEvent, WedgeDecoder, WedgeRead, WedgeSettings};
-use tillgate_record::Severity;
 
 /// Short, so that a small input overflows it.
 const FRAME_BYTES_MAX: usize = 16;
@@ -279,197 +273,6 @@ pub fn redact_text(data: &[u8]) {
     }
 }
 
-/// Findings point into the input and show no card number, and sets are JSON.
-pub fn x12(data: &[u8]) {
-    for policy in [Policy::Lenient, Policy::Strict] {
-        let report = edi::read(data, &Options { policy, ..Options::default() });
-        assert_findings(&report, data);
-        assert_lines(data, &Options { policy, ..Options::default() });
-    }
-    // A sound interchange is never waited for.
-    let report = edi::read(data, &Options::default());
-    let sound = report.findings.errors() + report.findings.warnings() == 0;
-    assert!(!(sound && edi::is_unfinished(data)), "an input without findings is unfinished");
-}
-
-/// Our acknowledgements have no errors, show no card number, answer no acknowledgement, and agree with the report.
-pub fn edi_acknowledge(data: &[u8]) {
-    for policy in [Policy::Lenient, Policy::Strict] {
-        let report = edi::read(data, &Options { policy, ..Options::default() });
-        for functional in [Functional::F997, Functional::F999] {
-            let issue = Issue { functional, control_number: 3, date: (2026, 1, 2), time: (3, 4) };
-            let answers = edi::acknowledge(&report, &issue);
-            answers.iter().for_each(|answer| assert_answer(&answer.content));
-            let refused = report
-                .interchanges
-                .iter()
-                .any(|one| one.standard == Standard::X12 && one.tally.rejected);
-            assert!(!refused || !answers.is_empty(), "a refused interchange has no answer");
-        }
-    }
-}
-
-fn assert_answer(content: &[u8]) {
-    let back = edi::read(content, &Options::default());
-    // AK1 and AK2 repeat the sender's numbers, which may be missing or malformed: only the envelope is ours.
-    let is_ours = |finding: &&EdiFinding| finding.is_error() && finding.is_envelope();
-    let broken = back.findings.kept().iter().find(is_ours);
-    assert!(broken.is_none(), "{broken:?} in {}", shown(content));
-    assert!(!edi::is_unfinished(content), "{}", shown(content));
-    let [interchange] = back.interchanges.as_slice() else {
-        panic!("not one interchange: {}", shown(content));
-    };
-    assert!(interchange.groups.iter().all(Group::is_acknowledgement), "{}", shown(content));
-    for issue in [Functional::F997, Functional::F999] {
-        let issue =
-            Issue { functional: issue, control_number: 4, date: (2026, 1, 2), time: (3, 4) };
-        let answers = edi::acknowledge(&back, &issue);
-        assert!(answers.is_empty(), "an acknowledgement is answered: {}", shown(content));
-    }
-}
-
-/// What is written again has the same values, however the input was cut into chunks and the output into lines.
-pub fn edi_writer(data: &[u8]) {
-    // EDIFACT's header tells how the rest is to be read: where it is broken, what is written may be read otherwise.
-    let report = edi::read(data, &Options { policy: Policy::Strict, ..Options::default() });
-    let has_edifact = report.interchanges.iter().any(|one| one.standard == Standard::Edifact);
-    if has_edifact && report.findings.errors() > 0 {
-        return;
-    }
-    let Ok(written) = edi::rewrite(data, Layout::Dense) else {
-        return;
-    };
-    let values = values(data);
-    for (what, again) in [
-        ("written", Ok(written.clone())),
-        ("written twice", edi::rewrite(&written, Layout::Dense)),
-        ("in lines", edi::rewrite(data, Layout::Lines)),
-    ] {
-        let again = again.unwrap_or_else(|fault| panic!("{what}: {fault}: {}", shown(data)));
-        assert_eq!(self::values(&again), values, "{what}: {}", shown(&again));
-    }
-    let options =
-        Options { check_sets: false, input_bytes: Some(data.len()), ..Options::default() };
-    let mut rewriter = Rewriter::new(Layout::Dense);
-    let mut reader = Reader::new(&options);
-    data.chunks(5).for_each(|chunk| reader.feed(chunk, &mut rewriter));
-    reader.finish(&mut rewriter);
-    assert_eq!(rewriter.finish().as_deref(), Ok(&*written), "in chunks");
-}
-
-/// Every segment: tag, and elements by their components without release characters.
-fn values(data: &[u8]) -> Vec<Vec<Vec<Vec<u8>>>> {
-    #[derive(Default)]
-    struct Listener(Vec<Vec<Vec<Vec<u8>>>>);
-
-    impl Events for Listener {
-        fn reads_all(&self) -> bool {
-            true
-        }
-
-        fn passed(&mut self, standard: Standard, segment: &Segment<'_>) {
-            let delimiters = segment.delimiters;
-            let x12 = standard == Standard::X12;
-            let is_whole = x12 && matches!(segment.tag(), b"ISA" | b"BIN" | b"BDS");
-            let plain = |value| delimiters.unreleased(value).into_owned();
-            let element = |(_, value)| {
-                if is_whole {
-                    return vec![<[u8]>::to_vec(value)];
-                }
-                delimiters.split(value, delimiters.component).map(plain).collect()
-            };
-            let tag = vec![plain(segment.tag())];
-            self.0.push([tag].into_iter().chain(segment.elements().map(element)).collect());
-        }
-    }
-
-    let options =
-        Options { check_sets: false, input_bytes: Some(data.len()), ..Options::default() };
-    let mut listener = Listener::default();
-    let mut reader = Reader::new(&options);
-    reader.feed(data, &mut listener);
-    reader.finish(&mut listener);
-    listener.0
-}
-
-/// A line a set, wherever the input is cut, and each an object that says where it stands.
-fn assert_lines(data: &[u8], options: &Options<'_>) {
-    let lines_of = |chunk: usize| {
-        let mut lines = Lines::default();
-        let mut reader = Reader::new(options);
-        data.chunks(chunk).for_each(|chunk| reader.feed(chunk, &mut lines));
-        let sets = reader.finish(&mut lines).sets;
-        (String::from_utf8(lines.text().to_vec()).expect("JSON is UTF-8"), sets)
-    };
-    let (text, sets) = lines_of(data.len().max(1));
-    assert_eq!(text, lines_of(97).0, "it matters where the input is cut");
-    assert_eq!(text.lines().count(), sets);
-    for line in text.lines() {
-        let set: Value = serde_json::from_str(line).expect("a set is JSON");
-        let [start, end] = [0, 1].map(|at| set["bytes"][at].as_u64().expect("an offset"));
-        assert!(start <= end && end <= data.len() as u64, "{start} to {end} of {}", data.len());
-    }
-}
-
-fn assert_findings(report: &Report<'_>, data: &[u8]) {
-    let lines = 1 + data.iter().filter(|byte| **byte == b'\n').count();
-    for finding in report.findings.kept() {
-        assert!(finding.place.offset <= data.len(), "{finding:?}");
-        assert!((1..=lines).contains(&finding.place.line), "{finding:?} of {lines} lines");
-        let text = serde_json::to_string(finding).expect("a finding serializes");
-        // The last digit of an escape such as `\xB4` is no part of the number behind it.
-        let plain: Vec<&str> =
-            text.split("\\x").map(|part| part.get(2..).unwrap_or(part)).collect();
-        let plain = plain.join(" ");
-        assert!(!has_card_number(plain.as_bytes()), "a finding holds a card number: {text}");
-    }
-}
-
-/// As many items as lines, an error in each that is rejected and none in the others, and a sale that is taken is
-/// taken again as it was written.
-pub fn sale_json(data: &[u8]) {
-    // The gateway interprets what is left after redaction.
-    let data = redact::json(data).bytes;
-    let text = data.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&data);
-    let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
-    let context = Context {
-        config: &CONFIG,
-        source: "03",
-        received_at: jiff::Timestamp::UNIX_EPOCH,
-        control_number: None,
-    };
-    for (media, expected) in [(Media::SaleNdjson, lines.count()), (Media::SaleJson, 1)] {
-        let items = sale::interpret(&data, media, &context).items;
-        assert_eq!(items.len(), expected, "{media:?}");
-        items.iter().for_each(|item| assert_item(item, &context));
-    }
-}
-
-static CONFIG: LazyLock<Config> = LazyLock::new(|| {
-    let text = include_str!("gateway.toml");
-    toml::from_str(text).unwrap_or_else(|error| panic!("gateway.toml: {error}"))
-});
-
-fn assert_item(item: &Item, context: &Context<'_>) {
-    let (quality, taken) = match item {
-        Item::Candidate(candidate) => (&candidate.quality, Some(&candidate.body)),
-        Item::Rejected(quality) => (quality, None),
-        Item::Noted(_) => panic!("a sale always asks for a record"),
-    };
-    let errors = quality.iter().filter(|one| one.severity == Severity::Error).count();
-    assert_eq!(errors == 0, taken.is_some(), "{quality:?}");
-    let Some(Body::Sale(taken)) = taken else { return };
-    let written = serde_json::to_vec(taken).expect("a sale serializes");
-    let again = sale::interpret(&written, Media::SaleJson, context);
-    match again.items.first() {
-        Some(Item::Candidate(candidate)) => match &candidate.body {
-            Body::Sale(sale) => assert_eq!(sale, taken, "read otherwise the second time"),
-            other => panic!("no sale: {other:?}"),
-        },
-        other => panic!("{} was taken once, then: {other:?}", shown(&written)),
-    }
-}
-
 fn shown(bytes: &[u8]) -> String {
     bytes.escape_ascii().to_string()
 }
@@ -492,41 +295,6 @@ fn clear_numbers(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 fn digit_runs(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|byte| byte.is_ascii() && !byte.is_ascii_digit())
         .filter(|run| run.len() >= CARD_DIGITS_MIN && run.iter().all(u8::is_ascii_digit))
-}
-
-/// Every variant of the delimiter index, in every cut, says what the byte-by-byte one says of the whole. The first
-/// bytes are the delimiters (a release character of 0 is none), where counting begins, and the length of a chunk.
-pub fn edi_index(data: &[u8]) {
-    let Some((&[element, segment, release, base, chunk], block)) = data.split_first_chunk() else {
-        return;
-    };
-    let release = Some(release).filter(|byte| *byte != 0);
-    let marks = Marks { element, segment, release, inner: [b':', b'^'] };
-    let base = u32::from(base) * 0x0101_0101;
-    let whole = delimiters(Variant::Scalar, block.chunks(block.len().max(1)), base, &marks);
-    let known = |at: u32| block[at.wrapping_sub(base) as usize];
-    assert!(whole.marks.iter().all(|at| known(*at) == element), "no separator");
-    assert!(whole.ends.iter().all(|end| known(end.at) == segment), "no terminator");
-    for variant in Variant::available() {
-        for length in [usize::from(chunk).max(1), 1, 64, block.len().max(1)] {
-            let found = delimiters(variant, block.chunks(length), base, &marks);
-            assert_eq!(found, whole, "{variant:?} in {length}s, {marks:?}");
-        }
-    }
-}
-
-fn delimiters<'b>(
-    variant: Variant,
-    chunks: impl Iterator<Item = &'b [u8]>,
-    mut base: u32,
-    marks: &Marks,
-) -> Index {
-    let (mut carry, mut index) = (Carry::default(), Index::default());
-    for chunk in chunks {
-        index_with(variant, chunk, base, marks, &mut carry, &mut index);
-        base = base.wrapping_add(u32::try_from(chunk.len()).expect("inputs are small"));
-    }
-    index
 }
 
 /// A length, a descriptor of that length, then reports of 64 bytes. Fields stay in bounds, scans hold no more than was

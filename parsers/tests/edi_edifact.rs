@@ -104,6 +104,26 @@ fn two_interchanges_of_one_sender_get_two_contrls_in_one() {
 }
 
 #[test]
+fn a_contrl_declares_a_character_set_that_has_what_it_copies() {
+    let wrong = MESSAGE.replace("UNT+3+1", "UNT+3+2");
+    for (syntax, party, declared) in [
+        ("UNOW:4", "北京".as_bytes(), "UNOW:4"),
+        ("UNOW:4", b"\xCA\xFF", "UNOC:4"),
+        ("UNOC:3", b"\xCA\xFF", "UNOC:3"),
+        ("UNOF:3", b"\xC1\xFF", "UNOF:3"),
+    ] {
+        let head = HEAD.replace("UNOC:3", syntax).replace("+A:14", "+A@@:14");
+        let whole = interchange(&head, &wrong);
+        let (before, after) = whole.split_once("@@").unwrap();
+        let input = [before.as_bytes(), party, after.as_bytes()].concat();
+        let report = edi::read(&input, &Options::default());
+        let answers = edi::contrl(&report, &ISSUE, Wish::default());
+        let expected = format!("UNB+{declared}+");
+        assert!(answers[0].content.starts_with(expected.as_bytes()), "{:?}", answers[0]);
+    }
+}
+
+#[test]
 fn values_are_decoded_by_the_declared_character_set() {
     let order = |syntax: &str, text: &[u8]| {
         let head = HEAD.replace("UNOC:3", syntax);

@@ -13,6 +13,8 @@
 
 #[path = "../../fuzz/src/lib.rs"]
 pub mod checks;
+#[path = "../../fuzz/src/sale.rs"]
+mod sale;
 
 use std::fs;
 use std::panic::catch_unwind;
@@ -26,10 +28,10 @@ const CHANGES_MAX: usize = 5;
 const INPUT_BYTES_MAX: usize = 8 * 1024;
 
 macro_rules! replay {
-    ($($target:ident: $dictionary:literal,)*) => {
+    ($($checks:ident::$target:ident: $dictionary:literal,)*) => {
         $(#[test]
         fn $target() {
-            replay(stringify!($target), $dictionary, checks::$target);
+            replay(stringify!($target), $dictionary, $checks::$target);
         })*
 
         #[test]
@@ -46,23 +48,24 @@ macro_rules! replay {
 }
 
 replay! {
-    framing: "card",
-    tracks: "card",
-    barcode: "card",
-    redact_json: "json",
-    redact_edi: "x12",
-    redact_text: "card",
-    x12: "x12",
-    edi_index: "x12",
-    edi_acknowledge: "x12",
-    edi_writer: "x12",
-    sale_json: "json",
-    edi_chunks: "x12",
-    edifact: "edifact",
-    tradacoms: "tradacoms",
-    ssi: "card",
-    hid: "hid",
-    wedge: "hid",
+    checks::framing: "card",
+    checks::tracks: "card",
+    checks::barcode: "card",
+    checks::redact_json: "json",
+    checks::redact_edi: "x12",
+    checks::redact_text: "card",
+    checks::x12: "x12",
+    checks::edi_index: "x12",
+    checks::edi_acknowledge: "x12",
+    checks::edi_writer: "x12",
+    sale::sale_json: "json",
+    checks::edi_built: "built",
+    checks::edi_chunks: "x12",
+    checks::edifact: "edifact",
+    checks::tradacoms: "tradacoms",
+    checks::ssi: "card",
+    checks::hid: "hid",
+    checks::wedge: "hid",
 }
 
 fn replay(target: &str, dictionary: &str, check: fn(&[u8])) {

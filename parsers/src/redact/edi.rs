@@ -89,6 +89,12 @@ fn cut<'a>(input: &'a [u8], before: Syntax, hits: &mut Vec<Range<usize>>) -> Red
         let out = out.get_or_insert_with(|| input.to_vec());
         if let Some(place) = out.get_mut(start..end) {
             place.copy_from_slice(&cut.text);
+            // The rest of a track may reach up to the next header, which begins behind no letter: a mask there would
+            // hide it from whoever reads what is left.
+            let last = place.last_mut().filter(|last| end < input.len() && **last == b'X');
+            if let Some(last) = last {
+                *last = b' ';
+            }
         }
     }
     Redacted { bytes: out.map_or(Cow::Borrowed(input), Cow::Owned), found }
@@ -118,10 +124,11 @@ fn begins_interchange(input: &[u8], start: usize) -> bool {
         // ISA01 has two characters.
         Some(b"ISA") => rest.get(3).is_some_and(is_delimiter) && rest.get(3) == rest.get(6),
         Some(b"UNA") => memmem::find(rest.get(..16).unwrap_or(rest), b"UNB").is_some(),
-        // Behind UNA it is the same interchange.
+        // Behind a UNA that begins one it is the same interchange.
         Some(b"UNB") => {
-            let just_before = input.get(start.saturating_sub(13)..start).unwrap_or_default();
-            memmem::find(just_before, b"UNA").is_none()
+            let floor = start.saturating_sub(13);
+            let just_before = input.get(floor..start).unwrap_or_default();
+            !memmem::find_iter(just_before, b"UNA").any(|at| begins_interchange(input, floor + at))
         }
         _ => false,
     }
@@ -150,7 +157,8 @@ enum Standard {
 impl Syntax {
     fn of(part: &[u8]) -> Self {
         let at = |place: usize| part.get(place).copied();
-        match part.get(..3) {
+        // A text that begins with ISABELLA has no control segment that spares its numbers.
+        match part.get(..3).filter(|_| begins_interchange(part, 0)) {
             Some(b"ISA") => {
                 let element = at(3).unwrap_or(b'*');
                 let (component, segment) = isa_end(part, element).unwrap_or((b':', b'~'));

@@ -493,6 +493,32 @@ fn delimiters_bound_a_number() {
 }
 
 #[test]
+fn a_track_before_a_header_does_not_hide_the_header() {
+    let input = b"IS~C^5555555555554444^^^UNB+UNOC:3+S:14+R:14+261121:1801+5555555555554444'";
+    let once = edi(input).bytes.into_owned();
+    assert_eq!(
+        String::from_utf8_lossy(&once),
+        "IS~C^555555XXXXXX4444XX UNB+UNOC:3+S:14+R:14+261121:1801+5555555555554444'"
+    );
+    assert!(edi(&once).found.is_empty());
+    // A UNA behind a letter begins nothing, so that its UNB does; with or without it the same.
+    let input = b"ISA*00^5555555555554444^^^IUNA:+.? 'UNB+U:378282246310d'RF378282246310005'UNT+";
+    let once = edi(input).bytes.into_owned();
+    assert_eq!(String::from_utf8_lossy(&edi(&once).bytes), String::from_utf8_lossy(&once));
+}
+
+#[test]
+fn a_text_that_begins_like_a_header_is_none() {
+    for text in ["ISABELLA paid with 4111111111111111", "UNAWARE of 4111111111111111"] {
+        assert_eq!(edi(text.as_bytes()).found.len(), 1, "{text}");
+    }
+    // Here the mask made separators, and with them another header.
+    let input = b"ISAX*I4111111111111111=1'80**~'IN41111111111111411111111111111111=1'0";
+    let once = edi(input).bytes.into_owned();
+    assert_eq!(String::from_utf8_lossy(&edi(&once).bytes), String::from_utf8_lossy(&once));
+}
+
+#[test]
 fn receipts_are_no_card_numbers() {
     for line in
         ["12.50 24.00 3.99 4.50 12.00", "2026-11-21 18:03:11", "2 x 4.50  9.00", "10.0.0.1:8420"]

@@ -106,7 +106,7 @@ fn compose(
     let count = members.len().to_string();
     reply.writer.segment("UNZ", &[&[count.as_bytes()], &[number.as_bytes()]]);
     let body = reply.writer.finish();
-    let id = syntax_identifier(first, version, &body);
+    let id = syntax_identifier(first, delimiters, version, &body);
     let mut writer = EdifactWriter::new(delimiters);
     if Service::needs_una(delimiters, version) {
         writer.service_characters();
@@ -116,18 +116,22 @@ fn compose(
     Some(Acknowledgement { kind: Kind::Contrl, content })
 }
 
-/// That of the interchange answered, unless it is none of the standard's or does not have what is copied from there.
-/// Versions 1 and 2 know UNOA and UNOB only.
-fn syntax_identifier<'r>(answered: &'r Interchange, version: u8, body: &[u8]) -> &'r [u8] {
+/// That of the interchange answered, unless it is none of the standard's or does not have what is copied from there:
+/// UCI repeats both parties. Versions 1 and 2 know UNOA and UNOB only.
+fn syntax_identifier<'r>(
+    answered: &'r Interchange,
+    delimiters: Delimiters,
+    version: u8,
+    body: &[u8],
+) -> &'r [u8] {
     let id = answered.header.component(1, 1);
-    let delimiters = answered.header.delimiters();
-    let parties = [2, 3].map(|number| answered.header.element(number)).concat();
-    let copied = [&parties, body].concat();
-    let has_all =
-        |set: CharacterSet| set.fault(&copied, |byte| delimiters.contains(byte)).is_none();
+    let fault = |set: CharacterSet| set.fault(body, |byte| delimiters.contains(byte));
+    // Bytes that are no character under UNOW are letters under UNOC. A single foreign one is forgiven.
+    let is_read = |set| fault(set).is_none_or(|(_, fault)| !fault.is_serious());
     match CharacterSet::of_syntax(id) {
-        Some(set) if !set.limits_ascii() || has_all(set) => id,
-        Some(_) if has_all(CharacterSet::LevelB) => b"UNOB",
+        Some(set) if !set.limits_ascii() && is_read(answered.header.character_set()) => id,
+        Some(set) if set.limits_ascii() && fault(set).is_none() => id,
+        Some(_) if fault(CharacterSet::LevelB).is_none() => b"UNOB",
         _ if version < 3 => b"UNOB",
         _ => b"UNOC",
     }

@@ -38,9 +38,10 @@ pub enum Unwritable {
         /// From 1.
         element: usize,
     },
-    /// Its bytes are not known: longer than the limit, binary data of a wrong length, a package of EDIFACT.
+    /// Its bytes are not known: longer than the limit, binary data of a wrong length, a package of EDIFACT, a header
+    /// of which nothing but the tag came.
     #[error(
-        "the segment at byte {offset} was not read whole: too long, or binary data that has no sure end"
+        "the segment at byte {offset} was not read whole: too long, cut off, or binary data that has no sure end"
     )]
     NotWhole {
         /// First byte of the segment in the input.
@@ -140,7 +141,10 @@ impl Writer {
     fn copy(&mut self, standard: Standard, segment: &Segment<'_>) -> Result<(), Unwritable> {
         let traits = segment.traits;
         let is_package = standard == Standard::Edifact && segment.tag() == b"UNO";
-        if traits.cut || traits.binary_fault.is_some() || is_package {
+        // At the end of the input it opens nothing; with a terminator it would.
+        let is_bare_header =
+            segment.count() == 0 && matches!(segment.tag(), b"ISA" | b"UNA" | b"UNB");
+        if traits.cut || traits.binary_fault.is_some() || is_package || is_bare_header {
             return Err(Unwritable::NotWhole { offset: segment.offset });
         }
         let binary = standard == Standard::X12 && matches!(segment.tag(), b"BIN" | b"BDS");
@@ -310,6 +314,9 @@ mod tests {
     fn what_was_not_read_whole_is_not_written() {
         let wrong = String::from_utf8_lossy(ORDER).replace("~CTT*", "~BIN*3*ABCDEF~CTT*");
         let fault = rewrite(wrong.as_bytes(), Layout::Dense).unwrap_err();
+        assert!(matches!(fault, Unwritable::NotWhole { .. }), "{fault}");
+        let unclosed = String::from_utf8_lossy(ORDER).replace("IEA*1*000000101~", "ISA");
+        let fault = rewrite(unclosed.as_bytes(), Layout::Dense).unwrap_err();
         assert!(matches!(fault, Unwritable::NotWhole { .. }), "{fault}");
     }
 }
