@@ -143,7 +143,12 @@ impl Step {
             commit(journal, std::slice::from_ref(&payload)).await;
             let committed = Instant::now();
             client.try_publish(TOPIC, payload, PublishOptions::at_least_once()).expect("room");
-            while !matches!(events.poll().await, Ok(Event::Incoming(Incoming::PubAck(_)))) {}
+            loop {
+                let event = events.poll().await.expect("a broker that works");
+                if let Event::Incoming(Incoming::PubAck(_)) = event {
+                    break;
+                }
+            }
             [committed - began, committed.elapsed()]
         })
     }

@@ -69,14 +69,15 @@ pub(crate) fn measure(
 
 /// The bar: 99 of 100 scans within twice one sync and one round trip.
 fn against_the_least(least: &[[Duration; 2]], scan: Duration, table: &mut Table) {
-    let parts = [
-        ("limit: one sync", "one row committed, between the scans", |step: &[Duration; 2]| step[0]),
-        ("limit: one round trip", "then one publish to its PUBACK", |step| step[1]),
-        ("limit: both", "the two in a row", |step| step[0] + step[1]),
-    ];
+    let [sync, trip]: [Vec<_>; 2] =
+        [0, 1].map(|part| least.iter().map(|step: &[Duration; 2]| step[part]).collect());
+    let both = least.iter().map(|step| step[0] + step[1]).collect();
     let mut bar = Duration::ZERO;
-    for (what, how, part) in parts {
-        let mut times: Vec<_> = least.iter().map(part).collect();
+    for (what, mut times, how) in [
+        ("limit: one sync", sync, "one row committed, between the scans"),
+        ("limit: one round trip", trip, "then one publish to its PUBACK"),
+        ("limit: both", both, "the two in a row"),
+    ] {
         let [median, high, worst] = quantiles(&mut times, [0.5, 0.99, 1.0]);
         let value = [median, high, worst].map(milliseconds).join(" / ");
         table.row(what, value, &format!("p50 / p99 / worst, {how}"));

@@ -24,7 +24,7 @@ const SETTINGS: &str = "module.exports = {
 ";
 
 pub(super) fn peers() -> Result<Vec<Peer>, String> {
-    let home = packages::from_npm(&PACKAGES.map(str::to_owned))?;
+    let home = packages::from_npm(&PACKAGES)?;
     let straight = Start { home: home.clone(), flow: straight };
     let queued = Start { home, flow: queued };
     let with_queue = format!("{NAME}, guaranteed-delivery 1.0.1");

@@ -27,8 +27,8 @@ pub(super) fn from_pypi(package: &str, version: &str) -> Result<PathBuf, String>
 
 /// Packages from npm, as `name@version`: the folder that has their `node_modules`, or why there is none. The first one
 /// names the folder.
-pub(super) fn from_npm(packages: &[String]) -> Result<PathBuf, String> {
-    let home = folder().join(&packages[0]);
+pub(super) fn from_npm(packages: &[&str]) -> Result<PathBuf, String> {
+    let home = folder().join(packages[0]);
     if !home.join("node_modules/.package-lock.json").exists() {
         println!("   installing {} from npm", packages.join(" and "));
         std::fs::create_dir_all(&home).map_err(|error| error.to_string())?;
