@@ -72,7 +72,7 @@ fn against_the_least(least: &[[Duration; 2]], scan: Duration, table: &mut Table)
     let [sync, trip]: [Vec<_>; 2] =
         [0, 1].map(|part| least.iter().map(|step: &[Duration; 2]| step[part]).collect());
     let both = least.iter().map(|step| step[0] + step[1]).collect();
-    let mut bar = Duration::ZERO;
+    let mut highs = Vec::new();
     for (what, mut times, how) in [
         ("limit: one sync", sync, "one row committed, between the scans"),
         ("limit: one round trip", trip, "then one publish to its PUBACK"),
@@ -81,8 +81,9 @@ fn against_the_least(least: &[[Duration; 2]], scan: Duration, table: &mut Table)
         let [median, high, worst] = quantiles(&mut times, [0.5, 0.99, 1.0]);
         let value = [median, high, worst].map(milliseconds).join(" / ");
         table.row(what, value, &format!("p50 / p99 / worst, {how}"));
-        bar = 2 * high;
+        highs.push(high);
     }
+    let bar = 2 * highs[2];
     let verdict = if scan <= bar { "within" } else { "beyond" };
     table.row(
         "scan against its limit",

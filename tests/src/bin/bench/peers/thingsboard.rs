@@ -26,10 +26,12 @@ const REQUESTS: &str = "v1/devices/me/rpc/request/";
 /// No limits, and the payload size of a server with its defaults.
 const LIMITS: &str =
     r#"{"maxPayloadSize":65536,"maxInflightMessages":100,"rateLimits":{},"gatewayRateLimits":{}}"#;
-/// Rights of mosquitto: everything for those without a name, and for a gateway what a server gives it.
-const ACCESS: &str = "topic readwrite #\n\nuser tillgate-edge\ntopic write v1/devices/me/rpc/request/#\n\
-                      topic read v1/devices/me/rpc/response/#\ntopic write v1/devices/me/telemetry\n\
-                      topic write v1/devices/me/attributes\ntopic write v1/gateway/#\n";
+/// Rights of mosquitto: everything for those without a name, a bridge's notices too, and for a gateway what a server
+/// gives it.
+const ACCESS: &str = "topic readwrite #\ntopic readwrite $SYS/#\n\nuser tillgate-edge\n\
+                      topic write v1/devices/me/rpc/request/#\ntopic read v1/devices/me/rpc/response/#\n\
+                      topic write v1/devices/me/telemetry\ntopic write v1/devices/me/attributes\n\
+                      topic write v1/gateway/#\n";
 /// The time stamps of sales: its data are time series, and of two values with the same time only one stays.
 const FIRST_MILLISECOND: usize = 1_700_000_000_000;
 
