@@ -26,9 +26,9 @@ use arrivals::Arrivals;
 
 const INPUTS: u64 = 20_000;
 /// When nothing has arrived for so long, nothing more will.
-const SILENCE: Duration = Duration::from_secs(15);
+const SILENCE: Duration = Duration::from_secs(30);
 /// A peer may wait for so long until it tries the centre again.
-const RECONNECTS_WITHIN: Duration = Duration::from_secs(60);
+const RECONNECTS_WITHIN: Duration = Duration::from_secs(90);
 /// When all have arrived, repeats have, too, after so long.
 const REPEATS_WITHIN: Duration = Duration::from_secs(3);
 
