@@ -130,7 +130,8 @@ fn machine(kernel: &Path, initrd: &Path, sockets: &Path) -> Command {
     let socket = |name: &str| sockets.join(name).display().to_string();
     let (scanner, monitor) = (socket("scanner"), socket("monitor"));
     let mut qemu = command(QEMU);
-    qemu.args(["-accel", "tcg", "-machine", "pc", "-cpu", "max", "-smp", "2", "-m", "1024"])
+    qemu.args(["-icount", "shift=0,sleep=off", "-rtc", "clock=vm"])
+        .args(["-accel", "tcg", "-machine", "pc", "-cpu", "max", "-smp", "1", "-m", "1024"])
         .args(["-nodefaults", "-nic", "none", "-vga", "none", "-display", "none", "-no-reboot"])
         .arg("-kernel")
         .arg(kernel)

@@ -31,3 +31,63 @@ fn scene(name: &str) {
 fn hid_scanner() {
     scene("hid_scanner");
 }
+
+#[test]
+fn usb_hid_scanner() {
+    scene("usb_hid_scanner");
+}
+
+#[test]
+fn acm_scanner() {
+    scene("acm_scanner");
+}
+
+#[test]
+fn ftdi_scanner() {
+    scene("ftdi_scanner");
+}
+
+#[test]
+fn card_readers() {
+    scene("card_readers");
+}
+
+#[test]
+fn two_wedges_at_once() {
+    scene("two_wedges_at_once");
+}
+
+#[test]
+fn wedge_back_to_back() {
+    scene("wedge_back_to_back");
+}
+
+#[test]
+fn usb_keyboard() {
+    scene("usb_keyboard");
+}
+
+#[test]
+fn replug_hid_scanner() {
+    scene("replug_hid_scanner");
+}
+
+#[test]
+fn replug_wedge() {
+    scene("replug_wedge");
+}
+
+#[test]
+fn replug_serial_adapter() {
+    scene("replug_serial_adapter");
+}
+
+#[test]
+fn unplugged_devices_cost_nothing() {
+    scene("unplugged_devices_cost_nothing");
+}
+
+#[test]
+fn scan_to_commit() {
+    scene("scan_to_commit");
+}

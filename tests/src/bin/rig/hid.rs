@@ -42,3 +42,62 @@ pub(crate) fn scan(aim: &str, data: &str) -> Vec<Vec<u8>> {
     };
     chunks.iter().enumerate().map(report).collect()
 }
+
+/// A reader as MagTek makes them: its own usage page; three status bytes, three lengths, the card's encoding, and 110
+/// bytes a track.
+pub(crate) const CARD_READER: Identity = Identity {
+    name: "Rig card reader",
+    serial_number: "MSR0001",
+    vendor: 0x0801,
+    product: 0x0002,
+    descriptor: &[
+        0x06, 0x00, 0xFF, 0x09, 0x01, 0xA1, 0x01, 0x15, 0x00, 0x26, 0xFF, 0x00, 0x75, 0x08, //
+        0x09, 0x20, 0x09, 0x21, 0x09, 0x22, 0x09, 0x28, 0x09, 0x29, 0x09, 0x2A, 0x09,
+        0x38, // head
+        0x95, 0x07, 0x81, 0x02, //
+        0x09, 0x30, 0x95, 0x6E, 0x82, 0x02, 0x01, // track 1
+        0x09, 0x31, 0x95, 0x6E, 0x82, 0x02, 0x01, // track 2
+        0x09, 0x32, 0x95, 0x6E, 0x82, 0x02, 0x01, 0xC0, // track 3
+    ],
+};
+
+const TRACK_BYTES: usize = 110;
+
+/// The report of a swipe over [`CARD_READER`].
+pub(crate) fn swipe(tracks: [&str; 3]) -> Vec<u8> {
+    let mut report = vec![0; 3];
+    report.extend(tracks.iter().map(|track| u8::try_from(track.len()).unwrap_or(u8::MAX)));
+    report.push(0);
+    for track in tracks {
+        let end = report.len() + TRACK_BYTES;
+        report.extend(track.bytes());
+        report.resize(end, 0);
+    }
+    report
+}
+
+/// A reader of the usage page for magnetic stripes (8E): lengths and data of tracks 1 and 2, without sentinels.
+pub(crate) const STRIPE_READER: Identity = Identity {
+    name: "Rig stripe reader",
+    serial_number: "MSR0002",
+    vendor: 0x0ACD,
+    product: 0x0520,
+    descriptor: &[
+        0x05, 0x8E, 0x09, 0x01, 0xA1, 0x01, 0x15, 0x00, 0x26, 0xFF, 0x00, 0x75, 0x08, //
+        0x09, 0x11, 0x09, 0x12, 0x95, 0x02, 0x81, 0x02, // lengths
+        0x09, 0x21, 0x95, 0x4F, 0x82, 0x02, 0x01, // track 1, 79 characters
+        0x09, 0x22, 0x95, 0x28, 0x82, 0x02, 0x01, 0xC0, // track 2, 40 characters
+    ],
+};
+
+/// The report of a swipe over [`STRIPE_READER`].
+pub(crate) fn stripe(first: &str, second: &str) -> Vec<u8> {
+    let mut report: Vec<u8> =
+        [first, second].iter().map(|track| u8::try_from(track.len()).unwrap_or(u8::MAX)).collect();
+    for (track, bytes) in [(first, 79), (second, 40)] {
+        let end = report.len() + bytes;
+        report.extend(track.bytes());
+        report.resize(end, 0);
+    }
+    report
+}

@@ -10,10 +10,13 @@
     reason = "a test's tool prints, and stops when something fails"
 )]
 
+mod gadget;
 mod hid;
+mod machine;
 mod scenes;
 mod store;
 mod uhid;
+mod wedge;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;

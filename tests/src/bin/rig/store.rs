@@ -1,7 +1,9 @@
 //! A store whose devices are all configured from the start, on a lane each, and come and go.
 
+use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tillgate_tests::broker::Broker;
@@ -10,8 +12,16 @@ use tillgate_tests::gateway::Gateway;
 use tillgate_tests::site::Site;
 use tillgate_tests::witness::{Witness, first_deliveries};
 
-/// The guest is slow, and slower on a busy machine.
-const WAIT_SECONDS: u64 = 30;
+/// The guest's clock counts instructions and skips what is idle: while QEMU itself has something to do for a scene, it
+/// runs far ahead of any other.
+const WAIT_SECONDS: u64 = 600;
+
+/// So long nothing comes once everything has come.
+const QUIET: Duration = Duration::from_millis(400);
+
+/// How the daemon's log begins when it takes a device into use, and when it has lost or not found it.
+const CONNECTED: &str = "=\"connected: ";
+const NOT_CONNECTED: &str = "=\"not connected: ";
 
 /// A configured device.
 pub(crate) struct Device {
@@ -30,10 +40,59 @@ const fn device(
     Device { id, lane, driver, port }
 }
 
+/// By `/dev/uhid`, with a link of the rig's own rule.
 pub(crate) const HID_SCANNER: Device =
     device("hid-scanner", "11", "hid-scanner", "/dev/rig/hid-scanner");
+/// A USB gadget, with the link that the shipped udev rules make.
+pub(crate) const USB_HID_SCANNER: Device = device(
+    "usb-hid-scanner",
+    "12",
+    "hid-scanner",
+    "/dev/tillgate/hid-platform-dummy_hcd.1-usb-0:1:1.0",
+);
+/// Reports as MagTek lays them out.
+pub(crate) const CARD_READER: Device =
+    device("card-reader", "13", "hid-magstripe", "/dev/rig/card-reader");
+/// Reports of the HID usage page 8E.
+pub(crate) const STRIPE_READER: Device =
+    device("stripe-reader", "14", "hid-magstripe", "/dev/rig/stripe-reader");
+pub(crate) const WEDGE_A: Device =
+    device("wedge-a", "15", "keyboard-wedge", "/dev/rig/rig-wedge-a");
+pub(crate) const WEDGE_B: Device =
+    device("wedge-b", "16", "keyboard-wedge", "/dev/rig/rig-wedge-b");
+/// QEMU's, with udev's own link.
+pub(crate) const KEYBOARD: Device = device(
+    "keyboard",
+    "17",
+    "keyboard-wedge",
+    "/dev/input/by-id/usb-QEMU_QEMU_USB_Keyboard_KBD0001-event-kbd",
+);
+/// A USB gadget of the class CDC-ACM.
+pub(crate) const ACM_SCANNER: Device = device(
+    "acm-scanner",
+    "18",
+    "serial-scanner",
+    "/dev/serial/by-id/usb-Rig_ACM_scanner_ACM0001-if00",
+);
+/// QEMU's serial adapter, an FTDI.
+pub(crate) const FTDI_SCANNER: Device = device(
+    "ftdi-scanner",
+    "19",
+    "serial-scanner",
+    "/dev/serial/by-id/usb-QEMU_QEMU_USB_SERIAL_SCN0001-if00-port0",
+);
 
-const DEVICES: [&Device; 1] = [&HID_SCANNER];
+const DEVICES: [&Device; 9] = [
+    &HID_SCANNER,
+    &USB_HID_SCANNER,
+    &CARD_READER,
+    &STRIPE_READER,
+    &WEDGE_A,
+    &WEDGE_B,
+    &KEYBOARD,
+    &ACM_SCANNER,
+    &FTDI_SCANNER,
+];
 
 /// The store.
 pub(crate) struct Store {
@@ -43,6 +102,8 @@ pub(crate) struct Store {
     _broker: Broker,
     /// Events that scenes have seen.
     seen: usize,
+    /// Bytes of the daemon's log that were printed.
+    printed: usize,
 }
 
 impl Store {
@@ -64,22 +125,48 @@ impl Store {
         // A debug build takes a minute to fill one.
         site.config.set("disk", "ballast", "0 B");
         let gateway = site.start();
-        Self { site, gateway, witness, _broker: broker, seen: 0 }
+        Self { site, gateway, witness, _broker: broker, seen: 0, printed: 0 }
     }
 
-    /// How often the daemon has said that it took a device into use.
-    pub(crate) fn connections(&self, device: &Device) -> usize {
-        let (said, who) = ("=\"connected: ", format!("device={}", device.id));
-        let mine = |line: &&str| line.contains(said) && line.split(' ').any(|word| word == who);
+    /// Plugs a device in and waits until the daemon has taken it into use. Says how long that took.
+    #[track_caller]
+    pub(crate) fn plug<T>(&self, device: &Device, plug: impl FnOnce() -> T) -> (T, Duration) {
+        let (before, began) = (self.told(device, CONNECTED), Instant::now());
+        let plugged = plug();
+        until(WAIT_SECONDS, &format!("{} is taken into use", device.id), || {
+            self.told(device, CONNECTED) > before
+        });
+        (plugged, began.elapsed())
+    }
+
+    /// Unplugs a device and waits until the daemon and udev have let go of it. Says how long that took.
+    #[track_caller]
+    pub(crate) fn unplug(&self, device: &Device, unplug: impl FnOnce()) -> Duration {
+        let (before, began) = (self.told(device, NOT_CONNECTED), Instant::now());
+        unplug();
+        until(WAIT_SECONDS, &format!("{} is missed", device.id), || {
+            self.told(device, NOT_CONNECTED) > before
+        });
+        let noticed = began.elapsed();
+        until(WAIT_SECONDS, "its link is gone", || !Path::new(device.port).exists());
+        noticed
+    }
+
+    /// How often the log says this of a device.
+    fn told(&self, device: &Device, what: &str) -> usize {
+        let who = format!("device={}", device.id);
+        let mine = |line: &&str| line.contains(what) && line.split(' ').any(|word| word == who);
         self.gateway.log().lines().filter(mine).count()
     }
 
-    /// Waits until the daemon has taken a device into use so many times.
+    /// Waits for so many new events of one device on its lane; gives what was read, in order, and proves that nothing else
+    /// came.
     #[track_caller]
-    pub(crate) fn wait_for_connection(&self, device: &Device, times: usize) {
-        until(WAIT_SECONDS, &format!("{} is taken into use", device.id), || {
-            self.connections(device) >= times
-        });
+    pub(crate) fn codes(&mut self, device: &Device, count: usize) -> Vec<String> {
+        let events = self.events(count);
+        assert_eq!(events.len(), count, "events: {events:?}");
+        events.iter().for_each(|event| assert_on_lane(event, device));
+        events.iter().map(code_of).collect()
     }
 
     /// Waits for so many new events; gives all that came.
@@ -87,23 +174,76 @@ impl Store {
     pub(crate) fn events(&mut self, count: usize) -> Vec<Value> {
         let wanted = self.seen + count;
         until(WAIT_SECONDS, &format!("{count} events"), || self.witness.event_count() >= wanted);
+        self.rest()
+    }
+
+    /// Gives what comes until it is quiet.
+    pub(crate) fn rest(&mut self) -> Vec<Value> {
+        let mut before = self.witness.event_count();
+        loop {
+            sleep(QUIET);
+            let now = self.witness.event_count();
+            if now == before {
+                break;
+            }
+            before = now;
+        }
         let new = first_deliveries(&self.witness.events()).split_off(self.seen);
         self.seen += new.len();
         new
     }
 
-    /// Whatever else comes is nothing to the next scene.
-    pub(crate) fn forget(&mut self) {
-        std::thread::sleep(Duration::from_millis(200));
-        self.seen = self.witness.event_count();
+    /// A value of the daemon's metrics, by all that stands before it on its line; 0 when there is none.
+    pub(crate) fn metric(&self, name: &str) -> f64 {
+        let answer = self.site.look("/metrics");
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+        value.unwrap_or_default()
     }
 
-    pub(crate) fn print_log(&self) {
-        println!("{}", self.gateway.log());
+    /// Everything that left the gateway or that it wrote.
+    pub(crate) fn traces(&self) -> Vec<(String, Vec<u8>)> {
+        let messages = self.witness.messages().into_iter();
+        let mut traces: Vec<(String, Vec<u8>)> =
+            messages.map(|message| (message.topic, message.payload)).collect();
+        traces.push(("the log".to_owned(), self.gateway.log().into_bytes()));
+        for path in ["/metrics", "/v1/status"] {
+            traces.push((path.to_owned(), self.site.look(path).body));
+        }
+        add_files(&self.site.data_dir(), &mut traces);
+        traces
+    }
+
+    /// Whatever else comes is nothing to the next scene.
+    pub(crate) fn forget(&mut self) {
+        self.rest();
+    }
+
+    /// Prints what the daemon said since the last time.
+    pub(crate) fn print_log(&mut self) {
+        let log = self.gateway.log();
+        println!("{}", log.get(self.printed..).unwrap_or_default());
+        self.printed = log.len();
     }
 }
 
-/// Whether something is plugged in under this name.
-pub(crate) fn is_there(device: &Device) -> bool {
-    Path::new(device.port).exists()
+#[track_caller]
+pub(crate) fn assert_on_lane(event: &Value, device: &Device) {
+    assert_eq!(event["data"]["device"], device.id, "{event}");
+    assert_eq!(event["data"]["lane"], device.lane, "{event}");
+}
+
+/// What a barcode's event says was read.
+pub(crate) fn code_of(event: &Value) -> String {
+    event["data"]["data"].as_str().unwrap_or_default().to_owned()
+}
+
+fn add_files(folder: &Path, traces: &mut Vec<(String, Vec<u8>)>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        match fs::read(&path) {
+            Ok(content) => traces.push((path.display().to_string(), content)),
+            Err(_) => add_files(&path, traces),
+        }
+    }
 }
