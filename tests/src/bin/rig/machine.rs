@@ -3,8 +3,6 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::thread::sleep;
-use std::time::Duration;
 
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use serde_json::{Value, json};
@@ -12,8 +10,8 @@ use serde_json::{Value, json};
 const FAR_END: &str = "/dev/ttyS1";
 const MONITOR: &str = "/dev/ttyS2";
 
-/// QEMU's keyboard has room for 16 events, which the guest fetches every few milliseconds.
-const KEY_PAUSE: Duration = Duration::from_millis(30);
+/// Events that wait in QEMU's keyboard until the guest fetches them.
+const KEYBOARD_EVENTS_MAX: usize = 16;
 
 /// QEMU.
 pub(crate) struct Machine {
@@ -62,16 +60,19 @@ impl Machine {
         self.far_end.write_all(bytes).expect("the adapter's far end");
     }
 
-    /// The keyboard types keys by QEMU's names for them.
-    pub(crate) fn type_keys<'a>(&mut self, keys: impl Iterator<Item = &'a str>) {
-        for key in keys {
-            for down in [true, false] {
-                let key = json!({ "down": down, "key": { "type": "qcode", "data": key } });
-                let event = json!({ "events": [{ "type": "key", "data": key }] });
-                self.ask("input-send-event", &event);
-                sleep(KEY_PAUSE);
-            }
-        }
+    /// The keyboard types digits and Enter. In one command, which the keyboard must have room for: between two, the
+    /// guest's clock could run on for longer than a scanner ever pauses.
+    pub(crate) fn type_digits(&mut self, digits: &str) {
+        assert!(2 * (digits.len() + 1) <= KEYBOARD_EVENTS_MAX, "no room for {digits}");
+        let keys = digits.chars().map(String::from).chain(["ret".to_owned()]);
+        let events: Vec<Value> = keys
+            .flat_map(|key| [true, false].map(|down| (key.clone(), down)))
+            .map(|(key, down)| {
+                let key = json!({ "type": "qcode", "data": key });
+                json!({ "type": "key", "data": { "down": down, "key": key } })
+            })
+            .collect();
+        self.ask("input-send-event", &json!({ "events": events }));
     }
 
     /// Runs a command and waits for its answer; events in between are nothing to us.

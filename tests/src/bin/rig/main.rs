@@ -27,7 +27,10 @@ use store::Store;
 fn main() -> ExitCode {
     let mut store = Store::open();
     let mut failed = false;
-    for (name, scene) in scenes::ALL {
+    // The kernel hands on what stands on its command line. Without it: all of them.
+    let chosen = std::env::var("TILLGATE_SCENES").unwrap_or_default();
+    let is_chosen = |name: &str| chosen.is_empty() || chosen.split(',').any(|one| one == name);
+    for (name, scene) in scenes::ALL.into_iter().filter(|(name, _)| is_chosen(name)) {
         let began = Instant::now();
         let result = catch_unwind(AssertUnwindSafe(|| scene(&mut store)));
         let seconds = began.elapsed().as_secs_f32();

@@ -14,7 +14,7 @@ use tillgate_tests::witness::{Witness, first_deliveries};
 
 /// The guest's clock counts instructions and skips what is idle: while QEMU itself has something to do for a scene, it
 /// runs far ahead of any other.
-const WAIT_SECONDS: u64 = 600;
+const WAIT_SECONDS: u64 = 120;
 
 /// So long nothing comes once everything has come.
 const QUIET: Duration = Duration::from_millis(400);
