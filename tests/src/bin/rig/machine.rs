@@ -1,5 +1,5 @@
-//! The machine around the guest: QEMU's USB devices, plugged, unplugged and operated from within. The second serial port
-//! is the far end of the USB serial scanner, the third speaks QMP with the monitor.
+//! The machine around the guest: QEMU's USB devices, plugged, unplugged and operated from within. The second serial
+//! port is the far end of the USB serial scanner, the third speaks QMP with the monitor.
 
 use std::fs::File;
 use std::io::{Read, Write};

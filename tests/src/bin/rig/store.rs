@@ -159,8 +159,8 @@ impl Store {
         self.gateway.log().lines().filter(mine).count()
     }
 
-    /// Waits for so many new events of one device on its lane; gives what was read, in order, and proves that nothing else
-    /// came.
+    /// Waits for so many new events of one device on its lane; gives what was read, in order, and proves that nothing
+    /// else came.
     #[track_caller]
     pub(crate) fn codes(&mut self, device: &Device, count: usize) -> Vec<String> {
         let events = self.events(count);

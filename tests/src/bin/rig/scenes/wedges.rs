@@ -37,8 +37,8 @@ pub(crate) fn two_at_once(store: &mut Store) -> String {
     format!("{} of {} codes, each on its lane, in order", events.len(), 2 * CODES)
 }
 
-/// One code after the other: first as fast as a USB keyboard can be, which the host asks once a millisecond, then as fast
-/// as the kernel takes them, when its buffer of a few codes overflows.
+/// One code after the other: first as fast as a USB keyboard can be, which the host asks once a millisecond, then as
+/// fast as the kernel takes them, when its buffer of a few codes overflows.
 pub(crate) fn back_to_back(store: &mut Store) -> String {
     let (mut wedge, _) = store.plug(&WEDGE_A, || Wedge::plug_in("rig-wedge-a"));
     let fast = burst(store, &mut wedge, "Cc", Duration::from_millis(2));
