@@ -2,8 +2,8 @@
 
 use crate::uhid::Identity;
 
-/// A scanner of the HID POS class: report 2 carries a byte count, three bytes of AIM identifier, 56 of data, and whether
-/// more follows.
+/// A scanner of the HID POS class: report 2 carries a byte count, three bytes of AIM identifier, 56 of data, and
+/// whether more follows.
 pub(crate) const SCANNER: Identity = Identity {
     name: "Rig HID POS scanner",
     serial_number: "HID0001",

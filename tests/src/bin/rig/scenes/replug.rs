@@ -33,7 +33,7 @@ fn play<T>(
     let missed = store.rest();
     assert!(missed.is_empty(), "came twice or late: {missed:?}");
     format!(
-        "{} codes once each in {ROUNDS} rounds; unplugged noticed after {} ms, replugged in use after {} ms (median / worst)",
+        "{} codes once each in {ROUNDS} rounds; unplug noticed after {} ms, in use again after {} ms (median / worst)",
         ROUNDS * CODES,
         quantiles(noticed),
         quantiles(recovered),
