@@ -19,10 +19,6 @@ const WAIT_SECONDS: u64 = 120;
 /// So long nothing comes once everything has come.
 const QUIET: Duration = Duration::from_millis(400);
 
-/// How the daemon's log begins when it takes a device into use, and when it has lost or not found it.
-const CONNECTED: &str = "=\"connected: ";
-const NOT_CONNECTED: &str = "=\"not connected: ";
-
 /// A configured device.
 pub(crate) struct Device {
     pub(crate) id: &'static str,
@@ -131,32 +127,31 @@ impl Store {
     /// Plugs a device in and waits until the daemon has taken it into use. Says how long that took.
     #[track_caller]
     pub(crate) fn plug<T>(&self, device: &Device, plug: impl FnOnce() -> T) -> (T, Duration) {
-        let (before, began) = (self.told(device, CONNECTED), Instant::now());
+        self.wait(device, false);
+        let began = Instant::now();
         let plugged = plug();
-        until(WAIT_SECONDS, &format!("{} is taken into use", device.id), || {
-            self.told(device, CONNECTED) > before
-        });
+        self.wait(device, true);
         (plugged, began.elapsed())
     }
 
-    /// Unplugs a device and waits until the daemon and udev have let go of it. Says how long that took.
+    /// Unplugs a device and waits until the daemon and udev have let go of it. Says how long the daemon took.
     #[track_caller]
     pub(crate) fn unplug(&self, device: &Device, unplug: impl FnOnce()) -> Duration {
-        let (before, began) = (self.told(device, NOT_CONNECTED), Instant::now());
+        let began = Instant::now();
         unplug();
-        until(WAIT_SECONDS, &format!("{} is missed", device.id), || {
-            self.told(device, NOT_CONNECTED) > before
-        });
+        self.wait(device, false);
         let noticed = began.elapsed();
         until(WAIT_SECONDS, "its link is gone", || !Path::new(device.port).exists());
         noticed
     }
 
-    /// How often the log says this of a device.
-    fn told(&self, device: &Device, what: &str) -> usize {
-        let who = format!("device={}", device.id);
-        let mine = |line: &&str| line.contains(what) && line.split(' ').any(|word| word == who);
-        self.gateway.log().lines().filter(mine).count()
+    #[track_caller]
+    fn wait(&self, device: &Device, connected: bool) {
+        let what = if connected { "is taken into use" } else { "is missed" };
+        let gauge = format!("tillgate_device_connected{{device=\"{}\"}}", device.id);
+        until(WAIT_SECONDS, &format!("{} {what}", device.id), || {
+            (self.metric(&gauge) > 0.0) == connected
+        });
     }
 
     /// Waits for so many new events of one device on its lane; gives what was read, in order, and proves that nothing
