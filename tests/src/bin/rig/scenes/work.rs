@@ -17,7 +17,10 @@ const WATCHED: Duration = Duration::from_secs(5);
 /// Ticks of `/proc/PID/stat` in a second (`USER_HZ` is 100 on every x86).
 const TICKS: u64 = 100;
 
-/// Processor time after unplug is no more than before: a device that is gone must not keep a loop busy.
+/// What the search for four devices may take of the guest's processor, a debug build and 1 GHz.
+const MISSING_PERCENT_MAX: f64 = 5.0;
+
+/// Processor time after unplug is no more than before but for that search: a device that is gone keeps no loop busy.
 pub(crate) fn unplugged(store: &mut Store) -> String {
     let mut machine = Machine::new();
     let gadget = acm_gadget();
@@ -32,8 +35,8 @@ pub(crate) fn unplugged(store: &mut Store) -> String {
     store.unplug(&FTDI_SCANNER, || machine.unplug("scanner"));
     let after = busy(store);
     let figures = format!("{before:.1} % of a processor with four devices, {after:.1} % without");
-    // One that spins takes all of it; what the daemon does anyway moves by a few ticks.
-    assert!(after <= before + 5.0, "{figures}");
+    // One that spins takes all of it. A device that is missing is looked for a few times a second.
+    assert!(after <= before + MISSING_PERCENT_MAX, "{figures}");
     figures
 }
 
