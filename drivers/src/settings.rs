@@ -1,12 +1,14 @@
 //! How a device is connected and how it sends.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
 
 use tillgate_parsers::code_id::Maker;
 use tillgate_parsers::framing::{FrameEnd, FramingSettings};
 use tillgate_parsers::wedge::Layout;
+
+use crate::attached::{Address, Roots};
 
 /// The longest barcode by far is a QR code of 7,089 digits (ISO/IEC 18004, table 7).
 const SCAN_BYTES_MAX: usize = 8192;
@@ -47,8 +49,10 @@ pub struct DeviceSettings {
     pub id: String,
     /// What it is.
     pub kind: DriverKind,
-    /// The serial port, hidraw or event node, best by a link that stays with the device.
-    pub port: PathBuf,
+    /// Which serial port, hidraw or event node it is.
+    pub address: Address,
+    /// Where the machine describes itself.
+    pub roots: Roots,
     /// How it speaks; magnetic-stripe readers send lines.
     pub protocol: Protocol,
     /// Speed. Without meaning for USB devices that are serial by nature.
@@ -86,7 +90,8 @@ impl DeviceSettings {
         Self {
             id: id.to_owned(),
             kind,
-            port: port.to_owned(),
+            address: Address::from(port),
+            roots: Roots::default(),
             protocol: Protocol::Lines,
             baud: 9600,
             line: LineSettings::default(),
