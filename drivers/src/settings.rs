@@ -1,7 +1,6 @@
 //! How a device is connected and how it sends.
 
 use std::fmt;
-use std::path::Path;
 use std::str::FromStr;
 
 use tillgate_parsers::code_id::Maker;
@@ -82,7 +81,7 @@ pub struct DeviceSettings {
 impl DeviceSettings {
     /// A device as most are delivered: 9600 8N1, no prefix, any line end.
     #[must_use]
-    pub fn new(id: &str, kind: DriverKind, port: &Path) -> Self {
+    pub fn new(id: &str, kind: DriverKind, address: impl Into<Address>) -> Self {
         let frame_bytes_max = match kind {
             DriverKind::SerialMagstripe | DriverKind::HidMagstripe => TRACKS_BYTES_MAX,
             _ => SCAN_BYTES_MAX,
@@ -90,7 +89,7 @@ impl DeviceSettings {
         Self {
             id: id.to_owned(),
             kind,
-            address: Address::from(port),
+            address: address.into(),
             roots: Roots::default(),
             protocol: Protocol::Lines,
             baud: 9600,

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::sysfs::names;
-use super::{AttachedDevice, NodeKind, Roots, devices};
+use super::{AttachedDevice, NodeKind, Roots, devices, role};
 
 /// Whether a device can be opened now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +53,9 @@ pub fn denied_hint(roots: &Roots, port: &Path) -> String {
              and plug the device in again"
         ),
         None => {
-            "install 60-tillgate.rules in /etc/udev/rules.d and plug the device in again".to_owned()
+            "install 60-tillgate.rules in /etc/udev/rules.d, run `sudo udevadm control --reload`, and plug the device in \
+             again"
+                .to_owned()
         }
     };
     let Ok(node) = fs::metadata(port) else { return rules };
@@ -77,6 +79,9 @@ fn rule(device: &AttachedDevice) -> Option<String> {
         NodeKind::Evdev => "SUBSYSTEM==\"input\", KERNEL==\"event[0-9]*\"",
     };
     let identity = device.identity.as_ref()?;
+    if identity.on_usb && role::is_served_by_rules(identity.usb.vendor) {
+        return None;
+    }
     let (vendor, product) = (identity.usb.vendor, identity.usb.product);
     let which = match device.kind {
         _ if identity.on_usb => {

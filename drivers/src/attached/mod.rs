@@ -14,9 +14,9 @@ use std::path::{Path, PathBuf};
 pub(crate) use access::holder;
 pub use access::{Access, access, denied_hint};
 pub use role::Role;
-pub(crate) use selector::not_one;
 pub use selector::{
     Address, BadUsbId, BadUsbPort, NotOne, Selector, UsbId, address_of, check_usb_port, instead_of,
+    not_one,
 };
 
 /// Where the machine describes itself.

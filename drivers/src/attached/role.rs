@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use tillgate_parsers::hid::card::CardLayout;
-use tillgate_parsers::hid::descriptor::{DESCRIPTOR_BYTES_MAX, ReportDescriptor};
+use tillgate_parsers::hid::descriptor::{DESCRIPTOR_BYTES_MAX, ReportDescriptor, Usage};
 use tillgate_parsers::hid::scanner::ScannerLayout;
 use tillgate_parsers::hid::snapi;
 
@@ -39,6 +39,8 @@ pub enum Role {
     SerialAdapter,
     /// A serial port of the machine itself, likewise.
     PlainSerial,
+    /// A device of a maker of scanners or readers, in a mode that no driver reads.
+    UnknownMode,
     /// Nothing for tillgate.
     Other,
 }
@@ -59,6 +61,7 @@ impl Role {
             Self::Scale => "scale",
             Self::SerialAdapter => "USB serial port",
             Self::PlainSerial => "serial port of the machine",
+            Self::UnknownMode => "scanner or reader in another mode",
             Self::Other => "other device",
         }
     }
@@ -74,7 +77,7 @@ impl Role {
             (Self::SerialScanner | Self::SerialAdapter | Self::PlainSerial, _) => "serial-scanner",
             (Self::SerialMagstripe, _) => "serial-magstripe",
             (Self::Scale, NodeKind::Serial) => "serial-scale",
-            (Self::Scale | Self::Other, _) => return None,
+            (Self::Scale | Self::UnknownMode | Self::Other, _) => return None,
         };
         ALL.iter().map(|driver| driver.name).find(|known| *known == name)
     }
@@ -108,7 +111,7 @@ enum Trade {
     Scales,
 }
 
-/// USB vendors that make nothing else with a keyboard or serial port.
+/// USB vendors that make nothing else with a keyboard or serial port. 60-tillgate.rules has them too.
 const MAKERS: &[(u16, Trade)] = &[
     (0x0536, Trade::Scanners),    // Hand Held Products
     (0x05E0, Trade::Scanners),    // Symbol, Zebra
@@ -121,6 +124,11 @@ const MAKERS: &[(u16, Trade)] = &[
     (0x0ACD, Trade::CardReaders), // ID TECH
     (0x0EB8, Trade::Scales),      // Mettler Toledo
 ];
+
+/// Whether 60-tillgate.rules gives all devices of a vendor to the daemon.
+pub(super) fn is_served_by_rules(vendor: u16) -> bool {
+    MAKERS.iter().any(|(maker, trade)| *maker == vendor && *trade != Trade::Scales)
+}
 
 /// Words in names, lower case.
 const WORDS: &[(&str, Trade)] = &[
@@ -162,13 +170,14 @@ pub(super) fn of(kind: NodeKind, directory: &Path, identity: Option<&Identity>) 
             Some(Trade::CardReaders) => Role::CardWedge,
             Some(Trade::Scales) | None => Role::Keyboard,
         },
-        NodeKind::Hidraw => hid(directory, identity),
+        NodeKind::Hidraw => hid(directory, identity, trade),
     }
 }
 
-fn hid(directory: &Path, identity: Option<&Identity>) -> Role {
+fn hid(directory: &Path, identity: Option<&Identity>, trade: Option<Trade>) -> Role {
     /// HID Point of Sale usage tables 1.02: weighing devices.
     const SCALE_PAGE: u16 = 0x8D;
+    const KEYBOARD: Usage = Usage::new(1, 6);
     let mut bytes = std::fs::read(directory.join("report_descriptor")).unwrap_or_default();
     bytes.truncate(DESCRIPTOR_BYTES_MAX);
     let descriptor = ReportDescriptor::read(&bytes);
@@ -181,6 +190,8 @@ fn hid(directory: &Path, identity: Option<&Identity>) -> Role {
         Role::Snapi
     } else if descriptor.applications.iter().any(|usage| usage.page == SCALE_PAGE) {
         Role::Scale
+    } else if trade.is_some() && !descriptor.applications.contains(&KEYBOARD) {
+        Role::UnknownMode
     } else {
         Role::Other
     }

@@ -296,9 +296,9 @@ fn none_attached(driver: DriverKind) -> &'static str {
     }
 }
 
-/// What an address that leads to no device, or to several, lacks.
+/// What is wrong with an address that leads to no device, or to several.
 #[must_use]
-pub(crate) fn not_one(address: &Address, driver: DriverKind, problem: NotOne) -> String {
+pub fn not_one(address: &Address, driver: DriverKind, problem: NotOne) -> String {
     let what = match driver {
         DriverKind::HidScanner => Role::HidScanner.words(),
         DriverKind::HidMagstripe => Role::HidMagstripe.words(),
@@ -314,8 +314,8 @@ pub(crate) fn not_one(address: &Address, driver: DriverKind, problem: NotOne) ->
     }
 }
 
-impl From<&Path> for Address {
-    fn from(port: &Path) -> Self {
-        Self::Port(port.to_owned())
+impl<P: AsRef<Path> + ?Sized> From<&P> for Address {
+    fn from(port: &P) -> Self {
+        Self::Port(port.as_ref().to_owned())
     }
 }

@@ -274,7 +274,8 @@ fn a_denied_device_is_explained_by_its_group_or_with_a_rule() {
     let machine = Machine::new();
     let simulated = &machine.simulated;
     simulated.add_port(&honeywell(), "ttyACM0", None).unwrap();
-    simulated.add_hidraw(&usb("2", "0c2e:0b61", "Voyager", ""), (0, 0), SCANNER).unwrap();
+    simulated.add_hidraw(&usb("2", "1d6b:0b61", "Voyager", ""), (0, 0), SCANNER).unwrap();
+    simulated.add_hidraw(&usb("3", "0c2e:0b61", "Voyager", ""), (0, 1), SCANNER).unwrap();
     let roots = simulated.roots();
     let (port, hidraw) = (simulated.path("dev/ttyACM0"), simulated.path("dev/hidraw0"));
     let gid = fs::metadata(&port).unwrap().gid();
@@ -288,8 +289,29 @@ fn a_denied_device_is_explained_by_its_group_or_with_a_rule() {
     assert!(hint.contains("60-tillgate.rules") && !hint.contains("dialout"), "{hint}");
     set_mode(&hidraw, 0o600);
     let hint = denied_hint(&roots, &hidraw);
-    let rule = r#"`SUBSYSTEM=="hidraw", ATTRS{idVendor}=="0c2e", ATTRS{idProduct}=="0b61", GROUP="tillgate", MODE="0660"`"#;
+    let rule = r#"`SUBSYSTEM=="hidraw", ATTRS{idVendor}=="1d6b", ATTRS{idProduct}=="0b61", GROUP="tillgate", MODE="0660"`"#;
     assert!(hint.starts_with("only root may open it") && hint.contains(rule), "{hint}");
+    let of_maker = simulated.path("dev/hidraw1");
+    set_mode(&of_maker, 0o600);
+    let hint = denied_hint(&roots, &of_maker);
+    assert!(hint.contains("install 60-tillgate.rules"), "the file has a rule for it: {hint}");
+}
+
+#[test]
+fn the_shipped_rules_serve_the_makers_that_are_known() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/udev/60-tillgate.rules");
+    let rules = fs::read_to_string(file).unwrap();
+    for subsystem in ["hidraw", "input"] {
+        let start = format!("SUBSYSTEM==\"{subsystem}\"");
+        let rule = rules.lines().find(|line| line.starts_with(&start)).unwrap();
+        let (_, vendors) = rule.split_once("ATTRS{idVendor}==\"").unwrap();
+        let (vendors, _) = vendors.split_once('"').unwrap();
+        let served = vendors.split('|').map(|vendor| u16::from_str_radix(vendor, 16).unwrap());
+        let mut served: Vec<u16> = served.collect();
+        served.sort_unstable();
+        let known = (0..=u16::MAX).filter(|vendor| role::is_served_by_rules(*vendor));
+        assert_eq!(served, known.collect::<Vec<u16>>());
+    }
 }
 
 #[test]
