@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 pub(crate) use access::holder;
 pub use access::{Access, access, denied_hint};
 pub use role::Role;
+pub(crate) use selector::Wanted;
 pub use selector::{
     Address, BadUsbId, BadUsbPort, NotOne, Selector, UsbId, address_of, check_usb_port, instead_of,
     not_one,

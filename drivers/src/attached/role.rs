@@ -12,7 +12,7 @@ use tillgate_parsers::hid::scanner::ScannerLayout;
 use tillgate_parsers::hid::snapi;
 
 use super::{Identity, NodeKind, sysfs};
-use crate::{ALL, DriverKind};
+use crate::ALL;
 
 /// What a device probably is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -87,20 +87,6 @@ impl Role {
     pub const fn is_guess(self) -> bool {
         matches!(self, Self::Keyboard | Self::PlainSerial)
     }
-
-    /// Whether a device of that role, with that kind of node, is one that a driver reads.
-    #[must_use]
-    pub(super) fn is_for(self, kind: NodeKind, driver: DriverKind) -> bool {
-        match driver {
-            DriverKind::HidScanner => self == Self::HidScanner,
-            DriverKind::HidMagstripe => self == Self::HidMagstripe,
-            DriverKind::Snapi => self == Self::Snapi,
-            DriverKind::KeyboardWedge => {
-                matches!(self, Self::ScannerWedge | Self::CardWedge | Self::Keyboard)
-            }
-            DriverKind::SerialScanner | DriverKind::SerialMagstripe => kind == NodeKind::Serial,
-        }
-    }
 }
 
 /// What a maker makes that a till needs.
@@ -150,7 +136,7 @@ fn trade(identity: &Identity) -> Option<Trade> {
     let name = identity.product.as_deref().unwrap_or_default().to_lowercase();
     let by_name = WORDS.iter().find(|(word, _)| name.contains(word)).map(|(_, trade)| *trade);
     let by_maker = MAKERS.iter().find(|(vendor, _)| *vendor == identity.usb.vendor);
-    by_name.or(by_maker.map(|(_, trade)| *trade))
+    by_name.or_else(|| by_maker.map(|(_, trade)| *trade))
 }
 
 /// The role of a node whose device has this directory in sysfs.

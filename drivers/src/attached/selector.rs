@@ -8,7 +8,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::{AttachedDevice, NodeKind, Role, Roots, devices};
+use super::{AttachedDevice, NodeKind, Role, Roots, devices, devices_of};
 use crate::DriverKind;
 
 /// USB vendor and product, written `05e0:1900`.
@@ -149,7 +149,7 @@ impl Address {
             Self::Port(port) => return Ok(port.clone()),
             Self::Selector(selector) => selector,
         };
-        let attached = devices(roots);
+        let attached = devices_of(roots, Wanted::of(driver).kind);
         let mut found =
             attached.iter().filter(|device| device.is_for(driver) && selector.matches(device));
         match (found.next(), found.next()) {
@@ -174,11 +174,65 @@ impl Address {
     }
 }
 
+/// What a driver reads.
+pub(crate) struct Wanted {
+    pub(crate) kind: NodeKind,
+    roles: &'static [Role],
+    words: &'static str,
+    /// What to do where no such device is attached.
+    none: &'static str,
+}
+
+impl Wanted {
+    pub(crate) fn of(driver: DriverKind) -> Self {
+        match driver {
+            DriverKind::SerialScanner | DriverKind::SerialMagstripe => Self {
+                kind: NodeKind::Serial,
+                roles: &[
+                    Role::SerialScanner,
+                    Role::SerialMagstripe,
+                    Role::Scale,
+                    Role::SerialAdapter,
+                    Role::PlainSerial,
+                ],
+                words: "serial port",
+                none: "check cable and power, and whether the device is set to USB serial (CDC) rather than keyboard",
+            },
+            DriverKind::HidScanner => Self {
+                kind: NodeKind::Hidraw,
+                roles: &[Role::HidScanner],
+                words: Role::HidScanner.words(),
+                none: "check cable and power; many scanners are keyboards until a code in their manual sets them to \
+                       HID POS",
+            },
+            DriverKind::HidMagstripe => Self {
+                kind: NodeKind::Hidraw,
+                roles: &[Role::HidMagstripe],
+                words: Role::HidMagstripe.words(),
+                none: "check cable and power",
+            },
+            DriverKind::Snapi => Self {
+                kind: NodeKind::Hidraw,
+                roles: &[Role::Snapi],
+                words: Role::Snapi.words(),
+                none: "check cable and power, and scan the code in its manual that selects SNAPI",
+            },
+            DriverKind::KeyboardWedge => Self {
+                kind: NodeKind::Evdev,
+                roles: &[Role::ScannerWedge, Role::CardWedge, Role::Keyboard],
+                words: Role::Keyboard.words(),
+                none: "check cable and power",
+            },
+        }
+    }
+}
+
 impl AttachedDevice {
     /// Whether it is one that a driver reads.
     #[must_use]
     pub fn is_for(&self, driver: DriverKind) -> bool {
-        self.role.is_for(self.kind, driver)
+        let wanted = Wanted::of(driver);
+        self.kind == wanted.kind && wanted.roles.contains(&self.role)
     }
 
     /// Whether a driver could be meant to read either.
@@ -233,7 +287,8 @@ pub fn instead_of(roots: &Roots, address: &Address, driver: DriverKind) -> Strin
         return other;
     }
     if fitting.is_empty() {
-        return none_attached(driver).to_owned();
+        let Wanted { words, none, .. } = Wanted::of(driver);
+        return format!("no {words} is attached: {none}");
     }
     let meant = address.meant(&attached, driver);
     let (heading, listed) = match meant.len() {
@@ -270,42 +325,17 @@ fn in_another_mode(
     let device = attached.iter().find(same)?;
     let fitting = device.role.driver(device.kind)?;
     Some(format!(
-        "the device is attached as another kind, {} ({}): set `driver = \"{fitting}\"`, or scan the code in its manual \
-         that sets it to the wanted interface",
-        device.role.words(),
-        device.node.display()
+        "it is attached in another mode, {} is a {}: set `driver = \"{fitting}\"`, or scan the code in its manual that \
+         selects the wanted mode",
+        device.node.display(),
+        device.role.words()
     ))
-}
-
-fn none_attached(driver: DriverKind) -> &'static str {
-    match driver {
-        DriverKind::HidScanner => {
-            "no HID POS scanner is attached: check cable and power; many scanners are keyboards until a code in their \
-             manual sets them to HID POS"
-        }
-        DriverKind::HidMagstripe => "no HID card reader is attached: check cable and power",
-        DriverKind::Snapi => {
-            "no Zebra scanner in SNAPI mode is attached: check cable and power, and scan the code in its manual that \
-             selects SNAPI"
-        }
-        DriverKind::KeyboardWedge => "no keyboard is attached: check cable and power",
-        DriverKind::SerialScanner | DriverKind::SerialMagstripe => {
-            "no serial port is attached: check cable and power, and whether the device is set to USB serial (CDC) \
-             rather than keyboard"
-        }
-    }
 }
 
 /// What is wrong with an address that leads to no device, or to several.
 #[must_use]
 pub fn not_one(address: &Address, driver: DriverKind, problem: NotOne) -> String {
-    let what = match driver {
-        DriverKind::HidScanner => Role::HidScanner.words(),
-        DriverKind::HidMagstripe => Role::HidMagstripe.words(),
-        DriverKind::Snapi => Role::Snapi.words(),
-        DriverKind::KeyboardWedge => Role::Keyboard.words(),
-        DriverKind::SerialScanner | DriverKind::SerialMagstripe => "serial port",
-    };
+    let what = Wanted::of(driver).words;
     match problem {
         NotOne::None => format!("no {what} has {address}"),
         NotOne::Several => {

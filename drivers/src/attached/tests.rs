@@ -205,7 +205,7 @@ fn a_scanner_in_the_wrong_mode_is_said_to_be_there() {
     let wanted = Selector { serial_number: Some("S1".to_owned()), ..Selector::default() };
     assert_eq!(machine.locate(&wanted, DriverKind::HidScanner), Err(NotOne::None));
     let said = machine.instead_of(&wanted, DriverKind::HidScanner);
-    assert!(said.contains("another kind") && said.contains("\"keyboard-wedge\""), "{said}");
+    assert!(said.contains("another mode") && said.contains("\"keyboard-wedge\""), "{said}");
 }
 
 #[test]

@@ -8,8 +8,8 @@ use std::time::Duration;
 use rustix::fs::{Mode, OFlags};
 use tokio_serial::{DataBits, ErrorKind, SerialPort, SerialStream, StopBits};
 
-use crate::attached::{self, Address, NotOne};
-use crate::{DeviceEvent, DeviceSettings, DriverKind, FlowControl, Parity};
+use crate::attached::{self, Address, NodeKind, NotOne, Wanted};
+use crate::{DeviceEvent, DeviceSettings, FlowControl, Parity};
 
 /// Why a port cannot be opened.
 pub(crate) enum OpenError {
@@ -177,8 +177,7 @@ fn words(settings: &DeviceSettings, problem: &OpenError) -> (String, String) {
 fn missing(settings: &DeviceSettings) -> String {
     match &settings.address {
         Address::Port(port) => {
-            let serial =
-                matches!(settings.kind, DriverKind::SerialScanner | DriverKind::SerialMagstripe);
+            let serial = Wanted::of(settings.kind).kind == NodeKind::Serial;
             format!("there is no {} {}", if serial { "port" } else { "device" }, port.display())
         }
         selector => attached::not_one(selector, settings.kind, NotOne::None),
