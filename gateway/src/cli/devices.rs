@@ -8,7 +8,7 @@ mod block;
 mod json;
 mod text;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -58,6 +58,14 @@ pub fn run(args: &DevicesArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
         false => text::fitted(&text::lines(&survey, Style::of_stdout())),
     };
     out.write_all(text.as_bytes())?;
+    // On a terminal only: what is appended to a file needs no telling.
+    if !args.json && io::stdout().is_terminal() && survey.seen.iter().any(|s| s.block.is_some()) {
+        let file = args.config.path.display();
+        writeln!(
+            io::stderr().lock(),
+            "To use a device, append its lines to {file} and set its lane."
+        )?;
+    }
     if survey.seen.iter().all(|seen| seen.device.role == Role::Other) {
         writeln!(io::stderr().lock(), "{NONE_ATTACHED}")?;
     }

@@ -456,7 +456,8 @@ pub struct Device {
     #[serde(default)]
     #[schemars(example = 0)]
     pub interface: Option<u8>,
-    /// Instead of the keys above: its node, or a link to it, such as those below /dev/serial/by-id and /dev/input/by-id.
+    /// Instead of the four keys above: its node, or a link to it, such as those below /dev/serial/by-id and
+    /// /dev/input/by-id.
     #[serde(default)]
     #[schemars(example = &"/dev/ttyS0")]
     pub port: Option<PathBuf>,
