@@ -15,11 +15,13 @@
 //! | `hid-magstripe` | `hid/` | magnetic-stripe reader that sends HID reports |
 //! | `snapi` | `hid/` | Zebra scanner in its own USB mode |
 //! | `keyboard-wedge` | `wedge/` | scanner or card reader that types |
+//! | `pcsc` | `pcsc/` | reader of chip cards, with contacts or without, at pcscd |
 
 pub mod attached;
 mod hid;
 mod magstripe;
 mod node;
+mod pcsc;
 mod scanner;
 mod serial;
 mod settings;
@@ -42,8 +44,15 @@ pub use settings::{
 pub use tillgate_parsers::code_id::Maker;
 
 /// All drivers.
-pub const ALL: &[Driver] =
-    &[scanner::DRIVER, magstripe::DRIVER, hid::SCANNER, hid::MAGSTRIPE, hid::SNAPI, wedge::DRIVER];
+pub const ALL: &[Driver] = &[
+    scanner::DRIVER,
+    magstripe::DRIVER,
+    hid::SCANNER,
+    hid::MAGSTRIPE,
+    hid::SNAPI,
+    wedge::DRIVER,
+    pcsc::DRIVER,
+];
 
 /// One driver.
 pub struct Driver {

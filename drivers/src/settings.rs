@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use tillgate_parsers::chip::Plan;
 use tillgate_parsers::code_id::Maker;
 use tillgate_parsers::framing::{FrameEnd, FramingSettings};
 use tillgate_parsers::wedge::Layout;
@@ -29,6 +30,8 @@ pub enum DriverKind {
     KeyboardWedge,
     /// A Zebra scanner in its own USB mode.
     Snapi,
+    /// A reader of chip cards at pcscd.
+    Pcsc,
 }
 
 /// How a scanner speaks.
@@ -47,7 +50,7 @@ pub struct DeviceSettings {
     pub id: String,
     /// What it is.
     pub kind: DriverKind,
-    /// The serial port, hidraw or event node, best by a link that stays with the device.
+    /// The serial port, hidraw or event node, best by a link that stays with the device; or pcscd's socket.
     pub port: PathBuf,
     /// How it speaks; magnetic-stripe readers send lines.
     pub protocol: Protocol,
@@ -71,6 +74,10 @@ pub struct DeviceSettings {
     pub layout: Layout,
     /// A pause that ends a read of a wedge that sends no Enter.
     pub key_gap_ms: u64,
+    /// Words that the name of one reader of pcscd has in it.
+    pub chip_reader: String,
+    /// Where chip cards have their number.
+    pub chip: Plan,
     /// A device that sends more is read more slowly, and reported.
     pub frames_per_second_max: u32,
 }
@@ -98,6 +105,8 @@ impl DeviceSettings {
             swipe_gap_ms: 150,
             layout: Layout::Us,
             key_gap_ms: 100,
+            chip_reader: String::new(),
+            chip: Plan::default(),
             frames_per_second_max: 500,
         }
     }

@@ -33,6 +33,7 @@
 
 pub mod barcode;
 pub mod card;
+pub mod chip;
 pub mod code_id;
 pub mod edi;
 pub mod finding;

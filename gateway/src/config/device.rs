@@ -1,9 +1,13 @@
-//! How a serial device speaks, in the words of the configuration.
+//! How a device speaks, and where a card has its number, in the words of the configuration.
 //!
 //! In and out: TOML. Never: what a driver does with it.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tillgate_parsers::chip::{self, Aid, AidError, Form, NUMBER_CHARS_MAX, Plan};
+
+/// READ BINARY has 15 bits for it.
+const OFFSET_MAX: u16 = 0x7FFF;
 
 /// Whose code identifiers stand before a barcode.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -18,6 +22,103 @@ pub enum CodeIds {
     Honeywell,
     /// Zebra's.
     Zebra,
+}
+
+/// `card` of a `[[device]]`: where a store's chip cards have their number.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ChipCard {
+    /// A part of the reader's name at pcscd, where it knows several.
+    pub reader: String,
+    /// What stands before the number in a card's text or link, such as "https://loyalty.example/m/".
+    pub number_prefix: String,
+    /// Whether a card without any number is known by its serial number, if that is the chip's for good.
+    pub serial_number: bool,
+    /// Files of the store's own applications, which come first.
+    pub files: Vec<CardFile>,
+}
+
+/// A place in a card's files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CardFile {
+    /// The application, in hexadecimal digits. Payment applications are refused.
+    pub application: String,
+    /// The file, in four hexadecimal digits, if the application has several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Bytes before the number.
+    #[serde(default)]
+    pub offset: u16,
+    /// Bytes of the number.
+    pub length: u8,
+    /// How it is written: "text", "bcd" or "hex".
+    #[serde(default)]
+    pub form: NumberForm,
+}
+
+/// How a number is written in a file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum NumberForm {
+    /// ASCII.
+    #[default]
+    Text,
+    /// Two digits a byte.
+    Bcd,
+    /// Any bytes, in hexadecimal digits.
+    Hex,
+}
+
+impl ChipCard {
+    /// Where the number is, for a driver; or which file, from 0, and key are wrong, and how.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be read, or must not be.
+    pub fn plan(&self) -> Result<Plan, (usize, &'static str, String)> {
+        let files = self.files.iter().enumerate();
+        let files =
+            files.map(|(index, file)| file.place().map_err(|(key, message)| (index, key, message)));
+        Ok(Plan {
+            files: files.collect::<Result<_, _>>()?,
+            number_prefix: self.number_prefix.clone(),
+            serial_number: self.serial_number,
+        })
+    }
+}
+
+impl CardFile {
+    fn place(&self) -> Result<chip::CardFile, (&'static str, String)> {
+        let application: Aid = self
+            .application
+            .parse()
+            .map_err(|error: AidError| ("application", error.to_string()))?;
+        let file = match self.file.as_deref() {
+            None => None,
+            Some(name)
+                if name.len() == 4 && name.bytes().all(|digit| digit.is_ascii_hexdigit()) =>
+            {
+                u16::from_str_radix(name, 16).ok()
+            }
+            Some(_) => return Err(("file", "expected four hexadecimal digits".to_owned())),
+        };
+        // A larger offset would be taken for a short file identifier (ISO/IEC 7816-4, 11.3.3).
+        if self.offset > OFFSET_MAX {
+            return Err(("offset", format!("expected at most {OFFSET_MAX}")));
+        }
+        let form = match self.form {
+            NumberForm::Text => Form::Text,
+            NumberForm::Bcd => Form::Bcd,
+            NumberForm::Hex => Form::Hex,
+        };
+        let digits_a_byte = if form == Form::Text { 1 } else { 2 };
+        let most = u8::try_from(NUMBER_CHARS_MAX / digits_a_byte).unwrap_or(u8::MAX);
+        if !(1..=most).contains(&self.length) {
+            return Err(("length", format!("expected 1 to {most}")));
+        }
+        Ok(chip::CardFile { application, file, offset: self.offset, length: self.length, form })
+    }
 }
 
 /// How one side of a line makes the other wait.

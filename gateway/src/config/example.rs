@@ -7,9 +7,9 @@ use serde::de::{self, Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use super::{
-    Barcodes, Cards, Config, Device, Disk, Edi, FunctionCode, Gateway, Http, Lane, Limits, Log,
-    LoyaltyCard, Mqtt, Partner, Retention, ScaleLabel, Terminal, TerminalStream, TradingIdentity,
-    Viewer, schema,
+    Barcodes, Cards, ChipCard, Config, Device, Disk, Edi, FunctionCode, Gateway, Http, Lane,
+    Limits, Log, LoyaltyCard, Mqtt, Partner, Retention, ScaleLabel, Terminal, TerminalStream,
+    TradingIdentity, Viewer, schema,
 };
 
 const LINE_CHARS_MAX: usize = 100;
@@ -62,6 +62,7 @@ fn fields_of(type_name: &str) -> &'static [&'static str] {
         "Lane" => fields::<Lane>(),
         "Terminal" => fields::<Terminal>(),
         "Device" => fields::<Device>(),
+        "ChipCard" => fields::<ChipCard>(),
         "Partner" => fields::<Partner>(),
         "ScaleLabel" => fields::<ScaleLabel>(),
         "LoyaltyCard" => fields::<LoyaltyCard>(),
@@ -159,9 +160,11 @@ fn toml_value(value: &Value) -> String {
     }
 }
 
-/// The one inline table of the configuration is an identity in an interchange.
+/// What is written as an inline table. No two of these have a name in common.
+const INLINE: [&str; 2] = ["TradingIdentity", "ChipCard"];
+
 fn ordered(entries: &Map<String, Value>) -> impl Iterator<Item = (&str, &Value)> {
-    let names = fields_of("TradingIdentity").iter();
+    let names = INLINE.iter().flat_map(|type_name| fields_of(type_name));
     names.filter_map(|name| entries.get(*name).map(|value| (*name, value)))
 }
 

@@ -26,7 +26,7 @@ use tillgate_parsers::edi::Guide;
 
 pub use barcodes::{Barcodes, FunctionCode, LoyaltyCard, ScaleLabel};
 pub use broker_url::{BrokerUrl, BrokerUrlError};
-pub use device::{CodeIds, FlowControl, Protocol};
+pub use device::{CardFile, ChipCard, CodeIds, FlowControl, NumberForm, Protocol};
 pub use load::Loaded;
 pub use problem::{ConfigErrors, Problem, Problems};
 pub use size::ByteSize;
@@ -436,10 +436,12 @@ pub struct Device {
     /// The lane where it is used.
     #[schemars(example = &"3")]
     pub lane: String,
-    /// What it is: "serial-scanner", "serial-magstripe", "hid-scanner", "hid-magstripe", "snapi" or "keyboard-wedge".
+    /// What it is: "serial-scanner", "serial-magstripe", "hid-scanner", "hid-magstripe", "snapi",
+    /// "keyboard-wedge" or "pcsc".
     #[schemars(example = &"serial-scanner")]
     pub driver: Driver,
-    /// The port; best a link below /dev/serial/by-id or /dev/input/by-id, which stays with the device.
+    /// The port; best a link below /dev/serial/by-id or /dev/input/by-id, which stays with the device. Of "pcsc":
+    /// pcscd's socket, /run/pcscd/pcscd.comm.
     #[schemars(example = &"/dev/serial/by-id/usb-Honeywell_Scanning_HH660_12345-if00")]
     pub port: PathBuf,
     /// Speed. Without meaning for USB devices that are serial by nature.
@@ -474,6 +476,12 @@ pub struct Device {
     /// A pause of a wedge that ends a reading, in milliseconds.
     #[serde(default = "default_key_gap_ms")]
     pub key_gap_ms: u32,
+    /// Where chip cards have their number: files come first, such as { application = "F074696C6C67617465",
+    /// file = "0001", offset = 0, length = 13, form = "text" } (or "bcd", "hex"), then a text or link behind
+    /// `number_prefix`, then, if you say so, a serial number that never changes. `reader` is a part of the name of
+    /// the reader, where pcscd knows several.
+    #[serde(default)]
+    pub card: ChipCard,
 }
 
 fn default_layout() -> String {
@@ -506,6 +514,8 @@ pub enum Driver {
     HidMagstripe,
     /// A Zebra scanner in its own USB mode, over hidraw.
     Snapi,
+    /// A reader of chip cards, with contacts or without, at pcscd.
+    Pcsc,
     /// A scanner or card reader that types like a keyboard.
     KeyboardWedge,
 }

@@ -123,7 +123,8 @@ fn devices(devices: &[Device], flaws: &mut Flaws) {
     for (index, device) in devices.iter().enumerate() {
         let path = |key: &str| format!("device[{index}].{key}");
         flaws.absolute(path("port"), &device.port);
-        if let Some(first) = ports.before(&device.port, "device", index) {
+        // One pcscd has many readers.
+        if let Some(first) = ports.before((&device.port, &device.card.reader), "device", index) {
             flaws.error(path("port"), format!("is used by {first}: a port has one device"));
         } else if let Some(advice) = port_advice(&device.port) {
             flaws.warning(path("port"), advice);
@@ -136,6 +137,9 @@ fn devices(devices: &[Device], flaws: &mut Flaws) {
         }
         if device.driver != Driver::SerialScanner && device.protocol == Protocol::Ssi {
             flaws.error(path("protocol"), "only a serial-scanner speaks \"ssi\"");
+        }
+        if let Err((file, key, message)) = device.card.plan() {
+            flaws.error(path(&format!("card.files[{file}].{key}")), message);
         }
         if Layout::of_name(&device.layout).is_none() {
             let names = Layout::ALL.map(|(_, name)| name).join(", ");

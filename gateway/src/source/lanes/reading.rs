@@ -26,6 +26,7 @@ pub fn settings_of(device: &Device) -> Result<DeviceSettings, LineSettingsError>
         Driver::HidMagstripe => DriverKind::HidMagstripe,
         Driver::Snapi => DriverKind::Snapi,
         Driver::KeyboardWedge => DriverKind::KeyboardWedge,
+        Driver::Pcsc => DriverKind::Pcsc,
     };
     let mut settings = DeviceSettings::new(&device.id, kind, &device.port);
     settings.baud = device.baud;
@@ -59,13 +60,16 @@ pub fn settings_of(device: &Device) -> Result<DeviceSettings, LineSettingsError>
         CodeIds::Zebra => Some(Maker::Zebra),
     };
     settings.acknowledge = device.acknowledge;
+    settings.chip_reader.clone_from(&device.card.reader);
+    // `check` refuses other files.
+    settings.chip = device.card.plan().unwrap_or_default();
     Ok(settings)
 }
 
 /// The way in that a device is.
 pub(super) fn channel_of(device: &Device) -> Channel {
     match device.driver {
-        Driver::SerialMagstripe | Driver::HidMagstripe => Channel::CardReader,
+        Driver::SerialMagstripe | Driver::HidMagstripe | Driver::Pcsc => Channel::CardReader,
         Driver::SerialScanner | Driver::HidScanner | Driver::Snapi | Driver::KeyboardWedge => {
             Channel::Scanner
         }

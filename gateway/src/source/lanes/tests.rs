@@ -9,7 +9,7 @@ use ulid::Ulid;
 
 use super::*;
 use crate::clock::SystemClock;
-use crate::config::{CodeIds, Driver, FlowControl, Protocol, Suffix};
+use crate::config::{ChipCard, CodeIds, Driver, FlowControl, Protocol, Suffix};
 use crate::normalize::reading::RawReading;
 use crate::pipeline::{ItemStatus, Taken, TakenItem};
 
@@ -73,6 +73,7 @@ impl Rig {
             acknowledge: false,
             layout: "us".to_owned(),
             key_gap_ms: 100,
+            card: ChipCard::default(),
         };
         let notebook = Arc::new(Notebook {
             refusals: AtomicUsize::new(refusals),
