@@ -115,13 +115,14 @@ impl Daemon {
     /// Waits for a change at a reader, at most so long.
     pub(super) async fn changed(&mut self, at_most: Duration) -> io::Result<()> {
         let mut announced = [0; 8];
-        match timeout(at_most, self.socket.readable()).await {
-            Ok(ready) => {
-                ready?;
-                in_time(self.socket.read_exact(&mut announced)).await.map(|_| ())
-            }
-            Err(_) => self.stop_waiting().await,
-        }
+        let Ok(read) = timeout(at_most, self.socket.read(&mut announced)).await else {
+            return self.stop_waiting().await;
+        };
+        let rest = match read? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            read => announced.get_mut(read..).unwrap_or_default(),
+        };
+        in_time(self.socket.read_exact(rest)).await.map(|_| ())
     }
 
     /// Waits for changes no more. An announcement that was on its way is the answer then.

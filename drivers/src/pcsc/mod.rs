@@ -43,7 +43,8 @@ async fn serve(assignment: Assignment) {
     let Assignment { settings, token_key, events, stop } = assignment;
     let rate = FrameRate::new(settings.frames_per_second_max, Instant::now());
     let outlet = Outlet { events, stop };
-    let (shown, on_reader, last) = (None, None, None);
+    let (shown, last) = (None, None);
+    let on_reader = OnReader::default();
     let mut watch = Watch { settings, token_key, outlet, rate, shown, on_reader, last };
     // Ends when told to stop.
     while watch.connection().await.is_ok() {}
@@ -57,8 +58,7 @@ struct Watch {
     rate: FrameRate,
     /// What was said last of the reader. None at the start.
     shown: Option<Shown>,
-    /// The card that was on the reader last.
-    on_reader: Option<Seen>,
+    on_reader: OnReader,
     /// The last reading, and when it was made.
     last: Option<(CardReading, Instant)>,
 }
@@ -80,6 +80,38 @@ struct Seen {
     events: Option<u32>,
 }
 
+/// The card that was on the reader last.
+#[derive(Default)]
+struct OnReader(Option<Seen>);
+
+impl OnReader {
+    /// Whether there is a card that was not there before.
+    fn is_new(&mut self, reader: &Reader) -> bool {
+        let Some(answer_to_reset) = reader.answer_to_reset.clone() else {
+            self.0 = None;
+            return false;
+        };
+        let seen = Seen { answer_to_reset, events: Some(reader.events) };
+        let before = self.0.replace(seen);
+        before.is_none_or(|before| match before.events {
+            Some(events) => events != reader.events,
+            None => Some(before.answer_to_reset) != reader.answer_to_reset,
+        })
+    }
+
+    /// pcscd or the reader is gone. A card that lies there is counted anew when they are back.
+    fn forget_count(&mut self) {
+        if let Some(seen) = &mut self.0 {
+            seen.events = None;
+        }
+    }
+
+    /// Nothing came of the card: it is new at the next look.
+    fn forget(&mut self) {
+        self.0 = None;
+    }
+}
+
 impl Watch {
     /// One connection to pcscd, from first to last.
     async fn connection(&mut self) -> Result<(), Stopped> {
@@ -87,8 +119,7 @@ impl Watch {
         match self.outlet.unless_stopped(Daemon::connect(&socket)).await? {
             Ok(mut daemon) => {
                 while let Ok(()) = self.turn(&mut daemon).await? {}
-                // A card that lies there is counted anew by the next pcscd.
-                self.forget_count();
+                self.on_reader.forget_count();
                 self.say("pcscd is gone".to_owned(), RESTART).await?;
                 self.outlet.unless_stopped(sleep(RETRY)).await
             }
@@ -107,13 +138,13 @@ impl Watch {
             Err(error) => return Ok(Err(error)),
         };
         let Some(reader) = chosen(&readers, &self.settings.chip_reader) else {
-            self.forget_count();
+            self.on_reader.forget_count();
             let hint = hint_of(&readers, &self.settings.chip_reader);
             self.say(no_reader(&readers), &hint).await?;
             return self.outlet.unless_stopped(daemon.changed(LOOK)).await;
         };
         self.connected(&reader.name).await?;
-        if !self.is_new(reader) {
+        if !self.on_reader.is_new(reader) {
             return self.outlet.unless_stopped(daemon.changed(LOOK)).await;
         }
         if let Err(error) = self.outlet.unless_stopped(daemon.stop_waiting()).await? {
@@ -124,22 +155,11 @@ impl Watch {
         match self.outlet.unless_stopped(read).await? {
             Ok(event) if self.is_same_tap(&event) => Ok(Ok(())),
             Ok(event) => throttle(&mut self.rate, vec![event], &self.outlet).await.map(Ok),
-            Err(error) => Ok(Err(error)),
+            Err(error) => {
+                self.on_reader.forget();
+                Ok(Err(error))
+            }
         }
-    }
-
-    /// Whether there is a card that was not there before.
-    fn is_new(&mut self, reader: &Reader) -> bool {
-        let Some(answer_to_reset) = reader.answer_to_reset.clone() else {
-            self.on_reader = None;
-            return false;
-        };
-        let seen = Seen { answer_to_reset, events: Some(reader.events) };
-        let before = self.on_reader.replace(seen);
-        before.is_none_or(|before| match before.events {
-            Some(events) => events != reader.events,
-            None => Some(before.answer_to_reset) != reader.answer_to_reset,
-        })
     }
 
     fn is_same_tap(&mut self, event: &DeviceEvent) -> bool {
@@ -147,12 +167,6 @@ impl Watch {
         let now = Instant::now();
         let before = self.last.replace((card.clone(), now));
         before.is_some_and(|(last, at)| last == *card && now - at < SAME_TAP)
-    }
-
-    fn forget_count(&mut self) {
-        if let Some(seen) = &mut self.on_reader {
-            seen.events = None;
-        }
     }
 
     async fn connected(&mut self, reader: &str) -> Result<(), Stopped> {
@@ -286,6 +300,28 @@ mod tests {
 
     fn reader(name: &str) -> Reader {
         Reader { name: name.to_owned(), events: 0, answer_to_reset: None }
+    }
+
+    #[test]
+    fn a_card_is_new_when_it_was_put_on_and_not_because_pcscd_began_anew() {
+        let look = |card: Option<&[u8]>, events| Reader {
+            name: "ACS ACR122U 00 00".to_owned(),
+            events,
+            answer_to_reset: card.map(<[u8]>::to_vec),
+        };
+        let (card, other) = (Some(&[0x3B, 0x80][..]), Some(&[0x3B, 0x8F][..]));
+        let mut on_reader = OnReader::default();
+        assert!(on_reader.is_new(&look(card, 1)));
+        assert!(!on_reader.is_new(&look(card, 1)));
+        assert!(on_reader.is_new(&look(card, 3)), "taken away and put on between two looks");
+        on_reader.forget_count();
+        assert!(!on_reader.is_new(&look(card, 1)), "pcscd counts anew");
+        on_reader.forget_count();
+        assert!(on_reader.is_new(&look(other, 1)), "another card by now");
+        assert!(!on_reader.is_new(&look(None, 2)));
+        assert!(on_reader.is_new(&look(other, 3)));
+        on_reader.forget();
+        assert!(on_reader.is_new(&look(other, 3)), "it could not be read");
     }
 
     #[test]

@@ -6,5 +6,5 @@
 mod pcscd;
 mod virtual_card;
 
-pub use pcscd::Pcscd;
-pub use virtual_card::{Content, VirtualCard};
+pub(crate) use pcscd::Pcscd;
+pub(crate) use virtual_card::{Content, VirtualCard};

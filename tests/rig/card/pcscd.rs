@@ -12,7 +12,7 @@ use tillgate_tests::process::{Process, command, is_root};
 const DRIVER: &str = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so";
 
 /// A pcscd with two readers, `Virtual PCD 00 00` and `Virtual PCD 00 01`, or none.
-pub struct Pcscd {
+pub(crate) struct Pcscd {
     process: Process,
     folder: PathBuf,
     port: u16,
@@ -20,7 +20,7 @@ pub struct Pcscd {
 
 impl Pcscd {
     /// Starts one; what it needs lies below `folder`.
-    pub fn start(folder: &Path, readers: bool) -> Self {
+    pub(crate) fn start(folder: &Path, readers: bool) -> Self {
         assert!(
             Path::new(DRIVER).exists(),
             "install pcscd and vsmartcard-vpcd: {DRIVER} is missing"
@@ -32,22 +32,22 @@ impl Pcscd {
     }
 
     /// Where its socket is, through all its lives.
-    pub fn socket(&self) -> PathBuf {
+    pub(crate) fn socket(&self) -> PathBuf {
         self.folder.join("socket")
     }
 
     /// Where a card is put on the first reader.
-    pub fn reader_port(&self) -> u16 {
+    pub(crate) fn reader_port(&self) -> u16 {
         self.port
     }
 
     /// Kills it.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.process.kill();
     }
 
     /// Starts it again, with readers.
-    pub fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.process.kill();
         self.process = launch(&self.folder, Some(self.port));
     }

@@ -20,7 +20,7 @@ const CAPABILITIES: [u8; 15] = *b"\x00\x0F\x20\x00\x3B\x00\x34\x04\x06\xE1\x04\x
 
 /// What a card is made of.
 #[derive(Clone)]
-pub struct Content {
+pub(crate) struct Content {
     answer_to_reset: Vec<u8>,
     serial_number: Vec<u8>,
     /// The application, the file, and what is in it.
@@ -31,7 +31,7 @@ pub struct Content {
 
 impl Content {
     /// A contactless card with a link.
-    pub fn link(rest_of_https: &str) -> Self {
+    pub(crate) fn link(rest_of_https: &str) -> Self {
         let message = record(b'U', &[&[0x04], rest_of_https.as_bytes()].concat());
         let length = u16::try_from(message.len()).expect("a short message").to_be_bytes();
         Self::with_file(NDEF, 0xE103, &CAPABILITIES).and_file(
@@ -42,7 +42,7 @@ impl Content {
     }
 
     /// A contactless card with a file of an application.
-    pub fn with_file(application: &str, file: u16, content: &[u8]) -> Self {
+    pub(crate) fn with_file(application: &str, file: u16, content: &[u8]) -> Self {
         let card = Self {
             answer_to_reset: vec![0x3B, 0x80, 0x80, 0x01, 0x01],
             serial_number: vec![0x04, 0xA1, 0xB2, 0xC3, 0xD4, 0xE5, 0x80],
@@ -58,7 +58,7 @@ impl Content {
     }
 
     /// A sticker with a text: memory, as an NTAG has it.
-    pub fn sticker(text: &str) -> Self {
+    pub(crate) fn sticker(text: &str) -> Self {
         let message = record(b'T', &[b"\x02en", text.as_bytes()].concat());
         let length = u8::try_from(message.len()).expect("a short message");
         let mut memory = vec![0; 12];
@@ -73,7 +73,7 @@ impl Content {
 
     /// A telephone with a bank's card in it: another serial number at each tap, and payment applications, whose
     /// content is the number of a test card.
-    pub fn telephone() -> Self {
+    pub(crate) fn telephone() -> Self {
         let directory = hex::encode("2PAY.SYS.DDF01");
         let record = b"\x70\x0A\x5A\x08\x41\x11\x11\x11\x11\x11\x11\x11";
         Self {
@@ -90,7 +90,7 @@ fn record(kind: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// A card on the reader. Dropping it takes it away.
-pub struct VirtualCard {
+pub(crate) struct VirtualCard {
     line: TcpStream,
     asked: Arc<Mutex<Vec<String>>>,
     thread: Option<JoinHandle<()>>,
@@ -98,7 +98,7 @@ pub struct VirtualCard {
 
 impl VirtualCard {
     /// Puts a card on the reader at this port.
-    pub fn put_on(port: u16, content: Content) -> Self {
+    pub(crate) fn put_on(port: u16, content: Content) -> Self {
         let line = connect(port);
         let asked: Arc<Mutex<Vec<String>>> = Arc::default();
         let (far_end, notes) = (line.try_clone().expect("the reader's line"), Arc::clone(&asked));
@@ -107,7 +107,7 @@ impl VirtualCard {
     }
 
     /// The commands so far, in hexadecimal digits.
-    pub fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.lock().expect("the card's notes").clone()
     }
 }

@@ -132,8 +132,11 @@ fn a_restart_of_pcscd_loses_no_tap_and_doubles_none() {
         drop(card);
         till.pcscd.restart();
         till.site.wait_for_device(READER);
-        let card = till.put_on_and_wait(Content::link(LINK), 2);
+        let card = till.put_on_and_wait(Content::link("loyalty.example/m/5550000001"), 2);
+        // pcscd begins anew and sees no card.
+        till.pcscd.restart();
         drop(card);
+        till.site.wait_for_device(READER);
         let sticker =
             till.put_on_and_wait(Content::sticker("https://loyalty.example/m/1234567890"), 3);
         assert_eq!(till.event(3)["data"]["loyalty"], "1234567890");
