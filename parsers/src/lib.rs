@@ -40,5 +40,6 @@ pub mod finding;
 pub mod framing;
 pub mod hid;
 pub mod redact;
+pub mod scale;
 pub mod ssi;
 pub mod wedge;
