@@ -15,6 +15,7 @@
 //! | `hid-magstripe` | `hid/` | magnetic-stripe reader that sends HID reports |
 //! | `snapi` | `hid/` | Zebra scanner in its own USB mode |
 //! | `keyboard-wedge` | `wedge/` | scanner or card reader that types |
+//! | `serial-scale` | `serial/scale.rs` | scale of a checkout |
 //! | `pcsc` | `pcsc/` | reader of chip cards, with contacts or without, at pcscd |
 
 pub mod attached;
@@ -34,12 +35,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use tillgate_parsers::card::{CardReading, TokenKey};
+use tillgate_parsers::scale::OnScale;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 pub use settings::{
     DeviceSettings, DriverKind, FlowControl, LineSettings, LineSettingsError, Parity, Protocol,
+    ScaleSettings,
 };
 pub use tillgate_parsers::code_id::Maker;
 
@@ -52,6 +55,7 @@ pub const ALL: &[Driver] = &[
     hid::SNAPI,
     wedge::DRIVER,
     pcsc::DRIVER,
+    serial::scale::DRIVER,
 ];
 
 /// One driver.
@@ -105,6 +109,8 @@ pub enum DeviceEvent {
     },
     /// The device read something.
     Reading(Reading),
+    /// What is on a scale has changed; none where it does not say.
+    Weighed(Option<OnScale>),
     /// The device sent something that is no reading.
     Damaged {
         /// What is wrong with it and what to do.

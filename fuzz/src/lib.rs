@@ -3,12 +3,14 @@
 //! In: any bytes. Out: nothing, or a panic that says which promise was broken. Never: a check that only says "it did
 //! not panic". `tests/tests/fuzz_replay.rs` includes this file, so that the same checks run on stable Rust.
 
+mod devices;
 mod streams;
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+pub use self::devices::{chip, scale};
 pub use self::streams::{edi_chunks, edifact, tradacoms};
 use serde_json::Value;
 use tillgate::config::Config;

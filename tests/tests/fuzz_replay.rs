@@ -58,6 +58,8 @@ replay! {
     edi_writer: "x12",
     sale_json: "json",
     edi_chunks: "x12",
+    scale: "card",
+    chip: "card",
     edifact: "edifact",
     tradacoms: "tradacoms",
     ssi: "card",

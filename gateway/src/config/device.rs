@@ -4,7 +4,9 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tillgate_drivers::ScaleSettings;
 use tillgate_parsers::chip::{self, Aid, AidError, Form, NUMBER_CHARS_MAX, Plan};
+use tillgate_parsers::scale;
 
 /// READ BINARY has 15 bits for it.
 const OFFSET_MAX: u16 = 0x7FFF;
@@ -118,6 +120,85 @@ impl CardFile {
             return Err(("length", format!("expected 1 to {most}")));
         }
         Ok(chip::CardFile { application, file, offset: self.offset, length: self.length, form })
+    }
+}
+
+/// `scale` of a `[[device]]`: how a scale speaks, and whom its weights are for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Scale {
+    /// "toledo-8217", "nci" or "mt-sics".
+    pub speaks: ScaleProtocol,
+    /// What it weighs in, where it does not say so: "kg", "g", "lb" or "oz".
+    pub unit: WeightUnit,
+    /// It is asked so often, in milliseconds; 0 for one that speaks by itself.
+    pub ask_ms: u32,
+    /// What the codes of items sold by weight begin with. Such a code takes the weight that lies on the scale.
+    pub items: Vec<String>,
+}
+
+/// How a scale speaks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ScaleProtocol {
+    /// `W`, and a weight without its unit.
+    #[default]
+    #[serde(rename = "toledo-8217")]
+    Toledo8217,
+    /// `W` CR, and weight, unit and status.
+    #[serde(rename = "nci")]
+    Nci,
+    /// `SI`, and words.
+    #[serde(rename = "mt-sics")]
+    MtSics,
+}
+
+/// What a scale weighs in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum WeightUnit {
+    /// Kilograms.
+    #[default]
+    #[serde(rename = "kg")]
+    Kilogram,
+    /// Grams.
+    #[serde(rename = "g")]
+    Gram,
+    /// Pounds.
+    #[serde(rename = "lb")]
+    Pound,
+    /// Ounces.
+    #[serde(rename = "oz")]
+    Ounce,
+}
+
+impl Default for Scale {
+    fn default() -> Self {
+        Self {
+            speaks: ScaleProtocol::default(),
+            unit: WeightUnit::default(),
+            ask_ms: 500,
+            items: Vec::new(),
+        }
+    }
+}
+
+impl Scale {
+    /// The same for a driver.
+    #[must_use]
+    pub fn settings(&self) -> ScaleSettings {
+        ScaleSettings {
+            protocol: match self.speaks {
+                ScaleProtocol::Toledo8217 => scale::ScaleProtocol::Toledo8217,
+                ScaleProtocol::Nci => scale::ScaleProtocol::Nci,
+                ScaleProtocol::MtSics => scale::ScaleProtocol::MtSics,
+            },
+            unit: match self.unit {
+                WeightUnit::Kilogram => scale::WeightUnit::Kilogram,
+                WeightUnit::Gram => scale::WeightUnit::Gram,
+                WeightUnit::Pound => scale::WeightUnit::Pound,
+                WeightUnit::Ounce => scale::WeightUnit::Ounce,
+            },
+            ask_ms: u64::from(self.ask_ms),
+        }
     }
 }
 

@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 
 use super::{
     Barcodes, Cards, ChipCard, Config, Device, Disk, Edi, FunctionCode, Gateway, Http, Lane,
-    Limits, Log, LoyaltyCard, Mqtt, Partner, Retention, ScaleLabel, Terminal, TerminalStream,
-    TradingIdentity, Viewer, schema,
+    Limits, Log, LoyaltyCard, Mqtt, Partner, Retention, Scale, ScaleLabel, Terminal,
+    TerminalStream, TradingIdentity, Viewer, schema,
 };
 
 const LINE_CHARS_MAX: usize = 100;
@@ -63,6 +63,7 @@ fn fields_of(type_name: &str) -> &'static [&'static str] {
         "Terminal" => fields::<Terminal>(),
         "Device" => fields::<Device>(),
         "ChipCard" => fields::<ChipCard>(),
+        "Scale" => fields::<Scale>(),
         "Partner" => fields::<Partner>(),
         "ScaleLabel" => fields::<ScaleLabel>(),
         "LoyaltyCard" => fields::<LoyaltyCard>(),
@@ -161,7 +162,7 @@ fn toml_value(value: &Value) -> String {
 }
 
 /// What is written as an inline table. No two of these have a name in common.
-const INLINE: [&str; 2] = ["TradingIdentity", "ChipCard"];
+const INLINE: [&str; 3] = ["TradingIdentity", "ChipCard", "Scale"];
 
 fn ordered(entries: &Map<String, Value>) -> impl Iterator<Item = (&str, &Value)> {
     let names = INLINE.iter().flat_map(|type_name| fields_of(type_name));

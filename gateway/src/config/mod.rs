@@ -26,7 +26,10 @@ use tillgate_parsers::edi::Guide;
 
 pub use barcodes::{Barcodes, FunctionCode, LoyaltyCard, ScaleLabel};
 pub use broker_url::{BrokerUrl, BrokerUrlError};
-pub use device::{CardFile, ChipCard, CodeIds, FlowControl, NumberForm, Protocol};
+pub use device::{
+    CardFile, ChipCard, CodeIds, FlowControl, NumberForm, Protocol, Scale, ScaleProtocol,
+    WeightUnit,
+};
 pub use load::Loaded;
 pub use problem::{ConfigErrors, Problem, Problems};
 pub use size::ByteSize;
@@ -437,7 +440,7 @@ pub struct Device {
     #[schemars(example = &"3")]
     pub lane: String,
     /// What it is: "serial-scanner", "serial-magstripe", "hid-scanner", "hid-magstripe", "snapi",
-    /// "keyboard-wedge" or "pcsc".
+    /// "keyboard-wedge", "pcsc" or "serial-scale".
     #[schemars(example = &"serial-scanner")]
     pub driver: Driver,
     /// The port; best a link below /dev/serial/by-id or /dev/input/by-id, which stays with the device. Of "pcsc":
@@ -470,6 +473,12 @@ pub struct Device {
     /// Whether the device waits for ACK (06) or NAK (15) after each reading.
     #[serde(default)]
     pub acknowledge: bool,
+    /// What a scanner is sent when its code was taken, such as its maker's command to beep: Honeywell "\u0016\u0007\r".
+    #[serde(default)]
+    pub accept: String,
+    /// What a scanner is sent when its code came damaged.
+    #[serde(default)]
+    pub refuse: String,
     /// The keyboard layout of a wedge: "be", "ch", "de", "es", "fr", "it", "jp", "pt", "se", "tr", "uk" or "us".
     #[serde(default = "default_layout")]
     pub layout: String,
@@ -482,6 +491,11 @@ pub struct Device {
     /// the reader, where pcscd knows several.
     #[serde(default)]
     pub card: ChipCard,
+    /// How a scale speaks ("toledo-8217", "nci", "mt-sics"), what it weighs in if it does not say so, how often it is
+    /// asked, and what the codes of items sold by weight begin with: such a scan has the weight that lies on the
+    /// scale of its lane.
+    #[serde(default)]
+    pub scale: Scale,
 }
 
 fn default_layout() -> String {
@@ -516,6 +530,8 @@ pub enum Driver {
     Snapi,
     /// A reader of chip cards, with contacts or without, at pcscd.
     Pcsc,
+    /// The scale of a checkout.
+    SerialScale,
     /// A scanner or card reader that types like a keyboard.
     KeyboardWedge,
 }

@@ -25,7 +25,7 @@ const CAPABILITY_BYTES: u16 = 15;
 
 /// A Type 2 Tag has its capability container in page 3, and data from page 4; pages are read four at a time.
 const CAPABILITY_PAGE: u8 = 3;
-const PAGE_BYTES: usize = 4;
+const READ_PAGES: u8 = 4;
 const READ_PAGES_BYTES: u8 = 16;
 const TAG_MAGIC: u8 = 0xE1;
 
@@ -234,7 +234,7 @@ impl<'p> Session<'p> {
         let Some(([magic, _, eights, _], area)) = self.read.split_first_chunk() else { return };
         let size = (usize::from(*eights) * 8).min(MESSAGE_BYTES_MAX);
         let area = area.get(..size).unwrap_or(area);
-        let next = page.checked_add(READ_PAGES_BYTES / PAGE_BYTES as u8);
+        let next = page.checked_add(READ_PAGES);
         match (ndef::message_in(area), next) {
             _ if *magic != TAG_MAGIC => self.next_source(),
             (Area::Message(message), _) => {

@@ -14,6 +14,8 @@ use crate::config::{Config, Device, Driver, Partner, Protocol, TradingIdentity};
 const BAUD: std::ops::RangeInclusive<u32> = 300..=921_600;
 /// Keys of one code come faster than the first; nobody waits for the second at a till.
 const KEY_GAP_MS: std::ops::RangeInclusive<u32> = 10..=2000;
+/// A weight must not be older than the moment between weighing and scanning, and a scale needs time to answer.
+const ASK_MS: std::ops::RangeInclusive<u32> = 50..=1000;
 const PREFIX_CHARS_MAX: usize = 16;
 /// X12 I06 and I07: interchange sender and receiver id.
 const X12_ID_CHARS_MAX: usize = 15;
@@ -148,6 +150,11 @@ fn devices(devices: &[Device], flaws: &mut Flaws) {
         if !KEY_GAP_MS.contains(&device.key_gap_ms) {
             let (least, most) = (KEY_GAP_MS.start(), KEY_GAP_MS.end());
             flaws.error(path("key_gap_ms"), format!("expected {least} to {most}"));
+        }
+        let asked = device.scale.ask_ms;
+        if asked != 0 && !ASK_MS.contains(&asked) {
+            let (least, most) = (ASK_MS.start(), ASK_MS.end());
+            flaws.error(path("scale.ask_ms"), format!("expected 0 or {least} to {most}"));
         }
         if device.prefix.chars().count() > PREFIX_CHARS_MAX {
             flaws.error(path("prefix"), format!("has more than {PREFIX_CHARS_MAX} characters"));
