@@ -137,14 +137,16 @@ impl Gateway {
     /// When it does not get there in time.
     pub fn stop_until(&mut self, fail_point: &str) {
         self.process = self.armed(fail_point, 1);
+        let mut work = WORK_BEFORE_STOP;
         let mut stop_at = None;
         self.wait_for_failure(fail_point, |gateway, ended| match stop_at {
             _ if ended.is_some() => {
-                // It stopped without having had to do that.
+                // It stopped without having had to do that: on a busy machine it needs longer to get to work.
+                work *= 2;
                 gateway.process = gateway.armed(fail_point, 1);
                 stop_at = None;
             }
-            None if answers(&gateway.address) => stop_at = Some(Instant::now() + WORK_BEFORE_STOP),
+            None if answers(&gateway.address) => stop_at = Some(Instant::now() + work),
             Some(at) if at < Instant::now() => gateway.process.signal(Signal::TERM),
             _ => {}
         });

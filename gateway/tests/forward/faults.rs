@@ -467,9 +467,9 @@ async fn two_gateways_with_one_id_do_not_fight_at_full_speed() {
     gateway.problem("two gateways share org, store and id").await;
     until("five attempts", || broker.seen().connects.len() >= 5).await;
     let connects = broker.seen().connects.clone();
-    for pair in connects.windows(2) {
-        assert!(pair[1] - pair[0] > Duration::from_millis(90), "{:?}", pair[1] - pair[0]);
-    }
+    // Four pauses of 100 ms at least. A busy machine sees one attempt late and the next in time.
+    let took = connects[4] - connects[0];
+    assert!(took > Duration::from_millis(300), "{took:?}");
     assert!(gateway.board.broker().reconnects >= 4);
 }
 

@@ -240,9 +240,16 @@ impl Gateway {
         }
     }
 
-    /// Waits until all records through a number are acknowledged.
+    /// Waits until all records through a number are acknowledged. Each step forward may take ten seconds: how many
+    /// there are in ten seconds says how busy the machine is.
     pub(crate) async fn delivered(&self, through: u64) {
-        until(&format!("{through} records"), || self.outbox.through() >= through).await;
+        loop {
+            let now = self.outbox.through();
+            if now >= through {
+                return;
+            }
+            until(&format!("{through} records"), || self.outbox.through() > now).await;
+        }
     }
 
     /// What the board says is wrong, once it says so.

@@ -257,15 +257,15 @@ rules! {
     ST02_MISSING = "st02-missing", ALWAYS, ak5("7"), "send a control number in ST02";
     ST02_INVALID = "st02-invalid", FORGIVEN, ak5("7"), "send four to nine letters or digits in ST02";
     ST02_DUPLICATE = "st02-duplicate", ALWAYS, ak5("23"), "use each set control number once in a group";
-    SET_IN_WRONG_GROUP = "set-in-wrong-group", FORGIVEN, ak5("18"), "send GS01 PO for 850, IN for 810, FA for 997";
+    SET_IN_WRONG_GROUP = "set-in-wrong-group", FORGIVEN, ak5("18"), "send the set in a group of its own kind, such as PO for 850, IN for 810, FA for 997";
 }
 
-/// A set that is right but not for us.
+/// A set for which there is no table.
 pub const SET_UNSUPPORTED: Rule = Rule::new(
     "set-unsupported",
     NOTED,
     ak5("1"),
-    "tillgate takes X12 850, 810 and 997 in this version; only the envelope was checked",
+    "nothing, if it is known to both sides: only its envelope was checked, and no record is made of it",
 )
 .refusing();
 
