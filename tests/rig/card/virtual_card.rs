@@ -18,6 +18,9 @@ const ANSWER_TO_RESET: u8 = 4;
 const NDEF: &str = "d2760000850101";
 const CAPABILITIES: [u8; 15] = *b"\x00\x0F\x20\x00\x3B\x00\x34\x04\x06\xE1\x04\x00\xFF\x00\x00";
 
+/// pcscd looks at this reader twice a second: a card that is put on sooner after another is the same one to it.
+const UNNOTICED: Duration = Duration::from_millis(1500);
+
 /// What a card is made of.
 #[derive(Clone)]
 pub(crate) struct Content {
@@ -118,6 +121,7 @@ impl Drop for VirtualCard {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+        std::thread::sleep(UNNOTICED);
     }
 }
 

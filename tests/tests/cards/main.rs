@@ -86,7 +86,6 @@ fn a_card_is_known_by_its_link_its_file_or_its_text() {
         );
         drop(card);
         // The same card again is another tap.
-        std::thread::sleep(std::time::Duration::from_secs(1));
         drop(till.put_on_and_wait(Content::link(LINK), 2));
         let number = b"\x00\x01\x91\x56\x00\x11\x22\x33\x4F";
         let card = till.put_on_and_wait(Content::with_file(APPLICATION, 1, number), 3);
