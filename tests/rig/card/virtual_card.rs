@@ -132,7 +132,7 @@ fn connect(port: u16) -> TcpStream {
         match TcpStream::connect(("127.0.0.1", port)) {
             Ok(line) => return line,
             Err(error) => {
-                assert!(Instant::now() < end, "no virtual reader at port {port}: {error}")
+                assert!(Instant::now() < end, "no virtual reader at port {port}: {error}");
             }
         }
         std::thread::sleep(Duration::from_millis(20));
@@ -182,7 +182,7 @@ fn answer(
         [0xFF, 0xB0, 0x00, page, length] => {
             let from = usize::from(*page) * 4;
             let area = content.memory.get(from..from + usize::from(*length));
-            area.map_or(NO_FILE.to_vec(), |area| [area, &OK].concat())
+            area.map_or_else(|| NO_FILE.to_vec(), |area| [area, &OK].concat())
         }
         [0x00, 0xA4, 0x04, 0x00, length, rest @ ..] => {
             let name = hex::encode(rest.get(..usize::from(*length)).unwrap_or_default());
