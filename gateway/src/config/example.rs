@@ -7,8 +7,8 @@ use serde::de::{self, Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use super::{
-    Barcodes, Cards, ChipCard, Config, Device, Disk, Edi, FunctionCode, Gateway, Http, Lane,
-    Limits, Log, LoyaltyCard, Mqtt, Partner, Retention, Scale, ScaleLabel, Terminal,
+    Barcodes, CardFile, Cards, ChipCard, Config, Device, Disk, Edi, FunctionCode, Gateway, Http,
+    Lane, Limits, Log, LoyaltyCard, Mqtt, Partner, Retention, Scale, ScaleLabel, Terminal,
     TerminalStream, TradingIdentity, Viewer, schema,
 };
 
@@ -63,6 +63,7 @@ fn fields_of(type_name: &str) -> &'static [&'static str] {
         "Terminal" => fields::<Terminal>(),
         "Device" => fields::<Device>(),
         "ChipCard" => fields::<ChipCard>(),
+        "CardFile" => fields::<CardFile>(),
         "Scale" => fields::<Scale>(),
         "Partner" => fields::<Partner>(),
         "ScaleLabel" => fields::<ScaleLabel>(),
