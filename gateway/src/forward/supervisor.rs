@@ -112,6 +112,7 @@ fn context<O: Outbox>(settings: Settings, outbox: O, surroundings: Surroundings)
     let receipts = awaits_receipts.then(|| Receipts::new(outbox.confirmed(), &settings.timing));
     Context {
         acknowledged: AtomicU64::new(outbox.acknowledged()),
+        began_behind: AtomicU64::new(u64::MAX),
         published_through: AtomicU64::new(0),
         receipts: receipts.map(Mutex::new),
         poison: Mutex::new(Poison::default()),

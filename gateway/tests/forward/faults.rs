@@ -82,6 +82,24 @@ async fn t2_the_broker_is_slow_after_a_lost_link() {
 }
 
 #[tokio::test]
+async fn a_line_that_is_cut_before_a_full_window_is_answered_carries_records_all_the_same() {
+    for version in BOTH {
+        // The answers take their time, and no connection lives to see a sixth record under way.
+        forwarded(version, 30, 20, |_| {
+            let mut records = 0;
+            Script::answer(move |publish| {
+                records += usize::from(is_record(publish));
+                match records {
+                    0..=5 => vec![Act::AckLater(publish.id, Duration::from_millis(20))],
+                    _ => vec![Act::Reset],
+                }
+            })
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
 async fn t3_answers_out_of_order_then_the_link_is_lost() {
     for version in BOTH {
         forwarded(version, 40, 10, |connection| {

@@ -39,6 +39,10 @@ use crate::telemetry::board::Board;
 use crate::telemetry::metric::Metric;
 use crate::telemetry::pulse::Pulse;
 
+/// Items under way at first, after a connection on which no record was acknowledged. A line that is cut again and again
+/// before a full window is answered so carries some on each connection.
+const FIRST_RECORDS: usize = 4;
+
 /// Largest packet that the broker may send us: it has only acknowledgements and receipts for us.
 const INCOMING_BYTES: u32 = 1 << 20;
 
@@ -56,6 +60,8 @@ pub(super) struct Context<O> {
     pub(super) stop: CancellationToken,
     /// All records through this one are acknowledged. The store writes it down lazily; this is always the latest.
     pub(super) acknowledged: AtomicU64,
+    /// What was acknowledged when the last connection began; none before the first.
+    pub(super) began_behind: AtomicU64,
     /// The highest record that was ever handed to a client: what is below goes out repeatedly.
     pub(super) published_through: AtomicU64,
     /// What the CRM says; none where records do not wait for its receipts.
@@ -127,7 +133,7 @@ struct Session<O> {
     window: Window,
     /// Most items in the window.
     limit: usize,
-    /// Smaller than the limit after a refusal; doubles with each success.
+    /// Smaller than the limit after a refusal, or a connection without success; doubles with each success.
     pace: usize,
     /// Largest packet that the broker takes.
     packet_max: usize,
@@ -240,7 +246,10 @@ impl<O: Outbox> Session<O> {
     ) -> Self {
         let (settings, timing) = (&context.settings, &context.settings.timing);
         let limit = usize::from(settings.window_records.min(capabilities.receive_maximum)).max(1);
-        let first = context.acknowledged.load(Ordering::Relaxed) + 1;
+        let acknowledged = context.acknowledged.load(Ordering::Relaxed);
+        let is_fruitless =
+            context.began_behind.swap(acknowledged, Ordering::Relaxed) == acknowledged;
+        let first = acknowledged + 1;
         let verdict =
             locked(&context.poison).verdict(first, timing.poison_patience, Instant::now());
         if let Some(receipts) = &context.receipts {
@@ -258,7 +267,7 @@ impl<O: Outbox> Session<O> {
             lost: VecDeque::new(),
             window: Window::default(),
             limit,
-            pace: limit,
+            pace: if is_fruitless { FIRST_RECORDS.min(limit) } else { limit },
             packet_max: settings.message_max.min(told.unwrap_or(usize::MAX)),
             flow: Flow::Open,
             hold: Backoff::new(timing.backoff_base, timing.backoff_cap),
