@@ -15,12 +15,15 @@
 //! | `hid-magstripe` | `hid/` | magnetic-stripe reader that sends HID reports |
 //! | `snapi` | `hid/` | Zebra scanner in its own USB mode |
 //! | `keyboard-wedge` | `wedge/` | scanner or card reader that types |
+//! | `serial-scale` | `serial/scale.rs` | scale of a checkout |
+//! | `pcsc` | `pcsc/` | reader of chip cards, with contacts or without, at pcscd |
 
 pub mod attached;
 mod hid;
 mod hotplug;
 mod magstripe;
 mod node;
+mod pcsc;
 mod scanner;
 mod serial;
 mod settings;
@@ -33,18 +36,28 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use tillgate_parsers::card::{CardReading, TokenKey};
+use tillgate_parsers::scale::OnScale;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 pub use settings::{
     DeviceSettings, DriverKind, FlowControl, LineSettings, LineSettingsError, Parity, Protocol,
+    ScaleSettings,
 };
 pub use tillgate_parsers::code_id::Maker;
 
 /// All drivers.
-pub const ALL: &[Driver] =
-    &[scanner::DRIVER, magstripe::DRIVER, hid::SCANNER, hid::MAGSTRIPE, hid::SNAPI, wedge::DRIVER];
+pub const ALL: &[Driver] = &[
+    scanner::DRIVER,
+    magstripe::DRIVER,
+    hid::SCANNER,
+    hid::MAGSTRIPE,
+    hid::SNAPI,
+    wedge::DRIVER,
+    pcsc::DRIVER,
+    serial::scale::DRIVER,
+];
 
 /// One driver.
 pub struct Driver {
@@ -97,6 +110,8 @@ pub enum DeviceEvent {
     },
     /// The device read something.
     Reading(Reading),
+    /// What is on a scale has changed; none where it does not say.
+    Weighed(Option<OnScale>),
     /// The device sent something that is no reading.
     Damaged {
         /// What is wrong with it and what to do.

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
+use tillgate_parsers::chip::Plan;
 use tillgate_parsers::code_id::Maker;
 use tillgate_parsers::framing::{FrameEnd, FramingSettings};
+use tillgate_parsers::scale::{ScaleProtocol, WeightUnit};
 use tillgate_parsers::wedge::Layout;
 
 use crate::attached::{Address, Roots};
@@ -30,6 +32,10 @@ pub enum DriverKind {
     KeyboardWedge,
     /// A Zebra scanner in its own USB mode.
     Snapi,
+    /// A reader of chip cards at pcscd.
+    Pcsc,
+    /// The scale of a checkout.
+    SerialScale,
 }
 
 /// How a scanner speaks.
@@ -68,12 +74,22 @@ pub struct DeviceSettings {
     pub code_ids: Option<Maker>,
     /// Whether the device waits for ACK, or NAK, after each reading.
     pub acknowledge: bool,
+    /// What is sent after each reading that was taken.
+    pub accept: Vec<u8>,
+    /// What is sent after each line that came damaged.
+    pub refuse: Vec<u8>,
     /// A swipe ends when its tracks have come, or when nothing came for so long.
     pub swipe_gap_ms: u64,
     /// The keyboard layout that a wedge is set to.
     pub layout: Layout,
     /// A pause that ends a read of a wedge that sends no Enter.
     pub key_gap_ms: u64,
+    /// Words that the name of one reader of pcscd has in it.
+    pub chip_reader: String,
+    /// Where chip cards have their number.
+    pub chip: Plan,
+    /// How a scale speaks.
+    pub scale: ScaleSettings,
     /// A device that sends more is read more slowly, and reported.
     pub frames_per_second_max: u32,
 }
@@ -99,12 +115,32 @@ impl DeviceSettings {
             idle_gap_ms: 300,
             code_ids: None,
             acknowledge: false,
+            accept: Vec::new(),
+            refuse: Vec::new(),
             swipe_gap_ms: 150,
             layout: Layout::Us,
             key_gap_ms: 100,
+            chip_reader: String::new(),
+            chip: Plan::default(),
+            scale: ScaleSettings {
+                protocol: ScaleProtocol::Toledo8217,
+                unit: WeightUnit::Kilogram,
+                ask_ms: 500,
+            },
             frames_per_second_max: 500,
         }
     }
+}
+
+/// How a scale speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScaleSettings {
+    /// Its protocol.
+    pub protocol: ScaleProtocol,
+    /// What it weighs in, where it does not say so itself.
+    pub unit: WeightUnit,
+    /// It is asked so often; 0 for one that speaks by itself.
+    pub ask_ms: u64,
 }
 
 /// How one side of a line makes the other wait.

@@ -415,6 +415,24 @@ async fn a_scanner_that_waits_for_an_answer_gets_one_when_its_code_is_taken() {
     assert_eq!(driver.barcode().await, "4006381333931", "sent again");
 }
 
+/// Honeywell's command to beep, and a command of Datalogic that takes the trigger away.
+#[tokio::test]
+async fn a_scanner_hears_its_makers_command_for_what_was_taken_and_for_what_was_not() {
+    let device = SimulatedDevice::plug_in().unwrap();
+    let mut settings = scanner(device.port());
+    settings.accept = b"\x16\x07\r".to_vec();
+    settings.refuse = b"D\r".to_vec();
+    let mut driver = Running::start(settings);
+    driver.connected().await;
+    device.scan("4006381333931").await.unwrap();
+    assert_eq!(driver.barcode().await, "4006381333931");
+    assert_eq!(device.heard().await.unwrap(), b"\x16\x07\r");
+    device.send(b"40063\x00813\r").await.unwrap();
+    let event = driver.next().await;
+    assert!(matches!(event, DeviceEvent::Reading(Reading::Barcode { damaged: true, .. })));
+    assert_eq!(device.heard().await.unwrap(), b"D\r");
+}
+
 #[tokio::test]
 async fn a_scanner_without_a_suffix_is_read_by_its_pauses() {
     let device = SimulatedDevice::plug_in().unwrap();

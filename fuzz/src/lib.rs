@@ -4,6 +4,7 @@
 //! not panic". `tests/tests/fuzz_replay.rs` includes this file and `sale.rs`, so that the same checks run on stable Rust.
 
 mod built;
+mod devices;
 mod edi;
 mod streams;
 
@@ -12,6 +13,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 pub use self::built::edi_built;
+pub use self::devices::{chip, scale};
 pub use self::edi::{edi_acknowledge, edi_index, edi_writer, x12};
 pub use self::streams::{edi_chunks, edifact, tradacoms};
 use serde_json::Value;

@@ -33,11 +33,13 @@
 
 pub mod barcode;
 pub mod card;
+pub mod chip;
 pub mod code_id;
 pub mod edi;
 pub mod finding;
 pub mod framing;
 pub mod hid;
 pub mod redact;
+pub mod scale;
 pub mod ssi;
 pub mod wedge;

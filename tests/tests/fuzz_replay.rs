@@ -66,6 +66,8 @@ replay! {
     checks::ssi: "card",
     checks::hid: "hid",
     checks::wedge: "hid",
+    checks::scale: "card",
+    checks::chip: "card",
 }
 
 fn replay(target: &str, dictionary: &str, check: fn(&[u8])) {

@@ -186,18 +186,20 @@ pub(crate) struct Wanted {
 impl Wanted {
     pub(crate) fn of(driver: DriverKind) -> Self {
         match driver {
-            DriverKind::SerialScanner | DriverKind::SerialMagstripe => Self {
-                kind: NodeKind::Serial,
-                roles: &[
-                    Role::SerialScanner,
-                    Role::SerialMagstripe,
-                    Role::Scale,
-                    Role::SerialAdapter,
-                    Role::PlainSerial,
-                ],
-                words: "serial port",
-                none: "check cable and power, and whether the device is set to USB serial (CDC) rather than keyboard",
-            },
+            DriverKind::SerialScanner | DriverKind::SerialMagstripe | DriverKind::SerialScale => {
+                Self {
+                    kind: NodeKind::Serial,
+                    roles: &[
+                        Role::SerialScanner,
+                        Role::SerialMagstripe,
+                        Role::Scale,
+                        Role::SerialAdapter,
+                        Role::PlainSerial,
+                    ],
+                    words: "serial port",
+                    none: "check cable and power, and whether the device is set to USB serial (CDC) rather than keyboard",
+                }
+            }
             DriverKind::HidScanner => Self {
                 kind: NodeKind::Hidraw,
                 roles: &[Role::HidScanner],
@@ -222,6 +224,13 @@ impl Wanted {
                 roles: &[Role::ScannerWedge, Role::CardWedge, Role::Keyboard],
                 words: Role::Keyboard.words(),
                 none: "check cable and power",
+            },
+            // pcscd owns its readers: they have no node that we could open.
+            DriverKind::Pcsc => Self {
+                kind: NodeKind::Serial,
+                roles: &[],
+                words: "socket of pcscd",
+                none: "set `port` to pcscd's socket, /run/pcscd/pcscd.comm",
             },
         }
     }

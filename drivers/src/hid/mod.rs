@@ -93,6 +93,10 @@ impl HidProtocol {
             Reports::Snapi(reports) => {
                 reports.take(report, &mut sink).map(|answer| answer.to_vec())
             }
+            Reports::Card(layout) if layout.encrypts() => {
+                events.push(DeviceEvent::Damaged { problem: ENCRYPTED, bytes: report.len() });
+                None
+            }
             Reports::Card(layout) => {
                 let swipe = &mut self.swipe;
                 let whole = layout.take(report, &mut |line| {
@@ -156,6 +160,9 @@ impl Protocol for HidProtocol {
         }
     }
 }
+
+const ENCRYPTED: &str = "the reader encrypts cards for a payment processor: nothing of it is kept; loyalty cards need \
+                         a reader that does not";
 
 const WANTS_MODE: &str =
     "HID POS scanner; if nothing comes, scan the code in its manual that selects HID POS";

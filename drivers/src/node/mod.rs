@@ -248,7 +248,7 @@ fn is_gone(node: &AsyncFd<Arc<OwnedFd>>) -> bool {
 }
 
 /// Delivers events, and waits where a device sends more than anyone can scan.
-async fn throttle(
+pub(crate) async fn throttle(
     rate: &mut FrameRate,
     mut events: Vec<DeviceEvent>,
     outlet: &Outlet,

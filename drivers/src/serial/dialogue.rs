@@ -59,6 +59,9 @@ pub(crate) struct Lines<D> {
     idle_gap: Duration,
     /// Whether the device waits for answers.
     answers: bool,
+    /// What else the device hears of a reading that was taken, and of a line that was damaged.
+    accept: Vec<u8>,
+    refuse: Vec<u8>,
     /// Frames that are on their way to the lane.
     unanswered: usize,
     output: Vec<u8>,
@@ -73,6 +76,8 @@ impl<D: Decoder> Lines<D> {
             decoder,
             idle_gap: Duration::from_millis(settings.idle_gap_ms),
             answers: settings.acknowledge,
+            accept: settings.accept.clone(),
+            refuse: settings.refuse.clone(),
             unanswered: 0,
             output: Vec::new(),
             last_read_at: None,
@@ -95,7 +100,7 @@ impl<D: Decoder> Lines<D> {
         events: &mut Vec<DeviceEvent>,
         feed: impl FnOnce(&mut LineFramer, &mut dyn FnMut(Frame<'_>)),
     ) -> u32 {
-        let Self { framer, decoder, answers, unanswered, output, .. } = self;
+        let Self { framer, decoder, answers, unanswered, refuse, output, .. } = self;
         let mut frames = 0;
         feed(framer, &mut |frame| {
             frames += 1;
@@ -103,15 +108,20 @@ impl<D: Decoder> Lines<D> {
                 // It comes again: taken as well, it would be two readings.
                 Frame::Line { bytes, damaged: true } if *answers => {
                     output.push(NAK);
+                    output.extend(refuse.iter());
                     events.push(DeviceEvent::Damaged { problem: ASKED_AGAIN, bytes: bytes.len() });
                 }
                 Frame::Overflow { bytes } if *answers => {
                     output.push(NAK);
+                    output.extend(refuse.iter());
                     events.push(DeviceEvent::Overflow { bytes });
                 }
-                whole => {
-                    *unanswered += 1;
-                    decoder.frame(whole, events);
+                frame => {
+                    match frame {
+                        Frame::Line { damaged: false, .. } => *unanswered += 1,
+                        _ => output.extend(refuse.iter()),
+                    }
+                    decoder.frame(frame, events);
                 }
             }
         });
@@ -143,8 +153,9 @@ impl<D: Decoder> Dialogue for Lines<D> {
 
     fn delivered(&mut self, _now: Instant) {
         let answers = std::mem::take(&mut self.unanswered);
-        if self.answers {
-            self.output.extend(std::iter::repeat_n(ACK, answers));
+        for _ in 0..answers {
+            self.output.extend(self.answers.then_some(ACK));
+            self.output.extend_from_slice(&self.accept);
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod dialogue;
 pub(crate) mod open;
+pub(crate) mod scale;
 mod session;
 mod ssi;
 

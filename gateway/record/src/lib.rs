@@ -23,5 +23,5 @@ pub use link::{Customer, Decision, Evidence, Link};
 pub use lost::{LostKind, LostRecords};
 pub use parked::{ParkedKind, ParkedRecord};
 pub use provenance::{Channel, Provenance, Quality, Severity};
-pub use reading::{BarcodeMeaning, ReadingKind, ReadingRecord};
+pub use reading::{BarcodeMeaning, ItemWeight, ReadingKind, ReadingRecord};
 pub use sale::{Sale, SaleAdditions, SaleKind, SaleRecord};

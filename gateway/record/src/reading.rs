@@ -28,6 +28,9 @@ pub enum ReadingKind {
         /// What it is besides a number.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         meaning: Option<BarcodeMeaning>,
+        /// What the scale of the lane showed, for an item sold by weight.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        weight: Option<Box<ItemWeight>>,
     },
     /// A payment, gift or loyalty card.
     Card {
@@ -40,6 +43,18 @@ pub enum ReadingKind {
         /// The number of a card that is no payment card.
         loyalty: Option<String>,
     },
+}
+
+/// What an item weighs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ItemWeight {
+    /// A decimal, as the scale sent it.
+    pub value: String,
+    /// `kg`, `g`, `lb` or `oz`.
+    pub unit: String,
+    /// Whether a tare was taken off, where the scale says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub net: Option<bool>,
 }
 
 /// What a barcode is besides a number.

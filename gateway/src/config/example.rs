@@ -7,9 +7,9 @@ use serde::de::{self, Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use super::{
-    Barcodes, Cards, Config, Device, Disk, Edi, FunctionCode, Gateway, Http, Lane, Limits, Log,
-    LoyaltyCard, Mqtt, Partner, Retention, ScaleLabel, Terminal, TerminalStream, TradingIdentity,
-    Viewer, schema,
+    Barcodes, CardFile, Cards, ChipCard, Config, Device, Disk, Edi, FunctionCode, Gateway, Http,
+    Lane, Limits, Log, LoyaltyCard, Mqtt, Partner, Retention, Scale, ScaleLabel, Terminal,
+    TerminalStream, TradingIdentity, Viewer, schema,
 };
 
 const LINE_CHARS_MAX: usize = 100;
@@ -62,6 +62,9 @@ fn fields_of(type_name: &str) -> &'static [&'static str] {
         "Lane" => fields::<Lane>(),
         "Terminal" => fields::<Terminal>(),
         "Device" => fields::<Device>(),
+        "ChipCard" => fields::<ChipCard>(),
+        "CardFile" => fields::<CardFile>(),
+        "Scale" => fields::<Scale>(),
         "Partner" => fields::<Partner>(),
         "ScaleLabel" => fields::<ScaleLabel>(),
         "LoyaltyCard" => fields::<LoyaltyCard>(),
@@ -159,9 +162,11 @@ fn toml_value(value: &Value) -> String {
     }
 }
 
-/// The one inline table of the configuration is an identity in an interchange.
+/// What is written as an inline table. No two of these have a name in common.
+const INLINE: [&str; 3] = ["TradingIdentity", "ChipCard", "Scale"];
+
 fn ordered(entries: &Map<String, Value>) -> impl Iterator<Item = (&str, &Value)> {
-    let names = fields_of("TradingIdentity").iter();
+    let names = INLINE.iter().flat_map(|type_name| fields_of(type_name));
     names.filter_map(|name| entries.get(*name).map(|value| (*name, value)))
 }
 

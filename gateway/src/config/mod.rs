@@ -27,7 +27,10 @@ use tillgate_parsers::edi::Guide;
 
 pub use barcodes::{Barcodes, FunctionCode, LoyaltyCard, ScaleLabel};
 pub use broker_url::{BrokerUrl, BrokerUrlError};
-pub use device::{CodeIds, FlowControl, Protocol};
+pub use device::{
+    CardFile, ChipCard, CodeIds, FlowControl, NumberForm, Protocol, Scale, ScaleProtocol,
+    WeightUnit,
+};
 pub use load::Loaded;
 pub use problem::{ConfigErrors, Problem, Problems};
 pub use size::ByteSize;
@@ -437,7 +440,8 @@ pub struct Device {
     /// The lane where it is used.
     #[schemars(example = &"3")]
     pub lane: String,
-    /// What it is: "serial-scanner", "serial-magstripe", "hid-scanner", "hid-magstripe", "snapi" or "keyboard-wedge".
+    /// What it is: "serial-scanner", "serial-magstripe", "hid-scanner", "hid-magstripe", "snapi",
+    /// "keyboard-wedge", "pcsc" or "serial-scale".
     #[schemars(example = &"serial-scanner")]
     pub driver: Driver,
     /// Which one it is, as `tillgate devices` prints it: vendor and product of USB, or of a HID or input device.
@@ -457,7 +461,7 @@ pub struct Device {
     #[schemars(example = 0)]
     pub interface: Option<u8>,
     /// Instead of the four keys above: its node, or a link to it, such as those below /dev/serial/by-id and
-    /// /dev/input/by-id.
+    /// /dev/input/by-id. Of "pcsc", and required there: pcscd's socket, /run/pcscd/pcscd.comm.
     #[serde(default)]
     #[schemars(example = &"/dev/ttyS0")]
     pub port: Option<PathBuf>,
@@ -487,12 +491,29 @@ pub struct Device {
     /// Whether the device waits for ACK (06) or NAK (15) after each reading.
     #[serde(default)]
     pub acknowledge: bool,
+    /// What a scanner is sent when its code was taken, such as its maker's command to beep: Honeywell "\u0016\u0007\r".
+    #[serde(default)]
+    pub accept: String,
+    /// What a scanner is sent when its code came damaged.
+    #[serde(default)]
+    pub refuse: String,
     /// The keyboard layout of a wedge: "be", "ch", "de", "es", "fr", "it", "jp", "pt", "se", "tr", "uk" or "us".
     #[serde(default = "default_layout")]
     pub layout: String,
     /// A pause of a wedge that ends a reading, in milliseconds.
     #[serde(default = "default_key_gap_ms")]
     pub key_gap_ms: u32,
+    /// Where chip cards have their number: files come first, such as { application = "F074696C6C67617465",
+    /// file = "0001", offset = 0, length = 13, form = "text" } (or "bcd", "hex"), then a text or link behind
+    /// `number_prefix`, then, if you say so, a serial number that never changes. `reader` is a part of the name of
+    /// the reader, where pcscd knows several.
+    #[serde(default)]
+    pub card: ChipCard,
+    /// How a scale speaks ("toledo-8217", "nci", "mt-sics"), what it weighs in if it does not say so, how often it is
+    /// asked, and what the codes of items sold by weight begin with: such a scan has the weight that lies on the
+    /// scale of its lane.
+    #[serde(default)]
+    pub scale: Scale,
 }
 
 fn default_layout() -> String {
@@ -525,6 +546,10 @@ pub enum Driver {
     HidMagstripe,
     /// A Zebra scanner in its own USB mode, over hidraw.
     Snapi,
+    /// A reader of chip cards, with contacts or without, at pcscd.
+    Pcsc,
+    /// The scale of a checkout.
+    SerialScale,
     /// A scanner or card reader that types like a keyboard.
     KeyboardWedge,
 }

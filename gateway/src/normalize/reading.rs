@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use tillgate_parsers::barcode::{self, Barcode, Coupon, Meaning, Measure, Publication, Restricted};
 use tillgate_parsers::finding;
-use tillgate_record::{BarcodeMeaning, Quality, ReadingKind, Severity};
+use tillgate_record::{BarcodeMeaning, ItemWeight, Quality, ReadingKind, Severity};
 
 use super::{Body, Candidate, Context, Interpretation, Item};
 
@@ -27,6 +27,9 @@ pub enum RawReading {
         data: String,
         /// Whether bytes were lost or unreadable.
         damaged: bool,
+        /// What the lane's scale said, for an item sold by weight.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        weight: Option<RawWeight>,
     },
     /// A card, of which only this is left.
     Card {
@@ -45,14 +48,30 @@ pub enum RawReading {
     },
 }
 
+/// What a lane's scale said when an item was scanned.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RawWeight {
+    /// `stable`, or why there is no weight.
+    pub state: String,
+    /// The weight, a decimal; with a stable one only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// What it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+    /// Whether a tare was taken off, where the scale says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub net: Option<bool>,
+}
+
 /// Says what a reading means. It is one item.
 #[must_use]
 pub fn interpret(raw: &[u8], context: &Context<'_>) -> Interpretation {
     let item = match serde_json::from_slice(raw) {
-        Ok(RawReading::Barcode { lane, aim, data, damaged }) => {
+        Ok(RawReading::Barcode { lane, aim, data, damaged, weight }) => {
             let rules = context.config.barcode_rules();
             let barcode = barcode::read_with(&rules, aim.as_deref(), data.as_bytes());
-            of_barcode(lane, barcode, damaged)
+            of_barcode(lane, barcode, damaged, weight)
         }
         Ok(RawReading::Card { lane, scheme, masked_pan, card_token, loyalty, damaged }) => {
             let card = ReadingKind::Card { scheme, masked_pan, card_token, loyalty };
@@ -63,7 +82,7 @@ pub fn interpret(raw: &[u8], context: &Context<'_>) -> Interpretation {
     Interpretation { parser: PARSER, items: vec![item], replies: Vec::new() }
 }
 
-fn of_barcode(lane: String, barcode: Barcode, damaged: bool) -> Item {
+fn of_barcode(lane: String, barcode: Barcode, damaged: bool, weight: Option<RawWeight>) -> Item {
     if damaged {
         return Item::Rejected(vec![error(
             "barcode-damaged",
@@ -71,7 +90,7 @@ fn of_barcode(lane: String, barcode: Barcode, damaged: bool) -> Item {
             "the scanner's line lost characters of a barcode: scan again; if it stays, check the cable and the baud rate",
         )]);
     }
-    let quality: Vec<Quality> = barcode.findings.iter().map(of_finding).collect();
+    let mut quality: Vec<Quality> = barcode.findings.iter().map(of_finding).collect();
     if barcode.data.is_empty() {
         return Item::Rejected(vec![error(
             "barcode-empty",
@@ -83,6 +102,8 @@ fn of_barcode(lane: String, barcode: Barcode, damaged: bool) -> Item {
         return Item::Rejected(quality);
     }
     let Barcode { symbology, data, gtin, add_on, elements, meaning, .. } = barcode;
+    let (weight, missing) = weight.map_or((None, None), of_weight);
+    quality.extend(missing);
     // A catalog knows the item of a label by its number without price or weight.
     let item_gtin = match &meaning {
         Some(Meaning::Restricted(restricted)) => restricted.item_gtin.clone(),
@@ -96,8 +117,28 @@ fn of_barcode(lane: String, barcode: Barcode, damaged: bool) -> Item {
         elements,
         add_on,
         meaning: meaning.map(of_meaning),
+        weight,
     };
     candidate(reading, lane, quality)
+}
+
+/// The weight of an item that is sold by weight, or that there was none.
+fn of_weight(weight: RawWeight) -> (Option<Box<ItemWeight>>, Option<Quality>) {
+    match weight {
+        RawWeight { value: Some(value), unit: Some(unit), net, .. } => {
+            (Some(Box::new(ItemWeight { value, unit, net })), None)
+        }
+        RawWeight { state, .. } => {
+            let missing = quality(
+                "weight-missing",
+                Severity::Warning,
+                "/weight",
+                "the item is sold by weight and the scale of its lane had none for it: weigh it before it is scanned",
+            );
+            let expected = Some("stable".to_owned());
+            (None, Some(Quality { expected, found: Some(state), ..missing }))
+        }
+    }
 }
 
 fn of_meaning(meaning: Meaning) -> BarcodeMeaning {
@@ -235,7 +276,8 @@ url = "mqtt://broker.example:1883"
 
     fn barcode(aim: &str, data: &str) -> Item {
         let aim = Some(aim.to_owned()).filter(|aim| !aim.is_empty());
-        let raw = RawReading::Barcode { lane: "3".into(), aim, data: data.into(), damaged: false };
+        let (lane, data) = ("3".to_owned(), data.to_owned());
+        let raw = RawReading::Barcode { lane, aim, data, damaged: false, weight: None };
         item(&serde_json::to_string(&raw).unwrap())
     }
 
@@ -318,6 +360,25 @@ url = "mqtt://broker.example:1883"
             assert_eq!(found.as_deref(), gtin, "{data}");
             assert_eq!(serde_json::to_string(&meaning).unwrap(), expected);
         }
+    }
+
+    #[test]
+    fn an_item_sold_by_weight_has_its_weight_or_a_warning() {
+        let scanned = |weight: &str| {
+            item(&format!(
+                r#"{{"kind":"barcode","lane":"3","aim":null,"data":"4011","damaged":false,"weight":{weight}}}"#
+            ))
+        };
+        let weighed = scanned(r#"{"state":"stable","value":"1.255","unit":"kg","net":false}"#);
+        assert_eq!(rules(&weighed), ("candidate", vec![]));
+        let Item::Candidate(candidate) = weighed else { panic!("expected a candidate") };
+        let Body::Reading { reading: ReadingKind::Barcode { weight, .. }, .. } = candidate.body
+        else {
+            panic!("expected a barcode")
+        };
+        let (value, unit) = ("1.255".to_owned(), "kg".to_owned());
+        assert_eq!(weight, Some(Box::new(ItemWeight { value, unit, net: Some(false) })));
+        assert_eq!(rules(&scanned(r#"{"state":"moving"}"#)), ("candidate", vec!["weight-missing"]));
     }
 
     #[test]

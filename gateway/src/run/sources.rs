@@ -13,6 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::clock::Clock;
 use crate::config::{Config, Device, Terminal};
 use crate::pipeline::Pipeline;
+use crate::source::lanes::Scales;
 use crate::source::{exchange, lanes};
 use crate::store::Store;
 use crate::telemetry::board::{Board, SourceKind};
@@ -35,6 +36,8 @@ pub(super) struct Surroundings {
 /// The running sources.
 pub(super) struct Sources {
     surroundings: Surroundings,
+    /// A scanner asks for what lies on the scale of its lane.
+    scales: Arc<Scales>,
     running: BTreeMap<String, Running>,
 }
 
@@ -47,7 +50,7 @@ struct Running {
 /// Everything that a source depends on: a source is restarted when any of it changes.
 #[derive(Clone, PartialEq)]
 enum SourceSettings {
-    Device(Device),
+    Device(Box<Device>),
     Partner(Box<exchange::Settings>),
     /// Terminals come to our listeners, which read the configuration in force: nothing runs for them.
     Terminal(Terminal),
@@ -55,7 +58,7 @@ enum SourceSettings {
 
 impl Sources {
     pub(super) fn new(surroundings: Surroundings) -> Self {
-        Self { surroundings, running: BTreeMap::new() }
+        Self { surroundings, scales: Arc::default(), running: BTreeMap::new() }
     }
 
     /// Stops what is gone or different in a configuration that is not in force yet.
@@ -116,9 +119,11 @@ impl Sources {
             SourceSettings::Device(device) => {
                 board.add_source(&device.id, SourceKind::Device, Some(&device.lane), "starting");
                 let token_key = Arc::clone(token_key);
-                let services = lanes::Services { intake: pipeline, board, clock, token_key };
+                let scales = Arc::clone(&self.scales);
+                let services =
+                    lanes::Services { intake: pipeline, board, clock, token_key, scales };
                 Some(tokio::spawn(kept_running(device.id.clone(), stop, move |stop| {
-                    lanes::run(device.clone(), services.clone(), stop)
+                    lanes::run(device.as_ref().clone(), services.clone(), stop)
                 })))
             }
             SourceSettings::Partner(partner) => {
@@ -178,7 +183,7 @@ fn wanted(config: &Config) -> BTreeMap<String, SourceSettings> {
     let devices = config
         .devices
         .iter()
-        .map(|device| (device.id.clone(), SourceSettings::Device(device.clone())));
+        .map(|device| (device.id.clone(), SourceSettings::Device(Box::new(device.clone()))));
     let partners = config.partners.iter().map(|partner| {
         let settings = exchange::Settings::of(config, partner);
         (partner.id.clone(), SourceSettings::Partner(Box::new(settings)))

@@ -1,9 +1,9 @@
 //! Cards: ISO/IEC 7813 tracks, schemes, masking, keyed tokens.
 //!
-//! In: the bytes of one swipe, and the key for tokens. Out: a [`CardReading`]: scheme, first six and last four
-//! digits, a token; or the number of a card that is no payment card. Never: a payment card's number, a name, an
-//! expiry date or anything else of a track. The frame is zeroized before the reading is returned, and so is
-//! every buffer on the way.
+//! In: the bytes of one swipe, or the number of a chip card, and the key for tokens. Out: a [`CardReading`]: scheme,
+//! first six and last four digits, a token; or the number of a card that is no payment card. Never: a payment card's
+//! number, a name, an expiry date or anything else of a track. The frame is zeroized before the reading is returned,
+//! and so is every buffer on the way.
 
 mod number;
 mod scheme;
@@ -12,6 +12,7 @@ mod track;
 
 use zeroize::Zeroize;
 
+use crate::redact;
 use number::Number;
 pub(crate) use number::{SHOWN_FIRST, SHOWN_LAST};
 pub use scheme::{MAX_DIGITS, MIN_DIGITS, Scheme, luhn};
@@ -56,6 +57,37 @@ pub fn read_tracks(frame: &mut [u8], key: &TokenKey) -> CardReading {
         (None, loyalty) => reading.loyalty = loyalty.map(|number| number.in_clear()),
     }
     reading
+}
+
+/// Reads the number that a chip card gives, and zeroizes it. The rules are those of a track: what could be a payment
+/// card's number that was cut or altered does not leave.
+#[must_use]
+pub fn read_number(number: &mut [u8], key: &TokenKey) -> CardReading {
+    let reading = reading_of(number, key);
+    number.zeroize();
+    reading
+}
+
+fn reading_of(number: &[u8], key: &TokenKey) -> CardReading {
+    let misread = || CardReading { damaged: true, ..CardReading::default() };
+    let Some(digits) = Number::from_field(number) else {
+        let text = std::str::from_utf8(number).ok();
+        return match text.filter(|_| redact::text(number).found.is_empty()) {
+            Some(text) => CardReading { loyalty: Some(text.to_owned()), ..CardReading::default() },
+            None => misread(),
+        };
+    };
+    let doubtful = |number: &[u8]| Scheme::of(number).is_some() || Scheme::is_near_miss(number);
+    match Scheme::of_payment_card(digits.digits()) {
+        Some(scheme) => CardReading {
+            scheme: Some(scheme),
+            masked_pan: Some(digits.masked()),
+            card_token: Some(key.token_of(&digits)),
+            ..CardReading::default()
+        },
+        None if doubtful(digits.digits()) => misread(),
+        None => CardReading { loyalty: Some(digits.in_clear()), ..CardReading::default() },
+    }
 }
 
 /// What the tracks of a swipe said, taken together.

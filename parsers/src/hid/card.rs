@@ -24,6 +24,9 @@ const KNOWN: [TrackUsages; 2] = [
     TrackUsages { page: MAGTEK_PAGE, data: 0x30, length: 0x28, status: Some(0x20) },
 ];
 
+/// What only readers that encrypt have: MagnePrint data, and the serial number and counter of the key (MagneSafe V5).
+const ENCRYPTING: [u16; 2] = [0x33, 0x46];
+
 /// Start sentinels of tracks 1 to 3, as readers write them.
 const SENTINELS: [u8; 3] = *b"%;+";
 const END_SENTINEL: u8 = b'?';
@@ -33,6 +36,7 @@ const END_SENTINEL: u8 = b'?';
 pub struct CardLayout {
     descriptor: ReportDescriptor,
     tracks: Vec<Track>,
+    encrypts: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,12 +54,24 @@ impl CardLayout {
     pub fn of(descriptor: &ReportDescriptor) -> Option<Self> {
         let tracks: Vec<Track> =
             KNOWN.iter().flat_map(|usages| tracks_of(descriptor, usages)).collect();
-        (!tracks.is_empty()).then(|| Self { descriptor: descriptor.clone(), tracks })
+        let has = |id| descriptor.find(ReportKind::Input, Usage::new(MAGTEK_PAGE, id)).is_some();
+        let encrypts = ENCRYPTING.into_iter().any(has);
+        (!tracks.is_empty()).then(|| Self { descriptor: descriptor.clone(), tracks, encrypts })
+    }
+
+    /// Whether the reader encrypts what it reads. Nothing of its reports is a track then: where it shows one, zeros
+    /// stand for most of the number, and such a number can look whole.
+    #[must_use]
+    pub fn encrypts(&self) -> bool {
+        self.encrypts
     }
 
     /// Takes a report and gives its tracks as lines, in order. True when the swipe is whole with it, which it is
     /// where one report carries all tracks that the device has.
     pub fn take(&self, report: &[u8], sink: &mut dyn FnMut(&[u8])) -> bool {
+        if self.encrypts {
+            return false;
+        }
         let Some((id, payload)) = self.descriptor.split(report) else { return false };
         let mut lines = 0;
         for track in self.tracks.iter().filter(|track| track.data.report_id == id) {

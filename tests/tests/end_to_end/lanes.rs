@@ -96,3 +96,40 @@ fn a_scanner_that_was_unplugged_works_again() {
         witness.wait_for_events(2, WAIT_SECONDS);
     });
 }
+
+#[test]
+fn a_weight_goes_with_one_scan_of_an_item_sold_by_weight() {
+    within(TEST_SECONDS, || {
+        let broker = Broker::plain();
+        let witness = Witness::of(&broker);
+        let mut site = Site::with(&broker);
+        let mut scanner = site.attach(SCANNER, "serial-scanner");
+        let mut scale = site.attach("scale-3", "serial-scale");
+        let settings = "speaks = 'nci'\nask_ms = 0\nitems = ['4011']";
+        let settings: toml::Table = settings.parse().expect("a table");
+        site.config.set_in("device", "scale", settings);
+        let _gateway = site.start();
+        site.wait_for_device(SCANNER);
+        site.wait_for_device("scale-3");
+        scale.send("\n  1.255kg\r\n0p4\r\x03");
+        // Nothing says when the weight has come: it goes with the first scan after that, and with no other.
+        let scans = (1..).find(|count| {
+            scanner.send("4011\r");
+            let events = witness.wait_for_events(*count, WAIT_SECONDS);
+            events.iter().any(|event| event["data"]["weight"].is_object())
+        });
+        scanner.send("4011\r9506000134352\r");
+        let events = witness.wait_for_events(scans.expect("a scan") + 2, WAIT_SECONDS);
+        let weighed: Vec<_> =
+            events.iter().filter(|event| event["data"]["weight"].is_object()).collect();
+        assert_eq!(weighed.len(), 1, "{events:?}");
+        assert_eq!(
+            weighed[0]["data"]["weight"],
+            json!({"value": "1.255", "unit": "kg", "net": true})
+        );
+        let last_two = &events[events.len() - 2..];
+        assert_eq!(last_two[0]["data"]["quality"][0]["rule"], "weight-missing", "{events:?}");
+        assert_eq!(last_two[0]["data"]["quality"][0]["found"], "taken");
+        assert_eq!(last_two[1]["data"]["quality"], json!([]), "not sold by weight");
+    });
+}

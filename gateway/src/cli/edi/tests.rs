@@ -155,8 +155,8 @@ fn sales_are_records_and_ack_is_a_997() {
     let record: DocumentRecord = serde_json::from_slice(&out).unwrap();
     assert_eq!(record.document.number, "PO-7001");
     let mut out = Vec::new();
-    let ack = Ack { implementation: false, control_number: 5, file: path };
-    assert_eq!(run_ack(&ack, &mut out, &mut Vec::new()).unwrap(), exit::FINE);
+    let ack = Ack { implementation: false, control_number: 5, guides: Vec::new(), file: path };
+    assert_eq!(run_ack((&ack, &[]), &mut out, &mut Vec::new()).unwrap(), exit::FINE);
     let text = String::from_utf8(out).unwrap();
     assert!(text.starts_with("ISA*00*") && text.ends_with("IEA*1*000000005~"), "{text}");
 }
@@ -317,9 +317,9 @@ fn the_999_answers_where_it_is_asked_for() {
     let (_folder, path) =
         file(include_bytes!("../../../../parsers/tests/edi/golden/element-missing.edi"));
     let answer = |implementation| {
-        let ack = Ack { implementation, control_number: 5, file: path.clone() };
+        let ack = Ack { implementation, control_number: 5, guides: Vec::new(), file: path.clone() };
         let mut out = Vec::new();
-        assert_eq!(run_ack(&ack, &mut out, &mut Vec::new()).unwrap(), exit::INPUT);
+        assert_eq!(run_ack((&ack, &[]), &mut out, &mut Vec::new()).unwrap(), exit::INPUT);
         String::from_utf8(out).unwrap()
     };
     assert!(answer(false).contains("~ST*997*0001~AK1*PO*101~"));

@@ -14,6 +14,8 @@ use crate::config::{Config, Device, Driver, Partner, Protocol, TradingIdentity};
 const BAUD: std::ops::RangeInclusive<u32> = 300..=921_600;
 /// Keys of one code come faster than the first; nobody waits for the second at a till.
 const KEY_GAP_MS: std::ops::RangeInclusive<u32> = 10..=2000;
+/// A weight must not be older than the moment between weighing and scanning, and a scale needs time to answer.
+const ASK_MS: std::ops::RangeInclusive<u32> = 50..=1000;
 const PREFIX_CHARS_MAX: usize = 16;
 /// X12 I06 and I07: interchange sender and receiver id.
 const X12_ID_CHARS_MAX: usize = 15;
@@ -123,9 +125,9 @@ fn devices(devices: &[Device], flaws: &mut Flaws) {
     for (index, device) in devices.iter().enumerate() {
         let path = |key: &str| format!("device[{index}].{key}");
         address(device, path, flaws);
-        // One device may be a scanner and a card reader; a path leads to one of the two.
+        // One device may be a scanner and a card reader; a path leads to one of the two. One pcscd has many readers.
         let driver = device.port.is_none().then_some(device.driver);
-        let named = (device.address().to_string(), driver);
+        let named = (device.address().to_string(), driver, &device.card.reader);
         if let Some(first) = addresses.before(named, "device", index) {
             let key = if device.port.is_some() { "port" } else { "id" };
             flaws.error(path(key), format!("the same device is {first}: a device has one entry"));
@@ -139,6 +141,9 @@ fn devices(devices: &[Device], flaws: &mut Flaws) {
         if device.driver != Driver::SerialScanner && device.protocol == Protocol::Ssi {
             flaws.error(path("protocol"), "only a serial-scanner speaks \"ssi\"");
         }
+        if let Err((file, key, message)) = device.card.plan() {
+            flaws.error(path(&format!("card.files[{file}].{key}")), message);
+        }
         if Layout::of_name(&device.layout).is_none() {
             let names = Layout::ALL.map(|(_, name)| name).join(", ");
             flaws.error(path("layout"), format!("expected one of {names}"));
@@ -146,6 +151,11 @@ fn devices(devices: &[Device], flaws: &mut Flaws) {
         if !KEY_GAP_MS.contains(&device.key_gap_ms) {
             let (least, most) = (KEY_GAP_MS.start(), KEY_GAP_MS.end());
             flaws.error(path("key_gap_ms"), format!("expected {least} to {most}"));
+        }
+        let asked = device.scale.ask_ms;
+        if asked != 0 && !ASK_MS.contains(&asked) {
+            let (least, most) = (ASK_MS.start(), ASK_MS.end());
+            flaws.error(path("scale.ask_ms"), format!("expected 0 or {least} to {most}"));
         }
         if device.prefix.chars().count() > PREFIX_CHARS_MAX {
             flaws.error(path("prefix"), format!("has more than {PREFIX_CHARS_MAX} characters"));
@@ -161,6 +171,10 @@ fn address(device: &Device, path: impl Fn(&str) -> String, flaws: &mut Flaws) {
         Some(_) if selected || device.interface.is_some() => flaws.error(
             path("port"),
             "stands beside `usb`, `serial_number`, `usb_port` or `interface`: name the device in one way",
+        ),
+        None if device.driver == Driver::Pcsc => flaws.error(
+            path("port"),
+            "is missing: a reader of chip cards is reached through pcscd's socket, /run/pcscd/pcscd.comm",
         ),
         Some(port) => {
             flaws.absolute(path("port"), port);

@@ -6,6 +6,7 @@
 //! barcode's content in a log, or a reading that disappears unseen.
 
 mod reading;
+mod scales;
 
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,7 +23,7 @@ use ulid::Ulid;
 use zeroize::Zeroizing;
 
 use crate::clock::Clock;
-use crate::config::Device;
+use crate::config::{Device, Driver};
 use crate::fail_point;
 use crate::pipeline::Intake;
 use crate::source::{Input, Media, new_id};
@@ -31,6 +32,7 @@ use crate::telemetry::board::{Board, DeviceFigures, SourceKind};
 use crate::telemetry::metric::Metric;
 
 pub use reading::{kind_of, settings_of};
+pub use scales::Scales;
 
 /// Readings of one device that wait while the store refuses: about an hour of a busy checkout.
 const READINGS_WAITING_MAX: usize = 1000;
@@ -52,6 +54,8 @@ pub struct Services<I> {
     pub clock: Arc<dyn Clock>,
     /// Makes card tokens.
     pub token_key: Arc<TokenKey>,
+    /// What lies on the scales.
+    pub scales: Arc<Scales>,
 }
 
 impl<I> Clone for Services<I> {
@@ -61,6 +65,7 @@ impl<I> Clone for Services<I> {
             board: Arc::clone(&self.board),
             clock: Arc::clone(&self.clock),
             token_key: Arc::clone(&self.token_key),
+            scales: Arc::clone(&self.scales),
         }
     }
 }
@@ -76,6 +81,9 @@ pub async fn run<I: Intake>(device: Device, services: Services<I>, stop: Cancell
             return services.board.source_connected(&device.id, false, &detail);
         }
     };
+    if device.driver == Driver::SerialScale {
+        services.scales.add(&device.lane, &device.scale.items);
+    }
     info!(device = device.id, lane = device.lane, "reading {}", device.address());
     let (events_in, events) = mpsc::channel(EVENTS_WAITING_MAX);
     let (readings_in, readings) = mpsc::channel(READINGS_WAITING_MAX);
@@ -87,6 +95,9 @@ pub async fn run<I: Intake>(device: Device, services: Services<I>, stop: Cancell
         lane.hand_over(readings),
     );
     lane.show_port(false, "stopped".to_owned());
+    if lane.device.driver == Driver::SerialScale {
+        lane.services.scales.remove(&lane.device.lane);
+    }
     info!(device = lane.device.id, "released; {taken} readings taken since the start");
 }
 
@@ -129,6 +140,9 @@ impl<I: Intake> Lane<I> {
         while let Some(event) = events.recv().await {
             match event {
                 DeviceEvent::Reading(reading) => self.take_reading(reading, &readings),
+                DeviceEvent::Weighed(on_scale) => {
+                    self.services.scales.show(&self.device.lane, on_scale);
+                }
                 other => self.note(other),
             }
         }
@@ -136,7 +150,12 @@ impl<I: Intake> Lane<I> {
 
     fn take_reading(&self, reading: Reading, readings: &mpsc::Sender<Waiting>) {
         let read_at = self.services.clock.now();
-        let (bytes, damaged) = match reading::input_of(&self.device.lane, reading) {
+        let lane = self.device.lane.as_str();
+        let weight = match &reading {
+            Reading::Barcode { data, .. } => self.services.scales.take(lane, data),
+            Reading::Card(_) => None,
+        };
+        let (bytes, damaged) = match reading::input_of(lane, reading, weight) {
             Ok(input) => input,
             Err(error) => return self.drop_reading(&format!("one could not be written: {error}")),
         };
@@ -180,7 +199,7 @@ impl<I: Intake> Lane<I> {
     fn note(&self, event: DeviceEvent) {
         let device = self.device.id.as_str();
         match event {
-            DeviceEvent::Reading(_) => {}
+            DeviceEvent::Reading(_) | DeviceEvent::Weighed(_) => {}
             DeviceEvent::Connected { detail } => {
                 info!(device, "connected: {detail}");
                 self.show_port(true, detail);

@@ -12,7 +12,7 @@ use tillgate_record::Channel;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::config::{CodeIds, Device, Driver, FlowControl, Protocol, Suffix};
-use crate::normalize::reading::RawReading;
+use crate::normalize::reading::{RawReading, RawWeight};
 
 /// The settings of a configured device.
 ///
@@ -51,6 +51,12 @@ pub fn settings_of(device: &Device) -> Result<DeviceSettings, LineSettingsError>
         CodeIds::Zebra => Some(Maker::Zebra),
     };
     settings.acknowledge = device.acknowledge;
+    settings.accept = device.accept.clone().into_bytes();
+    settings.refuse = device.refuse.clone().into_bytes();
+    settings.scale = device.scale.settings();
+    settings.chip_reader.clone_from(&device.card.reader);
+    // `check` refuses other files.
+    settings.chip = device.card.plan().unwrap_or_default();
     Ok(settings)
 }
 
@@ -64,16 +70,21 @@ pub fn kind_of(driver: Driver) -> DriverKind {
         Driver::HidMagstripe => DriverKind::HidMagstripe,
         Driver::Snapi => DriverKind::Snapi,
         Driver::KeyboardWedge => DriverKind::KeyboardWedge,
+        Driver::Pcsc => DriverKind::Pcsc,
+        Driver::SerialScale => DriverKind::SerialScale,
     }
 }
 
 /// The way in that a device is.
 pub(super) fn channel_of(device: &Device) -> Channel {
     match device.driver {
-        Driver::SerialMagstripe | Driver::HidMagstripe => Channel::CardReader,
-        Driver::SerialScanner | Driver::HidScanner | Driver::Snapi | Driver::KeyboardWedge => {
-            Channel::Scanner
-        }
+        Driver::SerialMagstripe | Driver::HidMagstripe | Driver::Pcsc => Channel::CardReader,
+        Driver::SerialScanner
+        | Driver::HidScanner
+        | Driver::Snapi
+        | Driver::KeyboardWedge
+        // It has no readings of its own: its weights go with those of scanners.
+        | Driver::SerialScale => Channel::Scanner,
     }
 }
 
@@ -81,9 +92,10 @@ pub(super) fn channel_of(device: &Device) -> Channel {
 pub(super) fn input_of(
     lane: &str,
     reading: Reading,
+    weight: Option<RawWeight>,
 ) -> Result<(Zeroizing<Vec<u8>>, bool), io::Error> {
     match reading {
-        Reading::Barcode { aim, data, damaged } => barcode(lane, aim, &data, damaged),
+        Reading::Barcode { aim, data, damaged } => barcode(lane, aim, &data, damaged, weight),
         Reading::Card(card) => {
             let damaged = card.damaged;
             let raw = RawReading::Card {
@@ -105,11 +117,12 @@ fn barcode(
     aim: Option<String>,
     data: &[u8],
     damaged: bool,
+    weight: Option<RawWeight>,
 ) -> Result<(Zeroizing<Vec<u8>>, bool), io::Error> {
     let text = String::from_utf8_lossy(data);
     let damaged = damaged || text.as_bytes() != data;
-    let mut raw =
-        RawReading::Barcode { lane: lane.to_owned(), aim, data: text.into_owned(), damaged };
+    let lane = lane.to_owned();
+    let mut raw = RawReading::Barcode { lane, aim, data: text.into_owned(), damaged, weight };
     let bytes = json(&raw, data.len());
     if let RawReading::Barcode { data, .. } = &mut raw {
         data.zeroize();
@@ -133,7 +146,7 @@ mod tests {
     use super::*;
 
     fn read_back(reading: Reading) -> (RawReading, bool) {
-        let (bytes, damaged) = input_of("3", reading).unwrap();
+        let (bytes, damaged) = input_of("3", reading, None).unwrap();
         (serde_json::from_slice(&bytes).unwrap(), damaged)
     }
 
@@ -143,7 +156,8 @@ mod tests {
         let aim = Some("]C1".to_owned());
         let (raw, damaged) = read_back(Reading::Barcode { aim: aim.clone(), data, damaged: false });
         let data = "0104006381333931\u{1d}\"".to_owned();
-        assert_eq!(raw, RawReading::Barcode { lane: "3".to_owned(), aim, data, damaged: false });
+        let (lane, weight) = ("3".to_owned(), None);
+        assert_eq!(raw, RawReading::Barcode { lane, aim, data, damaged: false, weight });
         assert!(!damaged);
     }
 
@@ -160,7 +174,7 @@ mod tests {
     fn a_card_goes_on_without_its_number() {
         let key = TokenKey::from_hex(&"5a".repeat(32)).unwrap();
         let card = read_tracks(&mut b";4111111111111111=29121011234?".to_vec(), &key);
-        let (bytes, damaged) = input_of("3", Reading::Card(card)).unwrap();
+        let (bytes, damaged) = input_of("3", Reading::Card(card), None).unwrap();
         let text = String::from_utf8(bytes.to_vec()).unwrap();
         assert!(text.contains("411111******1111") && text.contains("\"visa\""), "{text}");
         assert!(!text.contains("4111111111111111") && !damaged, "{text}");

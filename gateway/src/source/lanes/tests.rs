@@ -9,7 +9,7 @@ use ulid::Ulid;
 
 use super::*;
 use crate::clock::SystemClock;
-use crate::config::{CodeIds, Driver, FlowControl, Protocol, Suffix};
+use crate::config::{ChipCard, CodeIds, Driver, FlowControl, Protocol, Scale, Suffix};
 use crate::normalize::reading::RawReading;
 use crate::pipeline::{ItemStatus, Taken, TakenItem};
 
@@ -77,6 +77,10 @@ impl Rig {
             acknowledge: false,
             layout: "us".to_owned(),
             key_gap_ms: 100,
+            card: ChipCard::default(),
+            scale: Scale::default(),
+            accept: String::new(),
+            refuse: String::new(),
         };
         let notebook = Arc::new(Notebook {
             refusals: AtomicUsize::new(refusals),
@@ -89,6 +93,7 @@ impl Rig {
             board: Arc::clone(&board),
             clock: Arc::new(SystemClock),
             token_key: Arc::new(TokenKey::from_hex(&"5a".repeat(32)).unwrap()),
+            scales: Arc::default(),
         };
         let stop = CancellationToken::new();
         let task = tokio::spawn(run(device, services, stop.clone()));

@@ -76,6 +76,21 @@ fn the_page_of_the_standard_is_known_and_sentinels_come_back() {
     assert_eq!(lines(&layout, &[]), (vec![], false));
 }
 
+/// The same descriptor with the serial number and counter of a key behind it: what stands for a track is none.
+#[test]
+fn a_reader_that_encrypts_gives_no_tracks() {
+    let bytes = [
+        0x06, 0x00, 0xFF, 0x09, 0x01, 0xA1, 0x01, 0x75, 0x08, 0x95, 0x01, 0x09, 0x29, 0x81, 0x02,
+        0x95, 0x28, 0x09, 0x31, 0x81, 0x02, 0x95, 0x0A, 0x09, 0x46, 0x81, 0x02, 0xC0,
+    ];
+    let layout = CardLayout::of(&ReportDescriptor::read(&bytes)).unwrap();
+    assert!(layout.encrypts() && !CardLayout::of(&magtek()).unwrap().encrypts());
+    let mut report = vec![30];
+    report.extend(b";4111111111111111=29121011234?");
+    report.resize(51, 0);
+    assert_eq!(lines(&layout, &report), (vec![], false));
+}
+
 #[test]
 fn a_scanner_is_no_card_reader() {
     let scanner = [5, 0x8C, 9, 2, 0xA1, 1, 0x75, 8, 0x95, 4, 9, 0xFE, 0x81, 2, 0xC0];
