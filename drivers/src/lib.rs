@@ -1,6 +1,6 @@
 //! Devices to readings.
 //!
-//! In: a port, how its device sends, and the key for card tokens. Out: [`DeviceEvent`]s over a bounded channel:
+//! In: which device it is, how it sends, and the key for card tokens. Out: [`DeviceEvent`]s over a bounded channel:
 //! readings, and in words what happens to the device. A driver opens its port, notices when the device is gone,
 //! and takes it back when it returns, until it is told to stop. Never: sales, storage, card numbers in clear, a
 //! frame that was cut.
@@ -18,6 +18,7 @@
 
 pub mod attached;
 mod hid;
+mod hotplug;
 mod magstripe;
 mod node;
 mod scanner;

@@ -1,12 +1,13 @@
 //! How a device is connected and how it sends.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use tillgate_parsers::code_id::Maker;
 use tillgate_parsers::framing::{FrameEnd, FramingSettings};
 use tillgate_parsers::wedge::Layout;
+
+use crate::attached::{Address, Roots};
 
 /// The longest barcode by far is a QR code of 7,089 digits (ISO/IEC 18004, table 7).
 const SCAN_BYTES_MAX: usize = 8192;
@@ -47,8 +48,10 @@ pub struct DeviceSettings {
     pub id: String,
     /// What it is.
     pub kind: DriverKind,
-    /// The serial port, hidraw or event node, best by a link that stays with the device.
-    pub port: PathBuf,
+    /// Which serial port, hidraw or event node it is.
+    pub address: Address,
+    /// Where the machine describes itself.
+    pub roots: Roots,
     /// How it speaks; magnetic-stripe readers send lines.
     pub protocol: Protocol,
     /// Speed. Without meaning for USB devices that are serial by nature.
@@ -78,7 +81,7 @@ pub struct DeviceSettings {
 impl DeviceSettings {
     /// A device as most are delivered: 9600 8N1, no prefix, any line end.
     #[must_use]
-    pub fn new(id: &str, kind: DriverKind, port: &Path) -> Self {
+    pub fn new(id: &str, kind: DriverKind, address: impl Into<Address>) -> Self {
         let frame_bytes_max = match kind {
             DriverKind::SerialMagstripe | DriverKind::HidMagstripe => TRACKS_BYTES_MAX,
             _ => SCAN_BYTES_MAX,
@@ -86,7 +89,8 @@ impl DeviceSettings {
         Self {
             id: id.to_owned(),
             kind,
-            port: port.to_owned(),
+            address: address.into(),
+            roots: Roots::default(),
             protocol: Protocol::Lines,
             baud: 9600,
             line: LineSettings::default(),

@@ -1,6 +1,8 @@
 //! A device that is not there: one end of a pseudo terminal is the port that a driver opens, the other end sends what
 //! a scanner or reader would. For demonstrations and tests. To a driver nothing is different from a real port.
 
+pub mod machine;
+
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;

@@ -7,9 +7,20 @@ use tillgate_parsers::edi::{
     Closing, EdiFinding, Envelope, Events, Limits, Options, Policy, Reader, Segment, Stage,
 };
 
+/// What a recorder does with segments.
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum Segments {
+    #[default]
+    Written,
+    Heard,
+    /// So that content is passed over.
+    Unwanted,
+}
+
 /// Writes down everything that it hears, and holds that levels nest.
 #[derive(Default)]
 struct Recorder {
+    segments: Segments,
     told: String,
     open: Vec<Stage>,
     /// Where the next segment may begin.
@@ -17,6 +28,10 @@ struct Recorder {
 }
 
 impl Events for Recorder {
+    fn wants_segments(&self) -> bool {
+        self.segments != Segments::Unwanted
+    }
+
     fn opened(&mut self, stage: Stage, envelope: &Envelope<'_>) {
         let depth =
             [Stage::Interchange, Stage::Group, Stage::Set].iter().position(|one| *one == stage);
@@ -32,6 +47,9 @@ impl Events for Recorder {
             "a segment is told twice"
         );
         self.at = segment.end;
+        if self.segments != Segments::Written {
+            return;
+        }
         let elements: Vec<String> = segment
             .elements()
             .map(|(at, element)| format!("{at}={}", element.escape_ascii()))
@@ -63,9 +81,23 @@ const SEGMENT_BYTES_MAX: usize = 200;
 
 fn told<'i>(chunks: impl Iterator<Item = &'i [u8]>, policy: Policy) -> String {
     let limits = Limits { segment_bytes: SEGMENT_BYTES_MAX, ..Limits::default() };
-    let options = Options { policy, limits, ..Options::default() };
-    let mut recorder = Recorder::default();
-    let mut reader = Reader::new(&options);
+    recorded(chunks, &Options { policy, limits, ..Options::default() }, Segments::Written)
+}
+
+/// What is told of everything but segments.
+fn outlined(data: &[u8], check_sets: bool, segments: Segments) -> String {
+    let limits = Limits { segment_bytes: SEGMENT_BYTES_MAX, ..Limits::default() };
+    let options = Options { check_sets, limits, ..Options::default() };
+    recorded(std::iter::once(data), &options, segments)
+}
+
+fn recorded<'i>(
+    chunks: impl Iterator<Item = &'i [u8]>,
+    options: &Options<'_>,
+    segments: Segments,
+) -> String {
+    let mut recorder = Recorder { segments, ..Recorder::default() };
+    let mut reader = Reader::new(options);
     chunks.for_each(|chunk| reader.feed(chunk, &mut recorder));
     let summary = reader.finish(&mut recorder);
     assert!(recorder.open.is_empty(), "left open: {:?}", recorder.open);
@@ -73,7 +105,8 @@ fn told<'i>(chunks: impl Iterator<Item = &'i [u8]>, policy: Policy) -> String {
     recorder.told
 }
 
-/// The whole, single bytes, and one cut that the input itself decides tell the same.
+/// The whole, single bytes, and one cut that the input itself decides tell the same; and what is passed over where
+/// nobody wants segments is what nothing is to be said about.
 pub fn edi_chunks(data: &[u8]) {
     for policy in [Policy::Lenient, Policy::Strict] {
         let whole = told(std::iter::once(data), policy);
@@ -83,6 +116,10 @@ pub fn edi_chunks(data: &[u8]) {
         let (one, other) = data.split_at(cut % (data.len() + 1));
         assert_same(&whole, &told([one, other].into_iter(), policy), data);
         assert_same(&whole, &told(data.chunks(2 + cut % 61), policy), data);
+    }
+    for check_sets in [false, true] {
+        let whole = outlined(data, check_sets, Segments::Heard);
+        assert_same(&whole, &outlined(data, check_sets, Segments::Unwanted), data);
     }
 }
 

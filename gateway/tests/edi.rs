@@ -180,3 +180,18 @@ fn exit_codes_are_those_of_the_help() {
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
+
+#[test]
+fn an_acknowledgement_says_what_breaks_a_guide() {
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/guides/bigbox-850.toml");
+    let guide = guide.to_str().unwrap();
+    // Its departments are four digits; the order has three.
+    let (code, without, _) = ran(&["ack", "--999", "-"], ORDER.as_bytes());
+    assert_eq!((code, without.contains("IK5*A~")), (0, true), "{without}");
+    let (code, with, _) = ran(&["ack", "--999", "--guide", guide, "-"], ORDER.as_bytes());
+    assert_eq!((code, with.contains("IK5*R*I5~")), (2, true), "{with}");
+    let (code, with, _) = ran(&["ack", "--guide", guide, "-"], ORDER.as_bytes());
+    assert_eq!((code, with.contains("AK5*R*5~")), (2, true), "{with}");
+    let (code, _, words) = ran(&["ack", "--guide", "none.toml", "-"], ORDER.as_bytes());
+    assert_eq!(code, 78, "{words}");
+}

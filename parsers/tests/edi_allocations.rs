@@ -68,8 +68,12 @@ fn kinds() -> Vec<Kind> {
         },
         Kind {
             name: "TRADACOMS",
-            head: "STX=ANA:1+5000000000000:A+5000000000001:B+261121:120000+1'".to_owned(),
+            head:
+                "STX=ANA:1+5000000000000:A+5000000000001:B+261121:120000+1'MHD=1+ORDHDR:9'TYP=0430'\
+                SDT=5010000000000'CDT=5000000000000'FIL=1+1+261121'MTR=6'"
+                    .to_owned(),
             set: |into, number| {
+                let number = number + 1;
                 line(into, format_args!("MHD={number}+ORDERS:9'CLO=1:2'ORD=7::261121'"));
                 for item in 1..=20 {
                     line(

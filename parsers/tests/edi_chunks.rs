@@ -58,6 +58,42 @@ impl Events for Recorder {
     }
 }
 
+/// What a listener sees of everything but the segments of sets.
+struct Outline {
+    recorder: Recorder,
+    wants_segments: bool,
+}
+
+impl Events for Outline {
+    fn wants_segments(&self) -> bool {
+        self.wants_segments
+    }
+
+    fn opened(&mut self, stage: Stage, envelope: &Envelope<'_>) {
+        self.recorder.opened(stage, envelope);
+    }
+
+    fn answer(&mut self, segment: &Segment<'_>) {
+        self.recorder.answer(segment);
+    }
+
+    fn closed(&mut self, stage: Stage, closing: &Closing<'_>) {
+        self.recorder.closed(stage, closing);
+    }
+
+    fn finding(&mut self, finding: EdiFinding) {
+        self.recorder.finding(finding);
+    }
+}
+
+fn outline(input: &[u8], options: &Options<'_>, wants_segments: bool) -> (String, Summary) {
+    let mut outline = Outline { recorder: Recorder::default(), wants_segments };
+    let mut reader = Reader::new(options);
+    reader.feed(input, &mut outline);
+    let summary = reader.finish(&mut outline);
+    (outline.recorder.0, summary)
+}
+
 fn options(policy: Policy, segment_bytes: usize) -> Options<'static> {
     let limits = Limits { segment_bytes, ..Limits::default() };
     Options { policy, limits, ..Options::default() }
@@ -94,7 +130,8 @@ fn assert_same(input: &[u8], whole: &(String, Summary), chunked: &(String, Summa
     );
 }
 
-/// In chunks of each of these sizes, in the order of the sizes, and cut once at any place.
+/// In chunks of each of these sizes, in the order of the sizes, and cut once at any place; and where nobody asks for
+/// segments, so that content is passed over.
 #[track_caller]
 fn holds(input: &[u8], sizes: &[usize], segment_bytes: usize) {
     for policy in [Policy::Lenient, Policy::Strict] {
@@ -114,6 +151,12 @@ fn holds(input: &[u8], sizes: &[usize], segment_bytes: usize) {
         });
         let chunked = told(chunks, &options);
         assert_same(input, &whole, &chunked, &format!("chunks of {sizes:?}"));
+        for check_sets in [false, true] {
+            let options = Options { check_sets, ..options };
+            let looked_at = outline(input, &options, true);
+            let passed = outline(input, &options, false);
+            assert_same(input, &looked_at, &passed, &format!("passed over, {check_sets}"));
+        }
     }
 }
 
@@ -141,6 +184,27 @@ fn every_golden_file_cut_at_every_place() {
         }
         holds(&input, &[7, 1, 40], 1 << 20);
         holds(&input, &[5, 2, 33], 90);
+    }
+}
+
+#[test]
+fn content_is_not_passed_over_where_something_is_to_be_said_about_it() {
+    let header = HEADERS[0];
+    let group = b"GS*PO*S*R*20261121*1200*1*X*";
+    let end = b"SE*3*0001~GE*1*1~IEA*1*000000001~";
+    for (what, version, content) in [
+        ("no terminator after data", &b"005010~ST*850*0001~"[..], [&b"BIN*70*"[..], &[b'x'; 70]]),
+        ("separators at the end", b"007010~ST*850*0001~", [b"N1*BY*A~", b""]),
+        ("a separator at the end", b"007010~ST*001*0001~", [b"N1*BY*A~", b""]),
+    ] {
+        let content = content.concat();
+        let input = [header, group, version, &content[..], b"N1*ST*A>~N1*ST**~", end].concat();
+        for check_sets in [false, true] {
+            let options = Options { check_sets, ..options(Policy::Lenient, 60) };
+            let looked_at = outline(&input, &options, true);
+            assert_ne!(looked_at.1.errors + looked_at.1.warnings, 0, "{what}");
+            assert_same(&input, &looked_at, &outline(&input, &options, false), what);
+        }
     }
 }
 
@@ -194,20 +258,23 @@ fn inputs_of_several_blocks_with_what_is_odd_at_every_edge_of_a_block() {
     }
 }
 
-const HEADERS: [&[u8]; 6] = [
+const HEADERS: [&[u8]; 7] = [
     b"ISA*00*          *00*          *ZZ*SENDER         *ZZ*RECEIVER       *261121*1200*^*00501*000000001*0*P*>~",
     b"ISA*00*          *00*          *ZZ*SENDER         *ZZ*RECEIVER       *261121*1200*^*00501*000000001*0*P*>\n",
     b"ISA\t00\t          \t00\t          \tZZ\tSENDER         \tZZ\tRECEIVER       \t26112\
       1\t1200\t^\t00501\t000000001\t0\tP\t>\r",
     b"UNA:+.? 'UNB+UNOC:3+SENDER+RECEIVER+261121:1200+1'",
+    b"UNB+UNOA:2+SENDER+RECEIVER+261121:1200+1'",
     b"UNB+UNOC:4+SENDER+RECEIVER+20261121:1200+1'",
     b"STX=ANA:1+5000000000000:SENDER+5000000000001:RECEIVER+261121:120000+1'",
 ];
 
 /// Pieces of all three standards, with the terminator left open: `~` stands for it.
-const PIECES: [&[u8]; 48] = [
+const PIECES: [&[u8]; 52] = [
     b"GS*PO*S*R*20261121*1200*1*X*005010~",
     b"ST*850*0001~",
+    b"GS*PO*S*R*20261121*1200*2*X*007010~",
+    b"N1*ST*a>~",
     b"BEG*00*SA*1**20261121~",
     b"PO1*1*2*EA*1~",
     b"CTT*1~",
@@ -221,6 +288,8 @@ const PIECES: [&[u8]; 48] = [
     b"TA1*1*2~",
     b"UNH+1+ORDERS:D:96A:UN~",
     b"BGM+220+1+9~",
+    b"NAD+BY+A::9~",
+    b"LIN:1:1+1~",
     b"UNT+3+1~",
     b"UNZ+1+1~",
     b"UNG+ORDERS+A+B~",

@@ -138,6 +138,69 @@ fn envelope_verdicts_are_the_manifests_but_for_written_differences() {
     assert!(expected.is_empty(), "listed and not in the corpus: {expected:?}");
 }
 
+/// Files in which a set breaks its table, and what is wrong there: `file <tab> codes <tab> why`.
+const SETS: &str = include_str!("edi/corpus-sets.tsv");
+
+/// Errors in the segments of sets, each kind once; what the manifest's checker knows too is not among them.
+fn errors_of_sets(report: &Report<'_>) -> String {
+    let errors = report.findings.kept().iter().filter(|finding| finding.is_error());
+    let mut codes: Vec<&str> = errors
+        .filter(|finding| !finding.is_envelope())
+        .map(|finding| finding.finding.code)
+        .filter(|code| !matches!(*code, "segment-tag" | "binary-length"))
+        .collect();
+    codes.sort_unstable();
+    codes.dedup();
+    codes.join(", ")
+}
+
+#[test]
+fn sets_keep_their_tables_but_for_written_errors() {
+    let Some(corpus) = corpus() else {
+        println!("skipped: no ../shared/data/edi");
+        return;
+    };
+    let mut expected: BTreeMap<&str, &str> = SETS
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.is_empty())
+        .filter_map(|line| line.split_once('\t'))
+        .map(|(file, rest)| (file, rest.split('\t').next().unwrap_or_default()))
+        .collect();
+    let mut wrong = Vec::new();
+    for row in manifest(&corpus).iter().filter(|row| row.standard != "TRADACOMS") {
+        let input = fs::read(corpus.join(&row.file)).unwrap();
+        let found = errors_of_sets(&edi::read(&input, &Options::default()));
+        if found != expected.remove(row.file.as_str()).unwrap_or_default() {
+            wrong.push(format!("{}\t{found}", row.file));
+        }
+    }
+    assert!(wrong.is_empty(), "{}\n{}", wrong.len(), wrong.join("\n"));
+    assert!(expected.is_empty(), "listed and not in the corpus: {expected:?}");
+}
+
+/// What the manifest does not judge is no interchange, and is refused by name: transaction sets without an envelope,
+/// DEX/UCS, HL7 and whatever else.
+#[test]
+fn what_is_no_interchange_is_refused_by_name() {
+    let Some(corpus) = corpus() else {
+        println!("skipped: no ../shared/data/edi");
+        return;
+    };
+    // Text around X12, of which the interchanges are read and the text is told.
+    let around = "kputnam+stupidedi/notes__split.edi";
+    for row in manifest(&corpus) {
+        if matches!(row.standard.as_str(), "X12-fragment" | "DEX/UCS" | "other")
+            && row.file != around
+        {
+            let input = fs::read(corpus.join(&row.file)).unwrap();
+            let report = edi::read(&input, &Options::default());
+            let codes: Vec<&str> =
+                report.findings.kept().iter().map(|finding| finding.finding.code).collect();
+            assert_eq!(codes, ["not-edi"], "{}", row.file);
+        }
+    }
+}
+
 /// What is wrong with the TRADACOMS files, which the manifest does not judge: `file <tab> codes <tab> why`.
 const TRADACOMS: &str = include_str!("edi/corpus-tradacoms.tsv");
 

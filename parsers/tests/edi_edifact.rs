@@ -191,3 +191,19 @@ fn a_package_longer_than_a_block_is_passed_over() {
     let report = edi::read(input.as_bytes(), &Options::default());
     assert_eq!((report.findings.errors(), report.summary.sets), (0, 2));
 }
+
+#[test]
+fn a_stream_that_ends_after_an_object_lacks_unp() {
+    struct Heard(Vec<&'static str>);
+    impl edi::Events for Heard {
+        fn finding(&mut self, finding: edi::EdiFinding) {
+            self.0.push(finding.finding.code);
+        }
+    }
+    let mut heard = Heard(Vec::new());
+    let mut reader = Reader::new(&Options::default());
+    reader.feed(HEAD.replace("UNOC:3", "UNOC:4").as_bytes(), &mut heard);
+    reader.feed(b"UNO+7+1:77+48:EDC+3'abc", &mut heard);
+    reader.finish(&mut heard);
+    assert_eq!(heard.0, ["unp-missing", "unz-missing"]);
+}

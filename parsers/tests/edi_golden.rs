@@ -19,10 +19,10 @@ const ISSUE: Issue =
     Issue { functional: Functional::F997, control_number: 7, date: (2026, 11, 21), time: (12, 34) };
 
 /// Rules without a golden file, and why.
-const ELSEWHERE: &[(&str, &str)] = &[(
-    "limit-control-numbers",
-    "16,384 runs of numbers are no small file: see assembler/numbers.rs",
-)];
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("limit-control-numbers", "16,384 runs of numbers are no small file: see assembler/numbers.rs"),
+    ("unp-missing", "only of a stream whose length is not known: see edi_edifact.rs"),
+];
 
 fn options(name: &str, policy: Policy) -> Options<'static> {
     let mut options = Options { policy, ..Options::default() };
@@ -89,6 +89,65 @@ fn expectation(name: &str, input: &[u8]) -> String {
     text
 }
 
+/// Every code (0085) that a CONTRL may carry, with the golden file whose CONTRL carries it; or why none does.
+const CONTRL_CODES: &[(&str, Result<&str, &str>)] = &[
+    ("2", Ok("edifact-version-unknown")),
+    ("7", Ok("unknown-recipient-edifact")),
+    ("12", Ok("edifact-elements")),
+    ("13", Ok("edifact-unt-missing")),
+    ("14", Err("a message of a version without a table is taken, and its envelope checked")),
+    ("15", Ok("edifact-segments")),
+    ("16", Ok("edifact-elements")),
+    ("17", Err("which messages were agreed is not configured: others go to quarantine")),
+    ("18", Ok("edifact-trailing-separators")),
+    ("19", Ok("edifact-decimal-marks")),
+    ("20", Ok("edifact-una-letter")),
+    ("21", Ok("edifact-characters-unoc-control-byte")),
+    ("22", Ok("edifact-una-clash")),
+    ("23", Ok("unknown-sender-edifact")),
+    ("24", Err("reading has no clock: how old an interchange may be is for whoever stores it")),
+    ("25", Ok("edifact-test-value")),
+    ("26", Ok("edifact-message-duplicate")),
+    ("27", Err("security segments are passed over")),
+    ("28", Ok("edifact-unt-reference")),
+    ("29", Ok("edifact-unz-count")),
+    ("30", Ok("edifact-groups-and-messages")),
+    ("31", Ok("edifact-group-of-two-types")),
+    ("32", Ok("edifact-interchange-empty")),
+    ("33", Ok("edifact-segment-outside")),
+    ("34", Err("explicit nesting is read")),
+    ("35", Ok("edifact-segments")),
+    ("36", Ok("edifact-loop-too-often")),
+    ("37", Ok("edifact-elements")),
+    ("38", Ok("edifact-decimal-marks")),
+    ("39", Ok("edifact-elements")),
+    ("40", Err("no element of the messages has a shortest length above one; guides ask for some")),
+    ("41", Err("networks answer for themselves")),
+    ("42", Err("networks answer for themselves")),
+    ("43", Err("networks answer for themselves")),
+    ("45", Ok("edifact-trailing-separators-version-4")),
+    ("46", Ok("edifact-unox")),
+    ("47", Err("groups and packages are read; interactive interchanges have no CONTRL")),
+    ("48", Err("of a later release than the CONTRL that is written: 13 and 15 say it")),
+];
+
+/// The codes in a CONTRL: 0085 stands behind 0083 in UCI, UCF and UCM, behind 0096 in UCS, and first in UCD.
+fn codes_of(contrl: &[u8]) -> BTreeSet<String> {
+    let mut codes = BTreeSet::new();
+    for segment in String::from_utf8_lossy(contrl).split('\'') {
+        let elements: Vec<&str> = segment.trim_start().split('+').collect();
+        let place = match elements.first().copied() {
+            Some("UCI" | "UCF") => 5,
+            Some("UCM") => 4,
+            Some("UCS") => 2,
+            Some("UCD") => 1,
+            _ => continue,
+        };
+        codes.extend(elements.get(place).map(|code| (*code).to_owned()));
+    }
+    codes
+}
+
 /// Name without its ending, and content.
 fn golden() -> Vec<(PathBuf, String, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/edi/golden");
@@ -146,4 +205,36 @@ fn every_note_of_ta1_can_be_raised() {
         .collect();
     let all: Vec<String> = (1..=38).map(|code| format!("{code:03}")).collect();
     assert_eq!(raised.into_iter().collect::<Vec<_>>(), all);
+}
+
+#[test]
+fn every_code_of_contrl_is_raised_or_explained() {
+    let carried: Vec<(String, BTreeSet<String>)> = golden()
+        .into_iter()
+        .map(|(_, name, input)| {
+            let report = edi::read(&input, &options(&name, Policy::Strict));
+            let answers = edi::contrl(&report, &ISSUE, edi::Wish::default());
+            let codes = answers.iter().flat_map(|answer| codes_of(&answer.content)).collect();
+            (name, codes)
+        })
+        .collect();
+    let mut wrong = Vec::new();
+    for (code, file) in CONTRL_CODES {
+        let carries = |(name, codes): &&(String, BTreeSet<String>)| {
+            codes.contains(*code) && (file.is_err() || *file == Ok(name.as_str()))
+        };
+        let found: Vec<&str> =
+            carried.iter().filter(carries).map(|(name, _)| name.as_str()).collect();
+        if found.is_empty() != file.is_err() {
+            wrong.push(format!("{code}: {file:?}, carried by {found:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let listed: BTreeSet<&str> = CONTRL_CODES.iter().map(|(code, _)| *code).collect();
+    let others = carried.iter().flat_map(|(_, codes)| codes);
+    let unlisted: BTreeSet<&str> = others
+        .map(String::as_str)
+        .filter(|code| !code.is_empty() && !listed.contains(code))
+        .collect();
+    assert!(unlisted.is_empty(), "{unlisted:?}");
 }

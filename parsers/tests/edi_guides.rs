@@ -44,10 +44,19 @@ fn expectation(report: &Report<'_>) -> String {
         }
         let _ = writeln!(text, " | {}", finding.finding.message);
     }
-    for answer in edi::acknowledge(report, &ISSUE) {
-        let bytes = String::from_utf8_lossy(&answer.content).into_owned();
-        for segment in bytes.split_inclusive('~').filter(|segment| segment.starts_with("AK")) {
-            let _ = writeln!(text, "{segment}");
+    let ends = |end: &char| matches!(end, '~' | '\'');
+    for functional in [Functional::F997, Functional::F999] {
+        for answer in edi::acknowledge(report, &Issue { functional, ..ISSUE }) {
+            let bytes = String::from_utf8_lossy(&answer.content).into_owned();
+            let content = ["AK", "IK", "CTX", "UC"];
+            for segment in bytes.split_inclusive(|end| ends(&end)) {
+                let segment = segment.trim_start();
+                // Both answers of X12 begin and end alike; a CONTRL is the same beside either.
+                let is_again = functional == Functional::F999 && !segment.starts_with(['I', 'C']);
+                if !is_again && content.iter().any(|tag| segment.starts_with(tag)) {
+                    let _ = writeln!(text, "{segment}");
+                }
+            }
         }
     }
     text

@@ -28,6 +28,8 @@ pub struct BrokerOptions {
     pub user: Option<(&'static str, &'static str)>,
     /// Forget everything at a stop, as mosquitto does by default.
     pub forgetful: bool,
+    /// More lines of its configuration.
+    pub more: String,
 }
 
 /// A broker.
@@ -101,6 +103,12 @@ impl Broker {
     #[must_use]
     pub fn log(&self) -> String {
         fs::read_to_string(self.log_file()).unwrap_or_default()
+    }
+
+    /// Where it logs.
+    #[must_use]
+    pub fn log_file(&self) -> PathBuf {
+        self.folder.path().join("mosquitto.log")
     }
 
     /// Somebody publishes a word.
@@ -192,10 +200,6 @@ impl Broker {
         self.folder.path().join("mosquitto.conf")
     }
 
-    fn log_file(&self) -> PathBuf {
-        self.folder.path().join("mosquitto.log")
-    }
-
     fn write_configuration(&self) {
         let folder = self.folder.path();
         // Started by root, mosquitto would change to a user who cannot read the temporary folder.
@@ -203,6 +207,7 @@ impl Broker {
         text.push_str("log_type error\nlog_type warning\nlog_type notice\nlog_type information\nlog_type subscribe\n");
         // Its own limits, 20 under way and 1,000 queued a client, would lose what this test wants to count.
         text.push_str("max_inflight_messages 1000\nmax_queued_messages 0\n");
+        text.push_str(&self.options.more);
         if !self.options.forgetful {
             let _ = writeln!(text, "persistence true\npersistence_location {}/", folder.display());
         }

@@ -1,14 +1,24 @@
-//! The serial ports that are attached to this machine, from sysfs and the links that udev makes.
+//! The devices that are attached to this machine: serial ports, hidraw and input nodes, from sysfs and the links that
+//! udev makes.
 //!
-//! In: the roots of `/dev`, `/sys`, `/proc` and `/etc`, so that a test brings its own. Out: ports with what tells
-//! them apart, and words about them. Never: an open port. Looking must not disturb a device.
+//! In: the roots of `/dev`, `/sys`, `/proc` and `/etc`, so that a test brings its own. Out: devices with what tells
+//! them apart, what they probably are, and words about them. Never: an open node. Looking must not disturb a device.
 
 mod access;
+mod role;
+mod selector;
+mod sysfs;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
+pub(crate) use access::holder;
 pub use access::{Access, access, denied_hint};
+pub use role::Role;
+pub(crate) use selector::Wanted;
+pub use selector::{
+    Address, BadUsbId, BadUsbPort, NotOne, Selector, UsbId, address_of, check_usb_port, instead_of,
+    not_one,
+};
 
 /// Where the machine describes itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,9 +52,45 @@ impl Roots {
     }
 }
 
-/// A serial port.
+/// Which kind of node a device has. One USB device may have several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NodeKind {
+    /// A serial port: `/dev/ttyACM0`.
+    Serial,
+    /// HID reports: `/dev/hidraw0`.
+    Hidraw,
+    /// Input events: `/dev/input/event0`.
+    Evdev,
+}
+
+impl NodeKind {
+    const ALL: [Self; 3] = [Self::Serial, Self::Hidraw, Self::Evdev];
+
+    /// Its name for people and machines.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Serial => "serial",
+            Self::Hidraw => "hidraw",
+            Self::Evdev => "evdev",
+        }
+    }
+
+    /// Below `/sys/class`.
+    const fn class(self) -> &'static str {
+        match self {
+            Self::Serial => "tty",
+            Self::Hidraw => "hidraw",
+            Self::Evdev => "input",
+        }
+    }
+}
+
+/// A node of a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AttachedPort {
+pub struct AttachedDevice {
+    /// What is read from it.
+    pub kind: NodeKind,
     /// The node, whose number moves: `/dev/ttyACM0`.
     pub node: PathBuf,
     /// The link that stays with the device.
@@ -53,30 +99,24 @@ pub struct AttachedPort {
     pub by_path: Option<PathBuf>,
     /// The kernel's driver.
     pub driver: Option<String>,
-    /// What the USB device says of itself.
-    pub usb: Option<UsbIdentity>,
-    /// Whether this user can open it now.
-    pub access: Access,
+    /// What the device says of itself.
+    pub identity: Option<Identity>,
+    /// The socket: the USB controller, and the ports from there, such as `0000:00:14.0/1.2`. Bus numbers, which move,
+    /// are no part of it.
+    pub usb_port: Option<String>,
+    /// Which of the device's interfaces it is (`bInterfaceNumber`).
+    pub interface: Option<u8>,
+    /// What it probably is.
+    pub role: Role,
 }
 
-impl AttachedPort {
-    /// The best name for a configuration: with the device, else with the socket, else the node.
-    #[must_use]
-    pub fn stable_name(&self) -> &Path {
-        // Two equal devices without serial numbers would fight for one by-id link; the socket tells them apart.
-        let serial_number = self.usb.as_ref().is_none_or(|usb| usb.serial_number.is_some());
-        let by_id = self.by_id.as_ref().filter(|_| serial_number || self.by_path.is_none());
-        by_id.or(self.by_path.as_ref()).unwrap_or(&self.node)
-    }
-}
-
-/// What a USB device says of itself.
+/// What a device says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UsbIdentity {
-    /// Vendor, four hex digits.
-    pub vendor_id: String,
-    /// Product, four hex digits.
-    pub product_id: String,
+pub struct Identity {
+    /// Vendor and product.
+    pub usb: UsbId,
+    /// Whether it is a USB device; else it came by Bluetooth, or a program made it.
+    pub on_usb: bool,
     /// Who made it.
     pub manufacturer: Option<String>,
     /// What it is called.
@@ -85,51 +125,92 @@ pub struct UsbIdentity {
     pub serial_number: Option<String>,
 }
 
-/// A sane machine has far fewer; a list has an end all the same.
-const PORTS_MAX: usize = 256;
+impl AttachedDevice {
+    /// The best path: with the device, else with the socket, else the node.
+    #[must_use]
+    pub fn stable_name(&self) -> &Path {
+        // Two equal devices without serial numbers would fight for one by-id link; the socket tells them apart.
+        let serial_number =
+            self.identity.as_ref().is_none_or(|identity| identity.serial_number.is_some());
+        let by_id = self.by_id.as_ref().filter(|_| serial_number || self.by_path.is_none());
+        by_id.or(self.by_path.as_ref()).unwrap_or(&self.node)
+    }
 
-/// A tty lies this many directories below its USB device: interface, port, class, and one more for hubs' sake.
-const USB_ANCESTORS_MAX: usize = 6;
+    /// Whether it goes by that path.
+    #[must_use]
+    pub fn is_at(&self, path: &Path) -> bool {
+        let names = [Some(&self.node), self.by_id.as_ref(), self.by_path.as_ref()];
+        names.into_iter().flatten().any(|name| name == path)
+            || std::fs::canonicalize(path).is_ok_and(|target| target == self.node)
+    }
 
-/// All serial ports, sorted by node.
-#[must_use]
-pub fn ports(roots: &Roots) -> Vec<AttachedPort> {
-    let by_id = links(&roots.dev.join("serial/by-id"));
-    let by_path = links(&roots.dev.join("serial/by-path"));
-    let mut ports: Vec<AttachedPort> = names(&roots.sys.join("class/tty"))
-        .filter_map(|name| {
-            let class = roots.sys.join("class/tty").join(&name);
-            let device = fs::canonicalize(class.join("device")).ok()?;
-            let node = roots.dev.join(&name);
-            if is_empty_socket(&class) || !node.exists() {
-                return None;
-            }
-            Some(AttachedPort {
-                by_id: link_to(&by_id, &node),
-                by_path: link_to(&by_path, &node),
-                driver: fs::read_link(device.join("driver")).ok().and_then(|link| last(&link)),
-                usb: usb_identity(&device),
-                access: access(roots, &node),
-                node,
-            })
-        })
-        .take(PORTS_MAX)
-        .collect();
-    ports.sort_by(|one, other| one.node.cmp(&other.node));
-    ports
+    /// Whether it and another are nodes of one device.
+    #[must_use]
+    pub fn is_same_hardware(&self, other: &Self) -> bool {
+        self.usb_port.is_some()
+            && self.usb_port == other.usb_port
+            && self.identity == other.identity
+    }
 }
 
-/// What to name instead of a port that is not there.
+/// A sane machine has far fewer of a kind; a list has an end all the same.
+const NODES_MAX: usize = 256;
+
+/// All devices, sorted by kind and node.
 #[must_use]
-pub fn instead_of(roots: &Roots) -> String {
-    let names: Vec<String> =
-        ports(roots).iter().map(|port| port.stable_name().display().to_string()).collect();
-    if names.is_empty() {
-        return "no serial port is attached: check cable and power, and whether the device is set to USB serial \
-                (CDC) rather than keyboard"
-            .to_owned();
+pub fn devices(roots: &Roots) -> Vec<AttachedDevice> {
+    NodeKind::ALL.iter().flat_map(|kind| devices_of(roots, *kind)).collect()
+}
+
+/// The devices that have one kind of node.
+fn devices_of(roots: &Roots, kind: NodeKind) -> Vec<AttachedDevice> {
+    let links = match kind {
+        NodeKind::Serial => "serial",
+        NodeKind::Hidraw => "hidraw",
+        NodeKind::Evdev => "input",
+    };
+    let by_id = sysfs::links(&roots.dev.join(links).join("by-id"));
+    let by_path = sysfs::links(&roots.dev.join(links).join("by-path"));
+    let mut devices: Vec<AttachedDevice> =
+        sysfs::names(&roots.sys.join("class").join(kind.class()))
+            .take(NODES_MAX)
+            .filter_map(|name| {
+                let mut device = described(roots, kind, &name)?;
+                device.by_id = sysfs::link_to(&by_id, &device.node);
+                device.by_path = sysfs::link_to(&by_path, &device.node);
+                Some(device)
+            })
+            .collect();
+    devices.sort_by(|one, other| sysfs::by_number(&one.node, &other.node));
+    devices
+}
+
+/// The device of an entry in a class of sysfs, but for its links. None: nothing that could be opened.
+fn described(roots: &Roots, kind: NodeKind, name: &str) -> Option<AttachedDevice> {
+    let class = roots.sys.join("class").join(kind.class()).join(name);
+    let directory = std::fs::canonicalize(class.join("device")).ok()?;
+    let node = match kind {
+        NodeKind::Serial if sysfs::is_empty_socket(&class) => return None,
+        NodeKind::Serial | NodeKind::Hidraw => roots.dev.join(name),
+        NodeKind::Evdev if !name.starts_with("event") => return None,
+        NodeKind::Evdev => roots.dev.join("input").join(name),
+    };
+    if !node.exists() {
+        return None;
     }
-    format!("attached now: {}", names.join(", "))
+    let usb = sysfs::usb_device(&directory);
+    let identity = sysfs::identity(kind, &directory, usb);
+    Some(AttachedDevice {
+        role: role::of(kind, &directory, identity.as_ref()),
+        kind,
+        node,
+        by_id: None,
+        by_path: None,
+        driver: sysfs::driver(&directory),
+        usb_port: usb.and_then(sysfs::usb_port),
+        interface: sysfs::interface(&directory),
+        identity,
+    })
 }
 
 /// What is unwise in naming `port` in a configuration.
@@ -139,67 +220,21 @@ pub fn port_advice(port: &Path) -> Option<String> {
 }
 
 fn advice(roots: &Roots, port: &Path) -> Option<String> {
-    let name = last(port).filter(|_| port.parent() == Some(&roots.dev))?;
-    let number = name.strip_prefix("ttyUSB").or_else(|| name.strip_prefix("ttyACM"))?;
+    const MOVING: [&str; 4] = ["ttyUSB", "ttyACM", "hidraw", "input/event"];
+    let name = port.strip_prefix(&roots.dev).ok()?.to_str()?;
+    let number = MOVING.iter().find_map(|prefix| name.strip_prefix(prefix))?;
     if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
     let moves = format!("{} may be another device after a restart", port.display());
-    let attached = ports(roots).into_iter().find(|attached| attached.node == port);
-    Some(match attached.as_ref().map(AttachedPort::stable_name).filter(|stable| *stable != port) {
-        Some(stable) => format!("{moves}: name {} instead", stable.display()),
-        None => format!("{moves}: name its link below /dev/serial/by-id instead"),
+    let attached = devices(roots);
+    Some(match attached.iter().find(|device| device.node == port) {
+        Some(device) => match address_of(device, &attached) {
+            Address::Port(same) if same == port => moves,
+            address => format!("{moves}: write {address} instead"),
+        },
+        None => format!("{moves}: `tillgate devices` prints lines that stay with it"),
     })
-}
-
-/// The kernel keeps `ttyS` nodes for sockets that the machine does not have; their type is 0 (PORT_UNKNOWN).
-fn is_empty_socket(class: &Path) -> bool {
-    fs::read_to_string(class.join("type")).is_ok_and(|kind| kind.trim() == "0")
-}
-
-fn usb_identity(device: &Path) -> Option<UsbIdentity> {
-    let usb = device
-        .ancestors()
-        .take(USB_ANCESTORS_MAX)
-        .find(|ancestor| ancestor.join("idVendor").exists())?;
-    Some(UsbIdentity {
-        vendor_id: attribute(usb, "idVendor")?,
-        product_id: attribute(usb, "idProduct")?,
-        manufacturer: attribute(usb, "manufacturer"),
-        product: attribute(usb, "product"),
-        serial_number: attribute(usb, "serial"),
-    })
-}
-
-/// A device may say anything of itself: what a terminal would take for a command is left out.
-fn attribute(directory: &Path, name: &str) -> Option<String> {
-    let text = String::from_utf8_lossy(&fs::read(directory.join(name)).ok()?).into_owned();
-    let text: String = text.trim().chars().filter(|character| !character.is_control()).collect();
-    (!text.is_empty()).then_some(text)
-}
-
-fn names(directory: &Path) -> impl Iterator<Item = String> {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().into_string().ok())
-}
-
-/// Links with their targets, sorted.
-fn links(directory: &Path) -> Vec<(PathBuf, PathBuf)> {
-    let mut links: Vec<(PathBuf, PathBuf)> = names(directory)
-        .map(|name| directory.join(name))
-        .filter_map(|link| Some((fs::canonicalize(&link).ok()?, link)))
-        .collect();
-    links.sort();
-    links
-}
-
-fn link_to(links: &[(PathBuf, PathBuf)], node: &Path) -> Option<PathBuf> {
-    let node = fs::canonicalize(node).ok()?;
-    links.iter().find(|(target, _)| *target == node).map(|(_, link)| link.clone())
-}
-
-fn last(path: &Path) -> Option<String> {
-    path.file_name()?.to_str().map(str::to_owned)
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ pub(crate) const MAGSTRIPE: Driver =
 pub(crate) const SNAPI: Driver = Driver { kind: DriverKind::Snapi, name: "snapi", start };
 
 fn start(assignment: Assignment) -> Running {
-    let protocol = Box::new(HidProtocol::new(&assignment, Path::new("/sys")));
+    let protocol = Box::new(HidProtocol::new(&assignment));
     Box::pin(node::serve(assignment, protocol))
 }
 
@@ -54,10 +54,10 @@ enum Reports {
 }
 
 impl HidProtocol {
-    fn new(assignment: &Assignment, sys: &Path) -> Self {
+    fn new(assignment: &Assignment) -> Self {
         Self {
             kind: assignment.settings.kind,
-            sys: sys.to_owned(),
+            sys: assignment.settings.roots.sys.clone(),
             swipe: MagstripeDecoder::new(&assignment.settings, &assignment.token_key),
             reports: Reports::None,
         }

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::DeviceSettings;
+use crate::attached::Roots;
 
 const HONEYWELL: &[u8] = &[
     0x05, 0x8C, 0x09, 0x02, 0xA1, 0x01, 0x09, 0x12, 0xA1, 0x02, 0x85, 0x02, 0x15, 0x00, 0x26, 0xFF,
@@ -37,13 +38,15 @@ impl Device {
         fs::write(device.join("uevent"), uevent).unwrap();
         fs::write(root.path().join("hidraw3"), "").unwrap();
         std::os::unix::fs::symlink("hidraw3", root.path().join("scanner")).unwrap();
+        let mut settings = DeviceSettings::new("scanner-1", kind, &root.path().join("scanner"));
+        settings.roots = Roots::below(root.path());
         let assignment = Assignment {
-            settings: DeviceSettings::new("scanner-1", kind, &root.path().join("scanner")),
+            settings,
             token_key: Arc::new(TokenKey::from_hex(&"5a".repeat(32)).unwrap()),
             events: mpsc::channel(1).0,
             stop: CancellationToken::new(),
         };
-        let protocol = HidProtocol::new(&assignment, &root.path().join("sys"));
+        let protocol = HidProtocol::new(&assignment);
         Self { root, protocol }
     }
 

@@ -6,7 +6,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,8 +17,9 @@ use tokio::io::unix::AsyncFd;
 use tokio::time::{Instant, sleep, sleep_until};
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::hotplug::Hotplug;
 use crate::serial::open::{self, OpenError};
-use crate::serial::{Complaints, FrameRate, Outlet, RETRY, Stopped};
+use crate::serial::{Complaints, FrameRate, Outlet, PAUSE, Stopped};
 use crate::{Assignment, DeviceEvent, DeviceSettings};
 
 /// Linux gives no longer report (`HID_MAX_BUFFER_SIZE`), and events by as many as there is room for.
@@ -66,7 +67,7 @@ pub(crate) async fn serve(assignment: Assignment, mut protocol: Box<dyn Protocol
         let hint = "plug it in again; tillgate takes it back by itself".to_owned();
         events.push(DeviceEvent::Disconnected { reason, hint });
         if deliver(&outlet, events).await.is_err()
-            || outlet.unless_stopped(sleep(RETRY)).await.is_err()
+            || outlet.unless_stopped(sleep(PAUSE)).await.is_err()
         {
             return;
         }
@@ -79,6 +80,8 @@ async fn wait_for_node(
     protocol: &mut dyn Protocol,
     outlet: &Outlet,
 ) -> Result<(AsyncFd<Arc<OwnedFd>>, Attached), Stopped> {
+    // Before the first look: what comes after it is heard.
+    let mut hotplug = Hotplug::listen();
     let mut complaints = Complaints::default();
     loop {
         let problem = match outlet.unless_stopped(open_and_attach(settings, protocol)).await? {
@@ -90,9 +93,9 @@ async fn wait_for_node(
         let news = complaints.is_news(&problem, Instant::now());
         let retry = Complaints::retry(&problem);
         if news {
-            outlet.send(explain(settings, problem).await).await?;
+            outlet.send(open::explain(settings, problem).await).await?;
         }
-        outlet.unless_stopped(sleep(retry)).await?;
+        outlet.unless_stopped(hotplug.wait(retry)).await?;
     }
 }
 
@@ -100,10 +103,15 @@ async fn open_and_attach(
     settings: &DeviceSettings,
     protocol: &mut dyn Protocol,
 ) -> Result<(AsyncFd<Arc<OwnedFd>>, Attached), OpenError> {
-    let path = settings.port.clone();
-    let opened = tokio::task::spawn_blocking(move || open_now(&path)).await;
-    let node = Arc::new(opened.map_err(|error| failed(&error))??);
-    let attached = protocol.attach(&node, &settings.port)?;
+    let wanted = settings.clone();
+    let opened = tokio::task::spawn_blocking(move || {
+        let path = open::locate(&wanted)?;
+        Ok((open_now(&path)?, path))
+    });
+    let (node, path): (OwnedFd, PathBuf) = opened.await.map_err(|error| failed(&error))??;
+    let node = Arc::new(node);
+    let mut attached = protocol.attach(&node, &path)?;
+    attached.detail = format!("{}, {}", path.display(), attached.detail);
     #[expect(
         deprecated,
         reason = "its successor wants a promise from its caller; an OwnedFd keeps it by itself: it closes when dropped"
@@ -133,18 +141,6 @@ pub(crate) fn failed(error: &dyn std::error::Error) -> OpenError {
     OpenError::Failed { reason: error.to_string() }
 }
 
-async fn explain(settings: &DeviceSettings, problem: OpenError) -> DeviceEvent {
-    if !matches!(problem, OpenError::Missing) {
-        return open::explain(settings, problem).await;
-    }
-    DeviceEvent::Disconnected {
-        reason: format!("there is no device {}", settings.port.display()),
-        hint:
-            "check cable and power; keyboards that are attached have links below /dev/input/by-id"
-                .to_owned(),
-    }
-}
-
 /// Reads until the node is gone, and says what was seen then, or the driver is told to stop.
 async fn session(
     node: AsyncFd<Arc<OwnedFd>>,
@@ -153,13 +149,12 @@ async fn session(
     protocol: &mut dyn Protocol,
     outlet: &Outlet,
 ) -> Result<String, Stopped> {
-    let detail = format!("{}, {}", settings.port.display(), attached.detail);
     for report in attached.first {
         if let Err(error) = write(&node, report).await {
             return Ok(format!("the device does not take the report that makes it scan ({error})"));
         }
     }
-    outlet.send(DeviceEvent::Connected { detail }).await?;
+    outlet.send(DeviceEvent::Connected { detail: attached.detail }).await?;
     let mut rate = FrameRate::new(settings.frames_per_second_max, Instant::now());
     let mut chunk = Zeroizing::new(vec![0; READ_BYTES]);
     let mut quiet_since = Instant::now();

@@ -1,7 +1,7 @@
 //! The life of a serial port: wait for it, open it, read it until it is gone, close it at once, and again.
 //!
 //! Closing at once matters: while an old handle is open, the kernel gives the device another number when it comes
-//! back. Never: a loop that spins. Each turn waits at least [`RETRY`].
+//! back. Never: a loop that spins. Each turn waits for the kernel's word that a device came, or a while.
 
 mod dialogue;
 pub(crate) mod open;
@@ -10,6 +10,7 @@ mod ssi;
 
 use std::future::Future;
 use std::mem::{self, Discriminant};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -17,6 +18,7 @@ use tokio::time::{Instant, sleep};
 use tokio_serial::SerialStream;
 use tokio_util::sync::CancellationToken;
 
+use crate::hotplug::Hotplug;
 use crate::{Assignment, DeviceEvent, DeviceSettings};
 pub(crate) use dialogue::{Decoder, Dialogue, Lines};
 use open::OpenError;
@@ -24,12 +26,15 @@ pub(crate) use session::FrameRate;
 use session::{End, Session};
 pub(crate) use ssi::SsiDialogue;
 
-/// The port is looked for so often.
-pub(crate) const RETRY: Duration = Duration::from_millis(250);
+/// A port that was lost is not looked for at once: a loose plug would keep us busy.
+pub(crate) const PAUSE: Duration = Duration::from_millis(250);
 
-/// A port that is there and cannot be used waits for a person: no need to try it as often as one that may be
-/// plugged in at any moment.
-const RETRY_UNUSABLE: Duration = Duration::from_secs(1);
+/// Without a word of the kernel the port is looked for so often, so that a device that is plugged in again is there
+/// within two seconds all the same.
+const RESCAN: Duration = Duration::from_secs(1);
+
+/// udev gives a new node to its group a moment after the kernel has made it.
+const RETRY_DENIED: Duration = Duration::from_millis(250);
 
 /// The node of a device appears a moment before udev gives it its group and mode.
 const DENIED_GRACE: Duration = Duration::from_secs(2);
@@ -38,8 +43,8 @@ const DENIED_GRACE: Duration = Duration::from_secs(2);
 pub(crate) async fn serve(assignment: Assignment, mut dialogue: Box<dyn Dialogue>) {
     let Assignment { settings, events, stop, .. } = assignment;
     let outlet = Outlet { events, stop };
-    while let Ok(port) = wait_for_port(&settings, &outlet).await {
-        let opened = DeviceEvent::Connected { detail: detail(&settings) };
+    while let Ok((port, node)) = wait_for_port(&settings, &outlet).await {
+        let opened = DeviceEvent::Connected { detail: detail(&settings, &node) };
         if outlet.send(opened).await.is_err() {
             return;
         }
@@ -49,27 +54,25 @@ pub(crate) async fn serve(assignment: Assignment, mut dialogue: Box<dyn Dialogue
             reason,
             hint: "plug it in again; tillgate takes it back by itself".to_owned(),
         };
-        if outlet.send(gone).await.is_err() || outlet.unless_stopped(sleep(RETRY)).await.is_err() {
+        if outlet.send(gone).await.is_err() || outlet.unless_stopped(sleep(PAUSE)).await.is_err() {
             return;
         }
     }
 }
 
-fn detail(settings: &DeviceSettings) -> String {
-    let port = settings.port.display();
-    match std::fs::canonicalize(&settings.port) {
-        Ok(node) if node != settings.port => {
-            format!("{port} ({}), {} {}", node.display(), settings.baud, settings.line)
-        }
-        _ => format!("{port}, {} {}", settings.baud, settings.line),
-    }
+fn detail(settings: &DeviceSettings, port: &Path) -> String {
+    let node = std::fs::canonicalize(port).ok().filter(|node| node != port);
+    let behind = node.map(|node| format!(" ({})", node.display())).unwrap_or_default();
+    format!("{}{behind}, {} {}", port.display(), settings.baud, settings.line)
 }
 
 /// Waits until the port can be opened. Says why it cannot whenever the reason changes.
 async fn wait_for_port(
     settings: &DeviceSettings,
     outlet: &Outlet,
-) -> Result<SerialStream, Stopped> {
+) -> Result<(SerialStream, PathBuf), Stopped> {
+    // Before the first look: what comes after it is heard.
+    let mut hotplug = Hotplug::listen();
     let mut complaints = Complaints::default();
     loop {
         let problem = match outlet.unless_stopped(open::open(settings)).await? {
@@ -81,7 +84,7 @@ async fn wait_for_port(
         if news {
             outlet.send(open::explain(settings, problem).await).await?;
         }
-        outlet.unless_stopped(sleep(retry)).await?;
+        outlet.unless_stopped(hotplug.wait(retry)).await?;
     }
 }
 
@@ -103,11 +106,11 @@ impl Complaints {
         self.told.replace(kind) != Some(kind)
     }
 
-    /// A device may be plugged in, and udev may be done, at any moment.
+    /// When to look again.
     pub(crate) fn retry(problem: &OpenError) -> Duration {
         match problem {
-            OpenError::Missing | OpenError::Denied => RETRY,
-            _ => RETRY_UNUSABLE,
+            OpenError::Denied => RETRY_DENIED,
+            _ => RESCAN,
         }
     }
 }

@@ -2,19 +2,21 @@
 
 use std::fs;
 use std::os::unix::fs::FileTypeExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
 use tokio_serial::{DataBits, ErrorKind, SerialPort, SerialStream, StopBits};
 
-use crate::attached::{self, Access};
+use crate::attached::{self, Address, NodeKind, NotOne, Wanted};
 use crate::{DeviceEvent, DeviceSettings, FlowControl, Parity};
 
 /// Why a port cannot be opened.
 pub(crate) enum OpenError {
     /// Nothing is there under that name.
     Missing,
+    /// Several devices are meant.
+    Ambiguous,
     /// It is there, but not for us.
     Denied,
     /// Another program, or another device of ours, has it open.
@@ -42,7 +44,7 @@ pub(crate) enum OpenError {
 
 /// Opens the port: raw, for us alone, with DTR set, since many devices send nothing without it. On a thread of its
 /// own, because a USB adapter that hangs keeps its opener waiting for seconds.
-pub(super) async fn open(settings: &DeviceSettings) -> Result<SerialStream, OpenError> {
+pub(super) async fn open(settings: &DeviceSettings) -> Result<(SerialStream, PathBuf), OpenError> {
     let settings = settings.clone();
     match tokio::task::spawn_blocking(move || open_now(&settings)).await {
         Ok(result) => result,
@@ -50,8 +52,21 @@ pub(super) async fn open(settings: &DeviceSettings) -> Result<SerialStream, Open
     }
 }
 
-fn open_now(settings: &DeviceSettings) -> Result<SerialStream, OpenError> {
-    let Some(path) = settings.port.to_str() else {
+/// The node that is meant now. Reads sysfs.
+pub(crate) fn locate(settings: &DeviceSettings) -> Result<PathBuf, OpenError> {
+    settings.address.locate(&settings.roots, settings.kind).map_err(|problem| match problem {
+        NotOne::None => OpenError::Missing,
+        NotOne::Several => OpenError::Ambiguous,
+    })
+}
+
+fn open_now(settings: &DeviceSettings) -> Result<(SerialStream, PathBuf), OpenError> {
+    let node = locate(settings)?;
+    open_node(settings, &node).map(|port| (port, node))
+}
+
+fn open_node(settings: &DeviceSettings, node: &Path) -> Result<SerialStream, OpenError> {
+    let Some(path) = node.to_str() else {
         return Err(OpenError::Failed { reason: "its name is no UTF-8".to_owned() });
     };
     // To the kernel, 0 baud means: hang up (termios(3), B0).
@@ -70,7 +85,7 @@ fn open_now(settings: &DeviceSettings) -> Result<SerialStream, OpenError> {
         .exclusive(true)
         .dtr_on_open(true)
         .timeout(Duration::ZERO);
-    let mut port = SerialStream::open(&builder).map_err(|error| classify(&settings.port, error))?;
+    let mut port = SerialStream::open(&builder).map_err(|error| classify(node, error))?;
     // Some devices send nothing without RTS. With flow control the kernel moves it; a pseudo terminal has none.
     if settings.flow_control != FlowControl::RtsCts {
         let _ = port.write_request_to_send(true);
@@ -128,36 +143,51 @@ pub(crate) async fn explain(settings: &DeviceSettings, problem: OpenError) -> De
 }
 
 fn words(settings: &DeviceSettings, problem: &OpenError) -> (String, String) {
-    let port = settings.port.display();
-    let roots = attached::Roots::default();
+    let DeviceSettings { address, roots, kind, .. } = settings;
+    // What is there, or was a moment ago; a path that leads nowhere is said as it is.
+    let port = locate(settings).unwrap_or_default();
+    let shown = port.display();
+    let instead = || attached::instead_of(roots, address, *kind);
     match problem {
-        OpenError::Missing => (format!("there is no port {port}"), attached::instead_of(&roots)),
-        OpenError::Denied => (
-            format!("no permission to open {port}"),
-            attached::denied_hint(&roots, &settings.port),
-        ),
-        OpenError::Busy => busy_words(&roots, &settings.port),
+        OpenError::Missing => (missing(settings), instead()),
+        OpenError::Ambiguous => {
+            (attached::not_one(address, *kind, NotOne::Several), instead())
+        }
+        OpenError::Denied => {
+            (format!("no permission to open {shown}"), attached::denied_hint(roots, &port))
+        }
+        OpenError::Busy => busy_words(roots, &port),
         OpenError::NotSerial => (
-            format!("{port} is no serial port"),
-            format!("name the device's port; {}", attached::instead_of(&roots)),
+            format!("{shown} is no serial port"),
+            format!("name the device's port; {}", instead()),
         ),
         OpenError::Baud { offered } => (
-            format!("{port} cannot do {} baud; the nearest it offers is {offered}", settings.baud),
+            format!("{shown} cannot do {} baud; the nearest it offers is {offered}", settings.baud),
             "set `baud` of the device, and the speed of the device itself, to a usual value such as 9600"
                 .to_owned(),
         ),
         OpenError::Unfit { reason, hint } => (reason.clone(), hint.clone()),
         OpenError::Failed { reason } => (
-            format!("cannot open {port}: {}", reason.to_lowercase()),
+            format!("cannot open {shown}: {}", reason.to_lowercase()),
             "unplug the device and plug it in again; `tillgate devices` lists what is attached".to_owned(),
         ),
     }
 }
 
+fn missing(settings: &DeviceSettings) -> String {
+    match &settings.address {
+        Address::Port(port) => {
+            let serial = Wanted::of(settings.kind).kind == NodeKind::Serial;
+            format!("there is no {} {}", if serial { "port" } else { "device" }, port.display())
+        }
+        selector => attached::not_one(selector, settings.kind, NotOne::None),
+    }
+}
+
 fn busy_words(roots: &attached::Roots, port: &Path) -> (String, String) {
-    let reason = match attached::access(roots, port) {
-        Access::Held { by } => format!("{} is in use by {by}", port.display()),
-        _ => format!("{} is in use by another program", port.display()),
+    let reason = match attached::holder(&roots.proc, port) {
+        Some(by) => format!("{} is in use by {by}", port.display()),
+        None => format!("{} is in use by another program", port.display()),
     };
     let hint = format!(
         "end that program, or make it leave the port alone (ModemManager: install the udev rules of tillgate); \

@@ -89,7 +89,7 @@ impl WedgeProtocol {
             Owned::Calibrated(name) => events.push(DeviceEvent::Connected {
                 detail: format!(
                     "{}, layout {name} from the calibration code: write `layout = \"{name}\"` for it",
-                    self.settings.port.display()
+                    self.settings.address
                 ),
             }),
             // Told once: a keyboard that is no scanner would fill the log.

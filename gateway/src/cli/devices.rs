@@ -1,28 +1,45 @@
-//! `tillgate devices`: the serial ports that are attached, and the configuration lines that would use them.
+//! `tillgate devices`: what is attached, what it probably is, and the configuration lines that would use it.
 //!
-//! Out on stdout: lines to append to the configuration, with comments that say what each port is; or one JSON object
-//! a port. Never: an open port. Looking at a scanner must not disturb it.
+//! Out on stdout: lines to append to the configuration, with comments that say what each device is and what hinders its
+//! use; or one JSON object a device. Where there is a configuration, also what its devices lead to. Never: an open
+//! node. Looking at a scanner must not disturb it.
 
-use std::io::{self, Write};
+mod block;
+mod json;
+mod text;
+
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
-use serde_json::{Value, json};
-use tillgate_drivers::attached::{Access, AttachedPort, Roots, UsbIdentity, ports};
+use tillgate_drivers::attached::{
+    self, Access, AttachedDevice, NotOne, Role, Roots, access, instead_of, not_one,
+};
 
-/// Lists the attached serial ports with the configuration lines that would use them.
+use super::ConfigFile;
+use super::style::Style;
+use crate::config::{Config, Device};
+use crate::source::lanes;
+use block::Block;
+
+/// Lists the attached scanners and readers with the configuration lines that would use them.
 ///
-/// Nothing is opened or changed. Which lane a device belongs to, and whether it is a scanner or a card reader, is
-/// for you to set right.
+/// Serial ports, HID devices and keyboards are shown with what they probably are. Nothing is opened or changed. Which
+/// lane a device belongs to is for you to set right. Devices that the configuration names are looked for, and where
+/// one is not there, or several are meant, the candidates are listed.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   tillgate devices
   tillgate devices >> /etc/tillgate/tillgate.toml
+  tillgate devices --json | jq 'select(.access == \"denied\")'
 
-Exit codes: 0 listed, even where no port is attached, 1 it failed.")]
+Exit codes: 0 listed, even where nothing is attached, 1 it failed.")]
 pub struct DevicesArgs {
-    /// Print one JSON object a port.
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Print one JSON object a device, also of those that are neither scanner nor reader.
     #[arg(long)]
     json: bool,
     /// Where dev, sys, proc and etc are found.
@@ -35,210 +52,167 @@ pub struct DevicesArgs {
 /// # Errors
 /// When `out` takes nothing.
 pub fn run(args: &DevicesArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
-    let attached = ports(&Roots::below(&args.root));
-    let text = if args.json { json_lines(&attached) } else { toml_lines(&attached) };
+    let survey = Survey::of(&Roots::below(&args.root), configuration(args)?.as_deref());
+    let text = match args.json {
+        true => json::lines(&survey),
+        false => text::fitted(&text::lines(&survey, Style::of_stdout())),
+    };
     out.write_all(text.as_bytes())?;
-    if attached.is_empty() {
+    // On a terminal only: what is appended to a file needs no telling.
+    if !args.json && io::stdout().is_terminal() && survey.seen.iter().any(|s| s.block.is_some()) {
+        let file = args.config.path.display();
+        writeln!(
+            io::stderr().lock(),
+            "To use a device, append its lines to {file} and set its lane."
+        )?;
+    }
+    if survey.seen.iter().all(|seen| seen.device.role == Role::Other) {
         writeln!(io::stderr().lock(), "{NONE_ATTACHED}")?;
     }
     Ok(0)
 }
 
-const NONE_ATTACHED: &str = "no serial port is attached.\n\
+/// A machine that is set up has one; one with mistakes is as good as none here.
+fn configuration(args: &DevicesArgs) -> io::Result<Option<Arc<Config>>> {
+    let file = &args.config.path;
+    if !file.exists() {
+        return Ok(None);
+    }
+    let loaded = args.config.load().ok().map(|loaded| loaded.config);
+    if loaded.is_none() {
+        let said = "has mistakes, so the devices that it names are not looked for";
+        writeln!(io::stderr().lock(), "{} {said}: see `tillgate check`", file.display())?;
+    }
+    Ok(loaded)
+}
+
+const NONE_ATTACHED: &str = "no scanner, reader or serial port is attached.\n\
      - Check cable and power of the device; `dmesg | tail` shows whether the machine sees it.\n\
-     - Many scanners are keyboards until a barcode in their manual sets them to USB serial (CDC, virtual COM).\n\
      - In a virtual machine or container, hand the USB device through.";
 
-/// Commented out, since the lane is probably there already.
-const LANE: &str = "\
-# Each device belongs to a lane. Where the configuration has none yet:
-#[[lane]]
-#id = \"1\"
-
-";
-
-fn toml_lines(ports: &[AttachedPort]) -> String {
-    let devices = ports.iter().enumerate().map(|(index, port)| described(port, index + 1));
-    let lane = if ports.is_empty() { "" } else { LANE };
-    [lane.to_owned()].into_iter().chain(devices).collect()
+/// What is attached, and what a configuration makes of it.
+struct Survey {
+    seen: Vec<Seen>,
+    configured: Vec<Configured>,
+    /// A lane that there is.
+    lane: Option<String>,
 }
 
-/// Comments and a `[[device]]`, so that the whole can be appended to a configuration.
-fn described(port: &AttachedPort, number: usize) -> String {
-    let mut text = format!("# {}: {}\n", port.node.display(), what(port));
-    match &port.access {
-        Access::Free => text.push_str("# ready to be used\n"),
-        Access::Held { by } => {
-            text.push_str(&format!("# in use by {by}: it must let go of the port first\n"));
+/// An attached device.
+struct Seen {
+    device: AttachedDevice,
+    access: Access,
+    /// The configured device that uses it.
+    used_by: Option<String>,
+    /// The lines that would use it; none where it is used, or no driver reads it.
+    block: Option<Block>,
+    /// Another node of the same device suits better.
+    second_choice: bool,
+}
+
+/// A configured device.
+struct Configured {
+    id: String,
+    /// How the configuration names it.
+    address: String,
+    state: State,
+}
+
+enum State {
+    /// Its node is there.
+    Found(PathBuf),
+    /// It leads to no device, or to several.
+    Trouble { reason: String, candidates: String },
+}
+
+impl Survey {
+    fn of(roots: &Roots, config: Option<&Config>) -> Self {
+        let mut attached = attached::devices(roots);
+        let all = attached.clone();
+        attached.sort_by_key(|device| device.role.is_guess() || is_second_choice(device, &all));
+        let devices = config.map(|config| config.devices.as_slice()).unwrap_or_default();
+        let lane = config.and_then(|config| config.lanes.first()).map(|lane| lane.id.clone());
+        let mut blocks = Blocks { devices, attached: &attached, lane: lane.as_deref(), number: 0 };
+        let seen = attached.iter().map(|device| {
+            let used_by = user_of(device, devices, &attached);
+            let block = if used_by.is_none() { blocks.next(device) } else { None };
+            Seen {
+                access: access(roots, &device.node),
+                second_choice: is_second_choice(device, &attached),
+                device: device.clone(),
+                used_by,
+                block,
+            }
+        });
+        Self {
+            seen: seen.collect(),
+            configured: devices.iter().map(|device| found(device, roots, &attached)).collect(),
+            lane,
         }
-        Access::Denied { hint } => text.push_str(&format!("# no permission: {hint}\n")),
     }
-    if port.stable_name() == port.node && port.usb.is_some() {
-        text.push_str("# no link below /dev/serial leads here: the name may move\n");
-    }
-    let lines = configuration(port, number);
-    if is_plain(port) {
-        text.push_str("# what is connected to it, the machine cannot tell; remove the # in front if it is a scanner\n");
-        lines.lines().for_each(|line| text.push_str(&format!("#{line}\n")));
-    } else {
-        text.push_str(&lines);
-    }
-    text.push('\n');
-    text
 }
 
-fn what(port: &AttachedPort) -> String {
-    let driver = port.driver.as_deref().unwrap_or("unknown driver");
-    let Some(usb) = &port.usb else { return format!("serial port of the machine ({driver})") };
-    let names = [usb.manufacturer.as_deref(), usb.product.as_deref()];
-    let names: Vec<&str> = names.into_iter().flatten().collect();
-    let name = if names.is_empty() { "USB device".to_owned() } else { names.join(" ") };
-    let serial = usb.serial_number.as_deref().unwrap_or("none");
-    format!("{name} ({}:{}, serial number {serial}, {driver})", usb.vendor_id, usb.product_id)
+/// Makes blocks, each with an id of its own.
+struct Blocks<'a> {
+    devices: &'a [Device],
+    attached: &'a [AttachedDevice],
+    lane: Option<&'a str>,
+    number: usize,
 }
 
-/// A port of the machine itself, which shows whether anything is connected to it only when it sends.
-fn is_plain(port: &AttachedPort) -> bool {
-    let name = port.node.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    port.usb.is_none() && name.starts_with("ttyS")
+impl Blocks<'_> {
+    fn next(&mut self, device: &AttachedDevice) -> Option<Block> {
+        let driver = device.role.driver(device.kind)?;
+        let id = loop {
+            self.number += 1;
+            let id = block::id(driver, self.number);
+            if !self.devices.iter().any(|device| device.id == id) {
+                break id;
+            }
+        };
+        let lane = self.lane.unwrap_or("1");
+        let address = attached::address_of(device, self.attached);
+        Some(Block::new(device, driver, address, [&id, lane]))
+    }
 }
 
-/// The lines of a `[[device]]`. Which lane it is, only the operator knows.
-fn configuration(port: &AttachedPort, number: usize) -> String {
-    let (kind, driver) = match &port.usb {
-        Some(usb) if reads_cards(usb) => ("reader", "serial-magstripe"),
-        _ => ("scanner", "serial-scanner"),
+fn user_of(
+    device: &AttachedDevice,
+    devices: &[Device],
+    attached: &[AttachedDevice],
+) -> Option<String> {
+    let uses = |user: &&Device| {
+        let meant = user.address().meant(attached, lanes::kind_of(user.driver));
+        matches!(meant.as_slice(), [only] if *only == device)
     };
-    let name = toml::Value::String(port.stable_name().display().to_string());
-    format!(
-        "[[device]]\nid = \"{kind}-{number}\"\nlane = \"1\"\ndriver = \"{driver}\"\nport = {name}\nbaud = 9600\n"
-    )
+    devices.iter().find(uses).map(|user| user.id.clone())
 }
 
-/// A guess by name, for the operator to correct.
-fn reads_cards(usb: &UsbIdentity) -> bool {
-    const MAGTEK: &str = "0801";
-    let product = usb.product.as_deref().unwrap_or_default().to_lowercase();
-    let words = ["swipe", "magstripe", "magnetic", "msr", "card reader"];
-    usb.vendor_id == MAGTEK || words.iter().any(|word| product.contains(word))
-}
-
-fn json_lines(ports: &[AttachedPort]) -> String {
-    let objects = ports.iter().enumerate().map(|(index, port)| object(port, index + 1));
-    objects.map(|object| format!("{object}\n")).collect()
-}
-
-fn object(port: &AttachedPort, number: usize) -> Value {
-    let (access, detail) = match &port.access {
-        Access::Free => ("free", None),
-        Access::Held { by } => ("in-use", Some(by)),
-        Access::Denied { hint } => ("denied", Some(hint)),
+/// What sends reports says what it reads; the keyboard beside it only types.
+fn is_second_choice(device: &AttachedDevice, attached: &[AttachedDevice]) -> bool {
+    let lesser = [Role::ScannerWedge, Role::CardWedge, Role::Keyboard, Role::UnknownMode];
+    let better = |other: &AttachedDevice| {
+        let readable = other.role.driver(other.kind).is_some();
+        readable && (device.role == Role::UnknownMode || !lesser.contains(&other.role))
     };
-    json!({
-        "kind": "serial",
-        "port": port.stable_name(),
-        "node": port.node,
-        "by_id": port.by_id,
-        "by_path": port.by_path,
-        "driver": port.driver,
-        "usb": port.usb.as_ref().map(|usb| json!({
-            "vendor_id": usb.vendor_id,
-            "product_id": usb.product_id,
-            "manufacturer": usb.manufacturer,
-            "product": usb.product,
-            "serial_number": usb.serial_number,
-        })),
-        "access": access,
-        "access_detail": detail,
-        "configuration": configuration(port, number),
-    })
+    lesser.contains(&device.role)
+        && attached.iter().any(|other| other.is_same_hardware(device) && better(other))
+}
+
+fn found(device: &Device, roots: &Roots, attached: &[AttachedDevice]) -> Configured {
+    let (address, kind) = (device.address(), lanes::kind_of(device.driver));
+    let trouble = |reason| State::Trouble { reason, candidates: instead_of(roots, &address, kind) };
+    let meant = address.meant(attached, kind);
+    let state = match (meant.as_slice(), &device.port) {
+        ([only], _) => State::Found(only.node.clone()),
+        // Such as a pseudo terminal.
+        (_, Some(port)) if port.exists() => State::Found(port.clone()),
+        (_, Some(port)) => trouble(format!("there is no {}", port.display())),
+        ([], None) => trouble(not_one(&address, kind, NotOne::None)),
+        (_, None) => trouble(not_one(&address, kind, NotOne::Several)),
+    };
+    Configured { id: device.id.clone(), address: address.to_string(), state }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::Device;
-
-    fn scanner() -> AttachedPort {
-        AttachedPort {
-            node: "/dev/ttyACM0".into(),
-            by_id: Some("/dev/serial/by-id/usb-Honeywell_HH660_12345-if00".into()),
-            by_path: None,
-            driver: Some("cdc_acm".to_owned()),
-            usb: Some(UsbIdentity {
-                vendor_id: "0c2e".to_owned(),
-                product_id: "0ca1".to_owned(),
-                manufacturer: Some("Honeywell".to_owned()),
-                product: Some("HH660".to_owned()),
-                serial_number: Some("12345".to_owned()),
-            }),
-            access: Access::Free,
-        }
-    }
-
-    fn reader() -> AttachedPort {
-        let mut usb = scanner().usb.unwrap();
-        usb.product = Some("Mini Swipe".to_owned());
-        usb.serial_number = None;
-        AttachedPort {
-            node: "/dev/ttyUSB0".into(),
-            by_id: None,
-            usb: Some(usb),
-            access: Access::Denied { hint: "it belongs to group dialout".to_owned() },
-            ..scanner()
-        }
-    }
-
-    #[derive(serde::Deserialize)]
-    struct Devices {
-        device: Vec<Device>,
-    }
-
-    #[test]
-    fn the_lines_can_be_appended_to_a_configuration() {
-        let text = toml_lines(&[scanner(), reader()]);
-        let devices = toml::from_str::<Devices>(&text).unwrap().device;
-        let ids: Vec<&str> = devices.iter().map(|device| device.id.as_str()).collect();
-        assert_eq!(ids, ["scanner-1", "reader-2"]);
-        assert_eq!(devices[0].port, *scanner().stable_name());
-        assert!(text.contains(
-            "# /dev/ttyACM0: Honeywell HH660 (0c2e:0ca1, serial number 12345, cdc_acm)\n# ready"
-        ));
-        assert!(text.contains("# no permission: it belongs to group dialout\n"), "{text}");
-        assert!(text.contains("the name may move"), "{text}");
-    }
-
-    #[test]
-    fn a_plain_port_is_commented_out_and_a_lane_is_shown() {
-        let plain = AttachedPort { node: "/dev/ttyS0".into(), by_id: None, usb: None, ..scanner() };
-        let text = toml_lines(&[plain]);
-        assert!(text.lines().all(|line| line.is_empty() || line.starts_with('#')), "{text}");
-        assert!(text.contains("#[[lane]]\n#id = \"1\"\n"), "{text}");
-        assert!(text.contains("#[[device]]\n"), "{text}");
-    }
-
-    #[test]
-    fn json_has_one_object_a_port_with_the_same_lines() {
-        let text = json_lines(&[scanner(), reader()]);
-        let objects: Vec<Value> =
-            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert_eq!(objects.len(), 2);
-        assert_eq!(objects[0]["port"], "/dev/serial/by-id/usb-Honeywell_HH660_12345-if00");
-        assert_eq!(objects[0]["usb"]["vendor_id"], "0c2e");
-        assert_eq!(objects[1]["access"], "denied");
-        let lines = objects[1]["configuration"].as_str().unwrap();
-        assert!(lines.contains("driver = \"serial-magstripe\""), "{lines}");
-    }
-
-    #[test]
-    fn a_machine_without_ports_is_told_what_to_look_at() {
-        let root = tempfile::tempdir().unwrap();
-        for json in [false, true] {
-            let args = DevicesArgs { json, root: root.path().to_owned() };
-            let mut out = Vec::new();
-            assert_eq!(run(&args, &mut out).unwrap(), 0);
-            assert!(out.is_empty(), "words for people go to stderr");
-        }
-        assert!(NONE_ATTACHED.contains("dmesg"));
-    }
-}
+mod tests;

@@ -60,11 +60,12 @@ Examples:
 
 Exit codes: 0 fine, 1 a file could not be read, 2 a file has errors.")]
     Check(Check),
-    /// Prints the acknowledgements that a file earns: TA1, and 997 or 999
+    /// Prints the acknowledgements that a file earns: TA1, and 997 or 999; CONTRL
     #[command(after_help = "\
 Examples:
   tillgate edi ack orders.edi
   tillgate edi ack --control-number 42 orders.edi > 997.edi
+  tillgate edi ack --999 --guide guides/bigbox-850.toml orders.edi
 
 Exit codes: 0 fine, 1 a file could not be read, 2 the file has errors.")]
     Ack(Ack),
@@ -96,6 +97,9 @@ struct Ack {
     /// Control number of the acknowledgement
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=999_999_999))]
     control_number: u32,
+    /// An implementation guide of the partner; several may be given, and each set takes the one that is for it
+    #[arg(long = "guide", value_name = "GUIDE")]
+    guides: Vec<PathBuf>,
     /// A file; `-` is standard input
     file: PathBuf,
 }
@@ -130,6 +134,7 @@ impl EdiArgs {
     pub fn guide_paths(&self) -> &[PathBuf] {
         match &self.command {
             Command::Check(check) => &check.guides,
+            Command::Ack(ack) => &ack.guides,
             _ => &[],
         }
     }
@@ -147,7 +152,7 @@ pub fn run(args: EdiArgs, config: Option<&Config>, guides: &[Guide]) -> u8 {
             (&mut out, Style::of_stdout()),
             (&mut words, io::stderr().is_terminal()),
         ),
-        Command::Ack(ack) => run_ack(&ack, &mut out, &mut words),
+        Command::Ack(ack) => run_ack((&ack, guides), &mut out, &mut words),
         Command::Json(json) => run_json(&json.file, &mut out, &mut words),
         Command::Sales(sales) => run_sales(&sales.file, config, (&mut out, &mut words)),
     };
@@ -162,11 +167,16 @@ pub fn run(args: EdiArgs, config: Option<&Config>, guides: &[Guide]) -> u8 {
     }
 }
 
-fn run_ack(ack: &Ack, out: &mut impl Write, words: &mut impl Write) -> io::Result<u8> {
+fn run_ack(
+    (ack, guides): (&Ack, &[Guide]),
+    out: &mut impl Write,
+    words: &mut impl Write,
+) -> io::Result<u8> {
     let Some(input) = read_file(&ack.file, words)? else {
         return Ok(exit::FAILURE);
     };
-    let report = edi::read(&input, &Options::default());
+    let guides: Vec<&Guide> = guides.iter().collect();
+    let report = edi::read(&input, &Options { guides: &guides, ..Options::default() });
     let now = TimeZone::system().to_datetime(SystemClock.now());
     let issue = Issue {
         functional: if ack.implementation { Functional::F999 } else { Functional::F997 },

@@ -1,9 +1,33 @@
-//! How a serial device speaks, in the words of the configuration.
+//! Which device is meant and how it speaks, in the words of the configuration.
 //!
 //! In and out: TOML. Never: what a driver does with it.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
+use tillgate_drivers::attached::{Address, Selector, UsbId};
+
+use super::Device;
+
+impl Device {
+    /// Which device is meant: by path, or by what it says of itself and where it is plugged in.
+    #[must_use]
+    pub fn address(&self) -> Address {
+        match &self.port {
+            Some(port) => Address::Port(port.clone()),
+            None => Address::Selector(Selector {
+                usb: self.usb,
+                serial_number: self.serial_number.clone(),
+                usb_port: self.usb_port.clone(),
+                interface: self.interface,
+            }),
+        }
+    }
+}
+
+pub(super) fn usb_id<'de, D: Deserializer<'de>>(from: D) -> Result<Option<UsbId>, D::Error> {
+    let text = String::deserialize(from)?;
+    text.parse().map(Some).map_err(de::Error::custom)
+}
 
 /// Whose code identifiers stand before a barcode.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -22,6 +22,7 @@ use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tillgate_drivers::attached::UsbId;
 use tillgate_parsers::edi::Guide;
 
 pub use barcodes::{Barcodes, FunctionCode, LoyaltyCard, ScaleLabel};
@@ -439,9 +440,27 @@ pub struct Device {
     /// What it is: "serial-scanner", "serial-magstripe", "hid-scanner", "hid-magstripe", "snapi" or "keyboard-wedge".
     #[schemars(example = &"serial-scanner")]
     pub driver: Driver,
-    /// The port; best a link below /dev/serial/by-id or /dev/input/by-id, which stays with the device.
-    #[schemars(example = &"/dev/serial/by-id/usb-Honeywell_Scanning_HH660_12345-if00")]
-    pub port: PathBuf,
+    /// Which one it is, as `tillgate devices` prints it: vendor and product of USB, or of a HID or input device.
+    #[serde(default, deserialize_with = "device::usb_id")]
+    #[schemars(with = "Option<String>", example = &"0c2e:0ca1")]
+    pub usb: Option<UsbId>,
+    /// Its serial number, which stays with the device.
+    #[serde(default)]
+    #[schemars(example = &"12345")]
+    pub serial_number: Option<String>,
+    /// Its USB port, which stays with the socket, where it has no serial number: controller, and ports from there.
+    #[serde(default)]
+    #[schemars(example = &"0000:00:14.0/1.2")]
+    pub usb_port: Option<String>,
+    /// Which interface, where it has several of a kind.
+    #[serde(default)]
+    #[schemars(example = 0)]
+    pub interface: Option<u8>,
+    /// Instead of the four keys above: its node, or a link to it, such as those below /dev/serial/by-id and
+    /// /dev/input/by-id.
+    #[serde(default)]
+    #[schemars(example = &"/dev/ttyS0")]
+    pub port: Option<PathBuf>,
     /// Speed. Without meaning for USB devices that are serial by nature.
     #[serde(default = "default_baud")]
     pub baud: u32,
@@ -493,7 +512,7 @@ fn default_suffix() -> Suffix {
 }
 
 /// What a device is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Driver {
     /// A barcode scanner that sends lines.

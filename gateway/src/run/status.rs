@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::forward::{Outbox, Outgoing};
 use crate::store::{Figures, Store, StoreError};
-use crate::telemetry::board::{Board, BrokerState, SourceKind, SourceState};
+use crate::telemetry::board::{Board, BrokerState, DeviceFigures, SourceKind, SourceState};
 use crate::telemetry::metric::Metric;
 use crate::telemetry::status::{
     Condition, DiskFigures, GatewayName, OutboxFigures, Readiness, RecentRecord, Status, masked_id,
@@ -290,8 +290,15 @@ fn to_the_second(time: Timestamp) -> Timestamp {
 }
 
 fn sources_to_the_second(sources: Vec<SourceState>) -> Vec<SourceState> {
-    let rounded =
-        |source: SourceState| SourceState { last_at: source.last_at.map(to_the_second), ..source };
+    let device = |figures: DeviceFigures| DeviceFigures {
+        last_read_at: figures.last_read_at.map(to_the_second),
+        ..figures
+    };
+    let rounded = |source: SourceState| SourceState {
+        last_at: source.last_at.map(to_the_second),
+        device: source.device.map(device),
+        ..source
+    };
     sources.into_iter().map(rounded).collect()
 }
 

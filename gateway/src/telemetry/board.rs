@@ -40,6 +40,28 @@ pub struct SourceState {
     pub quarantined: u64,
     /// When the last input came.
     pub last_at: Option<Timestamp>,
+    /// What a device did since the start.
+    #[serde(default)]
+    pub device: Option<DeviceFigures>,
+}
+
+/// What a device did since the start. The counters of the metrics, for people.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceFigures {
+    /// Whole readings.
+    pub read: u64,
+    /// Readings with bytes that should not be there, or that were none.
+    pub damaged: u64,
+    /// Readings that were cut off, by an unplug or because they had no end.
+    pub cut: u64,
+    /// Readings that were lost because the store did not take them.
+    pub lost: u64,
+    /// How often it sent faster than anyone can scan, and was slowed down.
+    pub floods: u64,
+    /// How often it went away.
+    pub disconnects: u64,
+    /// When it read last, also where the store has not taken the reading yet.
+    pub last_read_at: Option<Timestamp>,
 }
 
 impl SourceState {
@@ -92,6 +114,7 @@ impl Board {
             captures: 0,
             quarantined: 0,
             last_at: None,
+            device: (kind == SourceKind::Device).then(DeviceFigures::default),
         };
         held(&self.sources).entry(id.to_owned()).or_insert(state);
     }
@@ -106,6 +129,14 @@ impl Board {
         if let Some(state) = held(&self.sources).get_mut(id) {
             state.connected = connected;
             state.detail = detail.to_owned();
+        }
+    }
+
+    /// A device did something.
+    pub fn device_did(&self, id: &str, change: impl FnOnce(&mut DeviceFigures)) {
+        let mut sources = held(&self.sources);
+        if let Some(figures) = sources.get_mut(id).and_then(|source| source.device.as_mut()) {
+            change(figures);
         }
     }
 

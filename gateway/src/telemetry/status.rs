@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tillgate_record::EventType;
 
-use super::board::{BrokerState, SourceState};
+use super::board::{BrokerState, DeviceFigures, SourceState};
 
 /// Everything at one moment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -157,6 +157,7 @@ impl Status {
         }
         self.write_way_out(out)?;
         self.write_sources(out)?;
+        self.write_devices(out)?;
         self.write_recent(out)
     }
 
@@ -216,6 +217,28 @@ impl Status {
             if !source.connected && !source.detail.is_empty() {
                 writeln!(out, "                  {}", source.detail)?;
             }
+        }
+        Ok(())
+    }
+
+    fn write_devices(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        let figures = |source: &SourceState| Some((source.id.clone(), source.device?));
+        let devices: Vec<(String, DeviceFigures)> =
+            self.sources.iter().filter_map(figures).collect();
+        if devices.is_empty() {
+            return Ok(());
+        }
+        writeln!(
+            out,
+            "\nDEVICE                READ  DAMAGED   CUT OFF      LOST   FLOODS  UNPLUGGED  LAST READING"
+        )?;
+        for (id, figures) in devices {
+            let DeviceFigures { read, damaged, cut, lost, floods, disconnects, .. } = figures;
+            let last = figures.last_read_at.map_or_else(|| "-".to_owned(), |at| at.to_string());
+            writeln!(
+                out,
+                "{id:<16}  {read:>8}  {damaged:>7}  {cut:>8}  {lost:>8}  {floods:>7}  {disconnects:>9}  {last}"
+            )?;
         }
         Ok(())
     }
@@ -288,6 +311,11 @@ pub(crate) mod tests {
         let board = Board::default();
         board.add_source("03", SourceKind::Terminal, Some("3"), "posts over HTTP");
         board.add_source("scanner-3", SourceKind::Device, Some("3"), "port is not there");
+        board.device_did("scanner-3", |figures| {
+            *figures = DeviceFigures { read: 412, damaged: 2, disconnects: 1, ..*figures };
+            figures.last_read_at = Some(now);
+        });
+        board.device_did("03", |figures| figures.read += 1);
         board.source_connected("03", true, "posts over HTTP");
         board.source_captured("03", 1, now);
         Status {
@@ -358,6 +386,7 @@ pub(crate) mod tests {
             "outbox      2 waiting, the oldest for 1 s · 18229 of 18231 delivered",
             "receipts    18200 confirmed by the CRM, 29 wait for it, the oldest for 12 s",
             "disk        312 MiB of 2.0 GiB · 9.0 GiB free",
+            "scanner-3              412        2         0         0        0          1  2026-11-21T10:03:12Z\n\n",
             "18231     tillgate.sale.v1      03                24.00 CNY       王**",
         ] {
             assert!(text.contains(part), "{part:?} is not in\n{text}");

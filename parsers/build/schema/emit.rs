@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Family;
-use super::resolve::{FileRow, Part, SetRow, Span, Tables, TotalRow, Usage, bound};
+use super::resolve::{FileRow, Loop, Part, SetRow, Span, Tables, TotalRow, Usage, bound};
 
 /// Appends a static of the name.
 pub(crate) fn emit(out: &mut String, family: &Family, edition: &str, tables: &Tables) {
@@ -30,16 +30,18 @@ pub(crate) fn emit(out: &mut String, family: &Family, edition: &str, tables: &Ta
         });
         let repeats = rows.clone().any(|row| row.most > 1);
         format!(
-            "Shape {{ tag: {:#x}, name: {}, usages: {}, notes: {}, mandatory: {mandatory:#x}, repeats: {repeats} }}",
-            shape.tag, shape.name, span(shape.usages), span(shape.notes)
+            "Shape {{ tag: {:#x}, name: {}, usages: {}, notes: {}, pairs: {:#x}, other_notes: {}, \
+             mandatory: {mandatory:#x}, repeats: {repeats} }}",
+            shape.tag, shape.name, span(shape.usages), span(shape.notes), shape.pairs, span(shape.other_notes)
         )
     }));
     list(
         &mut text,
         "loops",
         tables.loops.iter().map(|row| {
-            let (name, parts, mandatory) = (&row.name, span(row.parts), row.mandatory);
-            format!("Loop {{ name: {name:?}, parts: {parts}, mandatory: {mandatory:#x} }}")
+            let Loop { name, mandatory, later, .. } = row;
+            let parts = span(row.parts);
+            format!("Loop {{ name: {name:?}, parts: {parts}, mandatory: {mandatory:#x}, later: {later:#x} }}")
         }),
     );
     list(&mut text, "parts", tables.parts.iter().map(part));

@@ -7,6 +7,8 @@
 
 mod dictionary;
 mod emit;
+#[path = "../../src/edi/schema/hashing.rs"]
+mod hashing;
 mod line;
 mod resolve;
 mod set;

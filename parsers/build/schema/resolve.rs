@@ -8,6 +8,7 @@ mod tree;
 use std::collections::BTreeMap;
 
 use super::dictionary::{Content, Dictionary, Element, Format, Group, Note, UNBOUNDED, Use};
+use super::hashing::slot;
 use super::set::Set;
 use super::{At, Family, Fault};
 
@@ -48,7 +49,7 @@ pub(crate) struct Usage {
     pub list: Span,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct NoteRow {
     pub bond: &'static str,
     pub first: u64,
@@ -61,6 +62,9 @@ pub(crate) struct Shape {
     pub name: usize,
     pub usages: Span,
     pub notes: Span,
+    /// The lower position of each note P of two neighbours, and the notes that are no such.
+    pub pairs: u64,
+    pub other_notes: Span,
 }
 
 #[derive(Debug)]
@@ -68,6 +72,8 @@ pub(crate) struct Loop {
     pub name: String,
     pub parts: Span,
     pub mandatory: u128,
+    /// The bits of the tags of all parts but the first.
+    pub later: u128,
 }
 
 #[derive(Debug, Clone)]
@@ -171,7 +177,15 @@ impl Resolver<'_, '_> {
                 let usages = self.store(rows, &segment.at);
                 let notes = self.notes(segment, count);
                 let name = self.name(&segment.name);
-                self.tables.shapes.push(Shape { tag: code, name, usages, notes });
+                let (pairs, other_notes) = self.pairs(notes);
+                self.tables.shapes.push(Shape {
+                    tag: code,
+                    name,
+                    usages,
+                    notes,
+                    pairs,
+                    other_notes,
+                });
             }
         }
         self.tables.shapes.sort_by_key(|shape| shape.tag);
@@ -265,13 +279,8 @@ impl Resolver<'_, '_> {
         if let Some(span) = self.lists.get(number) {
             return *span;
         }
-        let mut codes: Vec<u64> = element
-            .codes
-            .iter()
-            .filter(|(_, editions)| editions[self.edition])
-            .map(|(code, _)| packed(code))
-            .collect();
-        codes.sort_unstable();
+        let of_this_edition = element.codes.iter().filter(|(_, editions)| editions[self.edition]);
+        let codes = hashed(of_this_edition.map(|(code, _)| packed(code)).collect());
         let span = (self.tables.codes.len(), codes.len());
         self.tables.codes.extend(codes);
         self.lists.insert(number.to_owned(), span);
@@ -296,6 +305,20 @@ impl Resolver<'_, '_> {
             }
         }
         (start, self.tables.notes.len() - start)
+    }
+
+    /// Notes P of two neighbours are looked at all at once: one bit each. The others are stored apart.
+    fn pairs(&mut self, (start, count): Span) -> (u64, Span) {
+        let rows: Vec<NoteRow> =
+            self.tables.notes.iter().skip(start).take(count).cloned().collect();
+        let is_pair = |note: &NoteRow| {
+            note.bond == "Paired" && note.others == 3 << note.others.trailing_zeros()
+        };
+        let (paired, others): (Vec<NoteRow>, Vec<NoteRow>) = rows.into_iter().partition(is_pair);
+        let lower = paired.iter().map(|note| note.others & note.others.wrapping_neg());
+        let span = (self.tables.notes.len(), others.len());
+        self.tables.notes.extend(others);
+        (lower.fold(0, |pairs, bit| pairs | bit), span)
     }
 
     fn name(&mut self, name: &str) -> usize {
@@ -356,6 +379,23 @@ fn note_row(note: &Note, count: usize) -> Result<NoteRow, Fault> {
     let has_first = matches!(note.bond, "Conditional" | "List");
     let first = note.positions.first().filter(|_| has_first).map_or(0, |first| 1_u64 << first);
     Ok(NoteRow { bond: note.bond, first, others: others & !first })
+}
+
+/// A list of codes as [`slot`] finds them; 0 is an empty slot.
+fn hashed(codes: Vec<u64>) -> Vec<u64> {
+    if codes.is_empty() {
+        return codes;
+    }
+    let mut slots = vec![0; (2 * codes.len()).next_power_of_two()];
+    for code in codes {
+        let start = slot(code, slots.len());
+        let (before, from) = slots.split_at_mut(start);
+        let mut search = from.iter_mut().chain(before);
+        if let Some(free) = search.find(|slot| [0, code].contains(slot)) {
+            *free = code;
+        }
+    }
+    slots
 }
 
 /// Up to four bytes, the first in the highest.

@@ -68,11 +68,13 @@ impl Code {
         }
     }
 
-    /// The code that a CONTRL of a syntax version has for the same thing: 45 and 46 came with version 4.
+    /// The code that a CONTRL of a syntax version has for the same thing: 45 and 46 came with version 4, which has no 19
+    /// and 38.
     #[must_use]
     pub fn in_syntax(self, is_version_4: bool) -> Self {
         match self {
             Self::Interchange("46") if !is_version_4 => Self::Interchange("2"),
+            Self::Element("19" | "38") if is_version_4 => Self::Element("12"),
             Self::Segment("45") if !is_version_4 => Self::Segment("18"),
             other => other,
         }

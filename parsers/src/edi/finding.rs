@@ -89,7 +89,7 @@ pub struct EdiFinding {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trigger {
     /// The tag of its segment.
-    pub segment: &'static str,
+    pub segment: String,
     /// The segment within its set; ST is 1.
     pub position: u32,
     /// The loop that the segment stands in.
@@ -155,13 +155,6 @@ impl Remark {
     #[must_use]
     pub fn found(mut self, found: &[u8]) -> Self {
         self.found = Some(found.get(..MOST_FOUND).unwrap_or(found).to_vec());
-        self
-    }
-
-    /// With what made the rule apply.
-    #[must_use]
-    pub fn triggered_by(mut self, trigger: Trigger) -> Self {
-        self.trigger = Some(trigger);
         self
     }
 }

@@ -22,6 +22,9 @@ use super::{edifact, tradacoms};
 /// Bytes of what belongs to nothing that a finding may show.
 const MOST_SHOWN: usize = 200;
 
+/// Ctrl-Z, which CP/M and DOS put behind text.
+const END_OF_FILE: u8 = 0x1A;
+
 /// Where reading stands between two chunks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
@@ -47,6 +50,8 @@ pub struct Reader<'o> {
     terminator: Option<u8>,
     /// A byte order mark between interchanges was told.
     marked: bool,
+    /// Padding after the last interchange was told.
+    padded: bool,
 }
 
 impl<'o> Reader<'o> {
@@ -60,6 +65,7 @@ impl<'o> Reader<'o> {
             mode: Mode::Start { mark: false, blanks: false },
             terminator: None,
             marked: false,
+            padded: false,
         }
     }
 
@@ -160,6 +166,9 @@ impl<'o> Reader<'o> {
             self.scanner.consume(BYTE_ORDER_MARK.len());
             return true;
         }
+        if self.skip_padding(events) {
+            return true;
+        }
         if !self.has_head(ended) || self.scanner.rest().is_empty() {
             return false;
         }
@@ -167,6 +176,22 @@ impl<'o> Reader<'o> {
             return self.open(events);
         }
         self.junk(events)
+    }
+
+    /// Passes over what fills a file to the size of a record, and marks of its end. Told once after each interchange.
+    fn skip_padding(&mut self, events: &mut dyn Events) -> bool {
+        let is_padding = |byte: &u8| matches!(*byte, 0 | END_OF_FILE);
+        let count = self.scanner.rest().iter().take_while(|byte| is_padding(byte)).count();
+        if count == 0 {
+            return false;
+        }
+        if !std::mem::replace(&mut self.padded, true) {
+            let (mut visit, offset) = self.visit(events);
+            let remark = Remark::new("zero bytes or Ctrl-Z follow the interchange");
+            visit.say(&rules::PADDING, remark, Spot { offset, ..Spot::default() }, None);
+        }
+        self.scanner.consume(count);
+        true
     }
 
     fn junk(&mut self, events: &mut dyn Events) -> bool {
@@ -207,6 +232,7 @@ impl<'o> Reader<'o> {
             return true;
         }
         self.mode = Mode::Within(standard);
+        self.padded = false;
         match standard {
             Standard::X12 => self.open_x12(events),
             Standard::Edifact => {
@@ -273,10 +299,10 @@ impl<'o> Reader<'o> {
     }
 
     fn within(&mut self, standard: Standard, ended: bool, events: &mut dyn Events) -> bool {
-        let reads_all = events.reads_all();
+        let (reads_all, wants_segments) = (events.reads_all(), events.wants_segments());
         loop {
-            if self.state.is_passing() && !events.wants_segments() {
-                let passed = self.scanner.pass_content(self.state.told.line_ends);
+            if !wants_segments && let Some(passing) = self.state.passing() {
+                let passed = self.scanner.pass_content(passing);
                 self.state.pass(passed);
             }
             match self.scanner.advance(ended) {
@@ -303,9 +329,7 @@ impl<'o> Reader<'o> {
             if visit.state.interchange.open {
                 visit.lexical(&segment);
             }
-            let opens =
-                matches!(segment.tag(), b"GS" | b"ST" | b"UNG" | b"UNH" | b"UNO" | b"BAT" | b"MHD");
-            if opens && visit.state.is_full() {
+            if visit.state.is_full() && opens_envelope(standard, segment.tag()) {
                 visit.give_up(segment.offset);
                 self.mode = Mode::Over;
                 return true;
@@ -373,6 +397,15 @@ impl<'o> Reader<'o> {
             .found(&first);
         let rule = Rule { help, ..rules::NOT_EDI };
         self.visit(events).0.say_of_bytes(&rule, remark, 0, &first);
+    }
+}
+
+/// Whether a tag opens a group or set.
+fn opens_envelope(standard: Standard, tag: &[u8]) -> bool {
+    match standard {
+        Standard::X12 => matches!(tag, b"GS" | b"ST"),
+        Standard::Edifact => matches!(tag, b"UNG" | b"UNH" | b"UNO"),
+        Standard::Tradacoms => matches!(tag, b"BAT" | b"MHD"),
     }
 }
 

@@ -47,6 +47,29 @@ impl Rule {
         self.code.starts_with("guide-")
     }
 
+    /// Whether another version of the standard may allow what this one does not: bounds, lists and places grow. What a
+    /// set must have, and what a number is, stays.
+    #[must_use]
+    pub(super) fn moves_with_the_version(&self) -> bool {
+        let moving = [
+            &SEGMENT_UNKNOWN,
+            &SEGMENT_NOT_IN_SET,
+            &SEGMENT_UNEXPECTED,
+            &SEGMENT_ORDER,
+            &SEGMENT_TOO_OFTEN,
+            &LOOP_TOO_OFTEN,
+            &ELEMENT_CONDITION,
+            &ELEMENT_EXCLUSION,
+            &ELEMENT_TOO_MANY,
+            &COMPONENT_TOO_MANY,
+            &REPETITION_TOO_MANY,
+            &ELEMENT_TOO_SHORT,
+            &ELEMENT_TOO_LONG,
+            &ELEMENT_CODE,
+        ];
+        moving.iter().any(|rule| rule.code == self.code)
+    }
+
     /// How bad under a policy.
     #[must_use]
     pub fn severity(&self, policy: Policy) -> Severity {
@@ -67,7 +90,6 @@ impl Rule {
             (None, "last-segment-unterminated") => Some(Code::Interchange("13")),
             (None, "binary-length") => Some(Code::Set("29")),
             (None, "element-character") => Some(Code::Element("37")),
-            (None, "trailing-separators") => Some(Code::Segment("45")),
             (None, _) => match self.answer? {
                 Code::Segment(code) => Some(Code::Segment(edifact::of_segment(code))),
                 Code::Element(code) => Some(Code::Element(edifact::of_element(code))),
@@ -113,6 +135,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
     let refusing: &[&Rule] = &[&VERSION_UNSUPPORTED, &SET_UNSUPPORTED];
     [INPUT, HEADER, SYNTAX, INTERCHANGE, GROUP, SET, SEGMENTS, ELEMENTS, TRADACOMS, refusing]
         .into_iter()
+        .chain(edifact::ALL)
         .flatten()
         .copied()
 }
@@ -141,6 +164,7 @@ rules! {
     LEADING_BLANKS = "leading-blanks", FORGIVEN, None, "ask the sender to begin the file with ISA";
     LINE_ENDS = "line-ends", NOTED, None, "nothing to do: line ends after terminators are no data";
     INDENTED = "blanks-around-segment", NOTED, None, "nothing to do: blanks before tags are no data";
+    PADDING = "padding-after-interchange", FORGIVEN, None, "ask the sender to end the file with its last segment; Ctrl-Z and zero bytes are left by old transfer programs";
     JUNK_BETWEEN = "bytes-between-interchanges", FORGIVEN, None, "ask the sender what the bytes are; they were skipped";
 }
 
@@ -298,13 +322,15 @@ rules! {
     ELEMENT_TOO_SHORT = "element-too-short", ALWAYS, ak4("4"), "send a value of the length that the standard asks";
     ELEMENT_TOO_LONG = "element-too-long", ALWAYS, ak4("5"), "send a value of the length that the standard allows";
     ELEMENT_CHARACTER = "element-character", ALWAYS, ak4("6"), "send digits, an optional minus and a point in numbers, and no control bytes anywhere";
+    ELEMENT_LINE_BREAK = "element-line-break", FORGIVEN, ak4("6"), "send text without line breaks; a text field that was copied as it stood often causes this";
     ELEMENT_CHARSET = "element-character-set", FORGIVEN, ak4("6"), "send the characters of the X12 extended character set";
     ELEMENT_CODE = "element-code", ALWAYS, ak4("7"), "send a code of the list";
     ELEMENT_DATE = "element-date", ALWAYS, ak4("8"), "send a date as CCYYMMDD";
     ELEMENT_TIME = "element-time", ALWAYS, ak4("9"), "send a time as HHMM or HHMMSS";
     CONTROL_TOTAL = "control-total", ALWAYS, ak4("7"), "count the segments again";
     HASH_TOTAL = "hash-total", FORGIVEN, ak4("7"), "add the values up again";
-    CTT01_COUNT = "ctt01-count", ALWAYS, ak4("7"), "count the PO1 (850) or IT1 (810) segments in CTT01";
+    CTT01_COUNT = "ctt01-count", ALWAYS, ak4("7"), "count the line items in CTT01: PO1 (850), IT1 (810), POC (860), LIN (832)";
+    CTT01_OTHERWISE = "ctt01-count", FORGIVEN, ak4("7"), "count the HL segments (856) or the LIN segments in CTT01; some count items or packages";
 }
 
 // TRADACOMS: no acknowledgement codes, since it has no acknowledgements.
@@ -343,6 +369,9 @@ rules! {
     MTR_MISSING = "mtr-missing", ALWAYS, None, "close the message with MTR";
     MTR_COUNT = "mtr-count", FORGIVEN, None, "count the segments from MHD to MTR, both included, in MTR";
     MESSAGE_EMPTY = "message-empty", FORGIVEN, None, "send the segments of the message";
+    FILE_MESSAGE_MISSING = "file-message-missing", ALWAYS, None, "send the messages of the file whole: its header, its documents, its trailer";
+    FILE_ORDER = "file-message-order", FORGIVEN, None, "send header, documents and trailer of a file in this order, and nothing else among them";
+    FILE_COUNT = "file-count", ALWAYS, None, "count the documents of the file in its trailer";
     RSG_MISPLACED = "rsg-misplaced", ALWAYS, None, "send RSG in the message RSGRSG only";
     RSG_REFERENCE = "rsg-reference", ALWAYS, None, "repeat the transmission reference of STX in RSG";
     RSG_RECIPIENT = "rsg-recipient", ALWAYS, None, "repeat the recipient's code of STX in RSG";

@@ -6,6 +6,9 @@
 //! its length. Memory is one block, or one segment up to the limit. Never: a newline stripped from data, a tag
 //! searched by substring.
 
+mod passing;
+
+pub(super) use self::passing::Passing;
 use super::delimiters::{Delimiters, digits};
 use super::index::{self, Carry, Index, Marks};
 use super::segment::{BinaryFault, Segment, Traits};
@@ -310,37 +313,6 @@ impl Scanner {
         }
     }
 
-    /// Passes over the segments that are content of a set and nothing else, as far as they are whole, unremarkable and
-    /// not first on a line; gives back how many there were. For those who look at envelopes only.
-    pub(super) fn pass_content(&mut self, line_ends: bool) -> u32 {
-        let Some(Syntax { standard: Standard::X12, delimiters, .. }) = self.syntax else {
-            return 0;
-        };
-        if self.blanks != (false, false) || self.dropping || self.skip > 0 {
-            return 0;
-        }
-        let (mut passed, mut at) = (0, self.at);
-        let (mut next, mut mark) = self.next;
-        for end in self.index.ends.get(next..).unwrap_or_default() {
-            let to = end.at as usize;
-            let Some(mut segment) = self.buffer.get(at..to) else {
-                break;
-            };
-            if line_ends {
-                segment = segment.strip_prefix(b"\r").unwrap_or(segment);
-                segment = segment.strip_prefix(b"\n").unwrap_or(segment);
-            }
-            if !is_content(segment, delimiters.element) || segment.len() > self.longest {
-                break;
-            }
-            (at, mark) = (to + 1, end.marks as usize);
-            next += 1;
-            passed += 1;
-        }
-        (self.at, self.next) = (at, (next, mark));
-        passed
-    }
-
     /// The segment that [`Scanner::advance`] found. Nothing was consumed before the next call.
     pub(super) fn segment(&self) -> Segment<'_> {
         let Found { start, tag_end, end, after, marks, traits } = self.found;
@@ -604,21 +576,4 @@ impl Scanner {
         }
         step
     }
-}
-
-/// Whether a segment of X12 has a tag that only content of sets has, and an element.
-#[inline]
-fn is_content(segment: &[u8], separator: u8) -> bool {
-    let &[a, b, c, d, ..] = segment else {
-        return false;
-    };
-    // What begins like a segment of the envelopes, security, binary data is looked at closely.
-    let first = a.is_ascii_uppercase() && !matches!(a, b'B' | b'G' | b'I' | b'T');
-    let second = is_tag_byte(b) && !(a == b'S' && matches!(b, b'E' | b'T' | b'V' | b'1'..=b'4'));
-    first && second && (c == separator || (is_tag_byte(c) && d == separator))
-}
-
-#[inline]
-fn is_tag_byte(byte: u8) -> bool {
-    byte.is_ascii_uppercase() || byte.is_ascii_digit()
 }

@@ -169,16 +169,14 @@ impl<'s> Segment<'s> {
     }
 
     /// The elements after the tag, as they stand.
-    pub fn values(&self) -> impl Iterator<Item = &'s [u8]> + use<'s> {
-        let (bytes, base) = (self.bytes, self.marks_base);
-        let ends = self.marks.iter().map(move |mark| (*mark as usize).saturating_sub(base));
-        let last = (self.tag_end < bytes.len()).then_some(bytes.len());
-        let mut from = self.tag_end + 1;
-        ends.chain(last).map(move |to| {
-            let value = bytes.get(from..to).unwrap_or_default();
-            from = to + 1;
-            value
-        })
+    #[inline]
+    pub fn values(&self) -> Values<'s> {
+        Values {
+            bytes: self.bytes,
+            marks: self.marks,
+            marks_base: self.marks_base,
+            from: self.tag_end + 1,
+        }
     }
 
     /// Whether every byte is printable ASCII, so that no character needs to be looked at.
@@ -212,6 +210,32 @@ impl<'s> Segment<'s> {
             _ => mark(number - 2).map_or(length, |mark| mark + 1),
         };
         (from.min(length), mark(number - 1).unwrap_or(length))
+    }
+}
+
+/// The elements of a segment, in order.
+#[derive(Debug, Clone)]
+pub struct Values<'s> {
+    bytes: &'s [u8],
+    /// The separators behind those that were given.
+    marks: &'s [u32],
+    marks_base: usize,
+    /// Where the next element begins; beyond the end of the segment where there is none.
+    from: usize,
+}
+
+impl<'s> Iterator for Values<'s> {
+    type Item = &'s [u8];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'s [u8]> {
+        let (to, marks) = match self.marks.split_first() {
+            Some((mark, rest)) => ((*mark as usize).wrapping_sub(self.marks_base), rest),
+            None => (self.bytes.len(), self.marks),
+        };
+        let value = self.bytes.get(self.from..to)?;
+        (self.from, self.marks) = (to + 1, marks);
+        Some(value)
     }
 }
 

@@ -81,12 +81,21 @@ fn interchange(text: &[u8]) -> Option<Standard> {
     }
 }
 
-/// UNA has six characters, and UNB follows. `UNA` also begins words, and an input may end anywhere.
+/// UNA has six characters, and UNB follows; blanks among the six get lost. `UNA` also begins words, and an input may
+/// end anywhere.
 fn is_service_string(text: &[u8]) -> bool {
     let follows = text.get(9..).unwrap_or_default().trim_ascii_start();
     let header = follows.get(..3).unwrap_or(follows);
-    tag_with_separator(text, b"UNA") && b"UNB".starts_with(header)
+    let near = text.get(3..UNA_REACH).unwrap_or_default();
+    let is_short = || {
+        memchr::memmem::find(near, b"UNB")
+            .is_some_and(|at| tag_with_separator(near.get(at..).unwrap_or_default(), b"UNB"))
+    };
+    tag_with_separator(text, b"UNA") && (b"UNB".starts_with(header) || is_short())
 }
+
+/// Where UNB stands at the latest after a UNA that is damaged.
+const UNA_REACH: usize = 16;
 
 /// Whether a segment with this tag begins here.
 pub(super) fn tag_with_separator(text: &[u8], tag: &[u8]) -> bool {
@@ -109,6 +118,7 @@ mod tests {
             (b"UNA:+.? '", Recognised::Interchange(Standard::Edifact, 0)),
             (b"UNA:+.? '\r\nUN", Recognised::Interchange(Standard::Edifact, 0)),
             (b"UNA:+.? '\r\nUNB+", Recognised::Interchange(Standard::Edifact, 0)),
+            (b"UNA:+.?'UNB+UNOC:3", Recognised::Interchange(Standard::Edifact, 0)),
             (b"UNA, the service string, is optional.", Recognised::Unknown),
             (b"UNABLE TO CONNECT", Recognised::Unknown),
             (b"UNB+UNOC:3", Recognised::Interchange(Standard::Edifact, 0)),

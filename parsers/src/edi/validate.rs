@@ -39,6 +39,11 @@ pub struct Spot {
 pub trait Sink {
     /// A rule is broken.
     fn remark(&mut self, rule: &Rule, remark: Remark, spot: Spot);
+
+    /// The segment that is read, within its set; ST is 1. 0 where nobody counts.
+    fn position(&self) -> u32 {
+        0
+    }
 }
 
 /// Reads one set.
@@ -76,7 +81,24 @@ impl Validator {
             self.report_place(outcome, segment, sink);
         }
         self.check_elements(segment, sink);
-        self.totals.add(tag, segment, sink);
+        self.totals.add(tag, segment);
+        self.totals.compare(tag, segment, sink);
+    }
+
+    /// Takes the next segment as [`Validator::segment`] does, where there is nothing to say about it. If there could
+    /// be, nothing happens: that is what the answer no means. `tag`: [`Segment::tag_code`].
+    pub(super) fn pass(&mut self, tag: u32, segment: &Segment<'_>) -> bool {
+        let Some(step) = self.matcher.next(tag) else {
+            return false;
+        };
+        let tables = self.transaction.tables();
+        let fits = step.shape.is_none_or(|shape| fit::fits(tables, shape, segment));
+        if !fits || self.totals.are_stated_in(tag) {
+            return false;
+        }
+        self.matcher.go(step);
+        self.totals.add(tag, segment);
+        true
     }
 
     /// The trailer is there, or would have to be.

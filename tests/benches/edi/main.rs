@@ -3,7 +3,8 @@
 //! `cargo bench -p tillgate-tests --bench edi --features peers -- --megabytes 100 --times 5`
 //!
 //! In: nothing; the files are generated. Out: a table of MB (10^6 bytes) a second of processor time, the best of some
-//! runs with the file in memory. Never: a row that does less than it says.
+//! runs with the file in memory, and how many times that is the peer that checks envelopes. Never: a row that does
+//! less than it says.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -11,6 +12,7 @@
     reason = "a bench prints, and stops when it cannot measure"
 )]
 
+mod ours;
 #[cfg(feature = "peers")]
 mod peers;
 
@@ -20,6 +22,9 @@ use std::process::ExitCode;
 use rustix::time::{ClockId, clock_gettime};
 use tillgate_parsers::edi::index::{Carry, Index, Marks, Variant, index_with};
 use tillgate_tests::edi_files::{self, Kind, Written};
+
+/// How the row of a peer ends that checks envelopes as we do: what others are compared with.
+const ENVELOPES_OF_A_PEER: &str = ", envelope checks";
 
 /// What a core's second-level cache holds together with its index.
 const BLOCK_BYTES: usize = 64 * 1024;
@@ -63,6 +68,8 @@ struct Rows<'f> {
     file: &'f [u8],
     segments: u64,
     times: u64,
+    /// What was measured, in megabytes a second.
+    measured: Vec<(String, f64)>,
 }
 
 impl<'f> Rows<'f> {
@@ -72,27 +79,28 @@ impl<'f> Rows<'f> {
             "\n{}: {bytes} bytes, {segments} segments, {documents} documents, {groups} groups\n",
             kind.name()
         );
-        println!("| what | MB/s |\n|---|---|");
-        Self { kind, file, segments: *segments, times }
+        Self { kind, file, segments: *segments, times, measured: Vec::new() }
     }
 
-    fn measure(&self) {
-        let marks = marks(self.kind);
+    fn measure(&mut self) {
+        let (file, marks) = (self.file, marks(self.kind));
         self.row("memchr: terminators counted, nothing else", || {
-            memchr::memchr_iter(marks.segment, self.file).count() as u64
+            memchr::memchr_iter(marks.segment, file).count() as u64
         });
         for variant in Variant::available() {
             let what = format!("index, {variant:?}, blocks of 64 KiB");
-            let found = self.row(&what, || indexed(variant, self.file, &marks));
+            let found = self.row(&what, || indexed(variant, file, &marks));
             // UNA is ended by a terminator, too.
             assert_eq!(found, self.segments + u64::from(self.kind == Kind::Orders), "{what}");
         }
+        ours::measure(self);
         #[cfg(feature = "peers")]
         peers::measure(self);
+        self.print();
     }
 
-    /// Measures one way to read the file, prints its row, and gives back what it returned.
-    fn row(&self, what: &str, mut work: impl FnMut() -> u64) -> u64 {
+    /// Measures one way to read the file, and gives back what it returned.
+    fn row(&mut self, what: &str, mut work: impl FnMut() -> u64) -> u64 {
         let mut best = f64::INFINITY;
         let mut found = 0;
         for _ in 0..self.times.max(1) {
@@ -100,8 +108,17 @@ impl<'f> Rows<'f> {
             found = black_box(work());
             best = best.min(processor_seconds() - began);
         }
-        println!("| {what} | {:.0} |", self.file.len() as f64 / best / 1e6);
+        self.measured.push((what.to_owned(), self.file.len() as f64 / best / 1e6));
         found
+    }
+
+    fn print(&self) {
+        let peer = self.measured.iter().find(|(what, _)| what.ends_with(ENVELOPES_OF_A_PEER));
+        println!("| what | MB/s | times the peer's envelope checks |\n|---|---:|---:|");
+        for (what, speed) in &self.measured {
+            let ratio = peer.map_or_else(String::new, |(_, peer)| format!("{:.1}", speed / peer));
+            println!("| {what} | {speed:.0} | {ratio} |");
+        }
     }
 }
 

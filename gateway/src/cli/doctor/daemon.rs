@@ -5,9 +5,12 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
+use tillgate_drivers::attached::{self, Roots};
+
 use super::Check;
-use crate::config::Config;
+use crate::config::{Config, Device};
 use crate::control::{self, ControlError, Request, Response};
+use crate::source::lanes;
 use crate::telemetry::status::{OutboxFigures, Status};
 
 /// Delivery that is later than this is worth a look: records should leave within seconds.
@@ -137,11 +140,24 @@ pub(super) fn devices(config: &Config, daemon: &Daemon) -> Vec<Check> {
                 source.detail.clone(),
                 "see `tillgate devices` for what is attached",
             ),
-            None => port(&device.port),
+            None => device_port(device),
         };
         check.of(device.id.clone())
     });
     devices.collect()
+}
+
+fn device_port(device: &Device) -> Check {
+    let (roots, address) = (Roots::default(), device.address());
+    let kind = lanes::kind_of(device.driver);
+    match address.locate(&roots, kind) {
+        Ok(node) => port(&node),
+        Err(problem) => Check::fail(
+            "devices.port",
+            attached::not_one(&address, kind, problem),
+            attached::instead_of(&roots, &address, kind),
+        ),
+    }
 }
 
 fn port(port: &Path) -> Check {
@@ -160,7 +176,9 @@ fn port(port: &Path) -> Check {
                 io::ErrorKind::NotFound => {
                     "is the device plugged in and on? `tillgate devices` lists what is there"
                 }
-                io::ErrorKind::PermissionDenied => "add the daemon's user to the group dialout",
+                io::ErrorKind::PermissionDenied => {
+                    "`tillgate devices` shows the group or the udev rule that is missing"
+                }
                 io::ErrorKind::ResourceBusy => "another program has it open: stop that",
                 _ => "unplug the device and plug it in again; try another port or cable",
             };

@@ -489,7 +489,7 @@ mod tests {
                     &format!(
                         "{device}id = \"s\"\nport = \"/x\"\n{device}id = \"t\"\nport = \"/x\""
                     ),
-                    "[[device]] \"t\" port: is used by [[device]] #1",
+                    "[[device]] \"t\" port: the same device is [[device]] #1",
                 ),
                 (lane, "[[lane]] \"3\" id: the name is taken by [[lane]] #1"),
                 (

@@ -5,7 +5,7 @@ use std::hash::Hash;
 use std::path::{Component, PathBuf};
 
 use tillgate_drivers::LineSettings;
-use tillgate_drivers::attached::port_advice;
+use tillgate_drivers::attached::{check_usb_port, port_advice};
 use tillgate_parsers::wedge::Layout;
 
 use super::Flaws;
@@ -119,14 +119,16 @@ fn tokens(config: &Config, flaws: &mut Flaws) {
 }
 
 fn devices(devices: &[Device], flaws: &mut Flaws) {
-    let mut ports = Seen::new();
+    let mut addresses = Seen::new();
     for (index, device) in devices.iter().enumerate() {
         let path = |key: &str| format!("device[{index}].{key}");
-        flaws.absolute(path("port"), &device.port);
-        if let Some(first) = ports.before(&device.port, "device", index) {
-            flaws.error(path("port"), format!("is used by {first}: a port has one device"));
-        } else if let Some(advice) = port_advice(&device.port) {
-            flaws.warning(path("port"), advice);
+        address(device, path, flaws);
+        // One device may be a scanner and a card reader; a path leads to one of the two.
+        let driver = device.port.is_none().then_some(device.driver);
+        let named = (device.address().to_string(), driver);
+        if let Some(first) = addresses.before(named, "device", index) {
+            let key = if device.port.is_some() { "port" } else { "id" };
+            flaws.error(path(key), format!("the same device is {first}: a device has one entry"));
         }
         if !BAUD.contains(&device.baud) {
             flaws.error(path("baud"), format!("expected {} to {}", BAUD.start(), BAUD.end()));
@@ -148,6 +150,35 @@ fn devices(devices: &[Device], flaws: &mut Flaws) {
         if device.prefix.chars().count() > PREFIX_CHARS_MAX {
             flaws.error(path("prefix"), format!("has more than {PREFIX_CHARS_MAX} characters"));
         }
+    }
+}
+
+/// By path, or by what it says of itself and where it is plugged in.
+fn address(device: &Device, path: impl Fn(&str) -> String, flaws: &mut Flaws) {
+    let Device { port, usb, serial_number, usb_port, .. } = device;
+    let selected = usb.is_some() || serial_number.is_some() || usb_port.is_some();
+    match port {
+        Some(_) if selected || device.interface.is_some() => flaws.error(
+            path("port"),
+            "stands beside `usb`, `serial_number`, `usb_port` or `interface`: name the device in one way",
+        ),
+        Some(port) => {
+            flaws.absolute(path("port"), port);
+            if let Some(advice) = port_advice(port) {
+                flaws.warning(path("port"), advice);
+            }
+        }
+        None if !selected => flaws.error(
+            path("serial_number"),
+            "is missing: name the device by `serial_number`, `usb_port` or `port`; `tillgate devices` prints the lines",
+        ),
+        None => {}
+    }
+    if serial_number.as_deref() == Some("") {
+        flaws.error(path("serial_number"), "must not be empty: use `usb_port` where there is none");
+    }
+    if let Some(Err(error)) = usb_port.as_deref().map(check_usb_port) {
+        flaws.error(path("usb_port"), error.to_string());
     }
 }
 

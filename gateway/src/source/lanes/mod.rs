@@ -27,10 +27,10 @@ use crate::fail_point;
 use crate::pipeline::Intake;
 use crate::source::{Input, Media, new_id};
 use crate::store::StoreError;
-use crate::telemetry::board::{Board, SourceKind};
+use crate::telemetry::board::{Board, DeviceFigures, SourceKind};
 use crate::telemetry::metric::Metric;
 
-pub use reading::settings_of;
+pub use reading::{kind_of, settings_of};
 
 /// Readings of one device that wait while the store refuses: about an hour of a busy checkout.
 const READINGS_WAITING_MAX: usize = 1000;
@@ -76,7 +76,7 @@ pub async fn run<I: Intake>(device: Device, services: Services<I>, stop: Cancell
             return services.board.source_connected(&device.id, false, &detail);
         }
     };
-    info!(device = device.id, lane = device.lane, "reading {}", device.port.display());
+    info!(device = device.id, lane = device.lane, "reading {}", device.address());
     let (events_in, events) = mpsc::channel(EVENTS_WAITING_MAX);
     let (readings_in, readings) = mpsc::channel(READINGS_WAITING_MAX);
     let key = Arc::clone(&services.token_key);
@@ -140,7 +140,13 @@ impl<I: Intake> Lane<I> {
             Ok(input) => input,
             Err(error) => return self.drop_reading(&format!("one could not be written: {error}")),
         };
-        self.count(if damaged { "damaged" } else { "read" });
+        self.count(if damaged { "damaged" } else { "read" }, |figures| {
+            let counter = if damaged { &mut figures.damaged } else { &mut figures.read };
+            *counter += 1;
+            figures.last_read_at = Some(read_at);
+        });
+        let labels = [("device", self.device.id.as_str())];
+        Metric::DeviceLastRead.set(read_at.as_duration().as_secs_f64(), &labels);
         debug!(device = self.device.id, damaged, "reading");
         match readings.try_send(Waiting { id: new_id(read_at), bytes, read_at }) {
             Ok(()) => self.keep_again(),
@@ -152,7 +158,7 @@ impl<I: Intake> Lane<I> {
     }
 
     fn drop_reading(&self, reason: &str) {
-        self.count("dropped");
+        self.count("dropped", |figures| figures.lost += 1);
         let begins = self.show(|shown| {
             shown.dropped += 1;
             !std::mem::replace(&mut shown.dropping, true)
@@ -181,14 +187,17 @@ impl<I: Intake> Lane<I> {
             }
             DeviceEvent::Disconnected { reason, hint } => {
                 warn!(device, "not connected: {reason}; {hint}");
-                self.show_port(false, format!("{reason}; {hint}"));
+                if self.show_port(false, format!("{reason}; {hint}")) {
+                    Metric::DeviceDisconnects.add(1, &[("device", device)]);
+                    self.services.board.device_did(device, |figures| figures.disconnects += 1);
+                }
             }
             DeviceEvent::Damaged { problem, bytes } => {
-                self.count("damaged");
+                self.count("damaged", |figures| figures.damaged += 1);
                 info!(device, bytes, "no reading: {problem}");
             }
             DeviceEvent::Overflow { bytes } => {
-                self.count("overflow");
+                self.count("overflow", |figures| figures.cut += 1);
                 warn!(
                     device,
                     bytes,
@@ -197,11 +206,11 @@ impl<I: Intake> Lane<I> {
                 );
             }
             DeviceEvent::Partial { bytes } => {
-                self.count("partial");
+                self.count("partial", |figures| figures.cut += 1);
                 warn!(device, bytes, "dropped a reading that was cut off with the connection");
             }
             DeviceEvent::Flood { frames_per_second_max } => {
-                self.count("flood");
+                self.count("flood", |figures| figures.floods += 1);
                 warn!(
                     device,
                     "sends more than {frames_per_second_max} readings a second and is read more slowly: is it a \
@@ -286,13 +295,14 @@ impl<I: Intake> Lane<I> {
         }
     }
 
-    fn show_port(&self, connected: bool, port: String) {
+    /// Says whether the device was connected before.
+    fn show_port(&self, connected: bool, port: String) -> bool {
         let labels = [("device", self.device.id.as_str())];
         Metric::DeviceConnected.set(if connected { 1.0 } else { 0.0 }, &labels);
         self.show(|shown| {
-            shown.connected = connected;
             shown.port = port;
-        });
+            std::mem::replace(&mut shown.connected, connected)
+        })
     }
 
     /// Changes what the board shows.
@@ -303,7 +313,8 @@ impl<I: Intake> Lane<I> {
         result
     }
 
-    fn count(&self, outcome: &'static str) {
+    fn count(&self, outcome: &'static str, change: impl FnOnce(&mut DeviceFigures)) {
+        self.services.board.device_did(&self.device.id, change);
         Metric::DeviceReadings.add(1, &[("device", &self.device.id), ("outcome", outcome)]);
     }
 }

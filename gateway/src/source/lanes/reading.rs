@@ -19,15 +19,7 @@ use crate::normalize::reading::RawReading;
 /// # Errors
 /// When `line` is no line setting.
 pub fn settings_of(device: &Device) -> Result<DeviceSettings, LineSettingsError> {
-    let kind = match device.driver {
-        Driver::SerialScanner => DriverKind::SerialScanner,
-        Driver::SerialMagstripe => DriverKind::SerialMagstripe,
-        Driver::HidScanner => DriverKind::HidScanner,
-        Driver::HidMagstripe => DriverKind::HidMagstripe,
-        Driver::Snapi => DriverKind::Snapi,
-        Driver::KeyboardWedge => DriverKind::KeyboardWedge,
-    };
-    let mut settings = DeviceSettings::new(&device.id, kind, &device.port);
+    let mut settings = DeviceSettings::new(&device.id, kind_of(device.driver), device.address());
     settings.baud = device.baud;
     settings.line = device.line.parse()?;
     // `check` refuses other names.
@@ -60,6 +52,19 @@ pub fn settings_of(device: &Device) -> Result<DeviceSettings, LineSettingsError>
     };
     settings.acknowledge = device.acknowledge;
     Ok(settings)
+}
+
+/// The driver of a device.
+#[must_use]
+pub fn kind_of(driver: Driver) -> DriverKind {
+    match driver {
+        Driver::SerialScanner => DriverKind::SerialScanner,
+        Driver::SerialMagstripe => DriverKind::SerialMagstripe,
+        Driver::HidScanner => DriverKind::HidScanner,
+        Driver::HidMagstripe => DriverKind::HidMagstripe,
+        Driver::Snapi => DriverKind::Snapi,
+        Driver::KeyboardWedge => DriverKind::KeyboardWedge,
+    }
 }
 
 /// The way in that a device is.

@@ -1,5 +1,6 @@
 //! Lays out the positions of a set: its loops, level by level.
 
+use super::super::hashing::tag_bit;
 use super::super::set::{Node, Set};
 use super::super::{At, Fault};
 use super::{Loop, NONE, Part, Resolver, SetRow};
@@ -66,8 +67,9 @@ impl Resolver<'_, '_> {
             }
         }
         let span = (self.tables.parts.len(), parts.len());
+        let later = parts.iter().skip(1).fold(0, |bits, part| bits | tag_bit(part.tag));
         self.tables.parts.extend(parts);
-        self.tables.loops.push(Loop { name, parts: span, mandatory });
+        self.tables.loops.push(Loop { name, parts: span, mandatory, later });
         self.tables.loops.len() - 1
     }
 

@@ -417,6 +417,8 @@ impl Level {
             "24" | "32" | "33" => matches!(self, Interchange | Group),
             "26" | "28" | "29" | "30" => matches!(self, Interchange | Group | Message),
             "35" => matches!(self, Message | Segment | Element),
+            "19" | "38" => self == Element,
+            "31" => self == Group,
             "36" => self == Segment,
             "37" | "39" | "40" => self != Segment,
             "47" => matches!(self, Group | Message),

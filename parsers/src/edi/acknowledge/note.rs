@@ -162,8 +162,12 @@ mod tests {
         let report = read(input, &Options::default());
         let mut finding = report.findings.kept()[0].clone();
         finding.answer = Some(code);
-        finding.trigger =
-            Some(Trigger { segment: "N1", position: 8, loop_id: Some("N1"), element: Some(3) });
+        finding.trigger = Some(Trigger {
+            segment: "N1".to_owned(),
+            position: 8,
+            loop_id: Some("N1"),
+            element: Some(3),
+        });
         let delimiters =
             Delimiters { element: b'*', component: b'>', segment: b'~', ..Delimiters::default() };
         let mut writer = Writer::new(delimiters);

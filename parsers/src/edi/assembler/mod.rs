@@ -10,17 +10,19 @@ mod placing;
 
 pub(super) use self::numbers::{Entry, Numbers};
 pub(super) use self::placing::{spot_of, version};
-use super::edifact;
 use super::event::{Envelope, Events, Stage};
 use super::finding::Remark;
 use super::guide::{Guide, GuideCheck};
 use super::report::{Options, Tally};
-use super::rules;
-use super::scanner::Block;
+use super::rules::{self, Rule};
+use super::scanner::{Block, Passing};
+use super::schema::{Directory, Transaction};
 use super::segment::{KeptSegment, Segment};
 use super::standard::Standard;
 use super::text::CharacterSet;
+use super::tradacoms::OpenFile;
 use super::validate::{Spot, Validator};
+use super::{edifact, x12};
 
 /// What the reader does after a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +99,8 @@ pub(super) struct Told {
     /// That this version has no tables.
     pub(super) version: bool,
     pub(super) numbers_forgotten: bool,
+    /// That a group has messages of another type.
+    pub(super) group_type: bool,
     /// ISX was there.
     pub(super) extended: bool,
 }
@@ -133,6 +137,10 @@ pub(super) struct State<'o> {
     pub(super) group: Level,
     pub(super) set: Level,
     pub(super) validator: Option<Box<Validator>>,
+    /// The file of TRADACOMS that is open.
+    pub(super) file: OpenFile,
+    /// The version that the open set is held against, where it is not its own but the nearest.
+    borrowed: Option<Directory>,
     /// The partner's guide for the open set.
     pub(super) guide: GuideCheck<'o>,
     pub(super) told: Told,
@@ -156,6 +164,8 @@ impl<'o> State<'o> {
             group: Level::default(),
             set: Level::default(),
             validator: None,
+            file: OpenFile::default(),
+            borrowed: None,
             guide: GuideCheck::default(),
             told: Told::default(),
             edifact: edifact::Syntax::default(),
@@ -181,6 +191,7 @@ impl Visit<'_, '_> {
         state.standard = Some(standard);
         state.summary.segments += 1;
         state.told = Told::default();
+        state.file.forget();
         state.interchange.begin(Some(header), line, state.summary.interchanges);
         state.summary.interchanges += 1;
         (state.group.open, state.set.open) = (false, false);
@@ -195,7 +206,7 @@ impl Visit<'_, '_> {
         state.told.outside = false;
         let index = state.interchange.children as usize;
         state.group.begin(header, line, index);
-        state.told.version = false;
+        (state.told.version, state.told.group_type) = (false, false);
         state.interchange.children = state.interchange.children.saturating_add(1);
         state.summary.groups += usize::from(header.is_some());
         let header = state.group.header.view();
@@ -219,6 +230,8 @@ impl Visit<'_, '_> {
         state.summary.sets += 1;
         let transaction = validator.as_ref().map(|validator| validator.transaction());
         state.validator = validator;
+        state.borrowed =
+            transaction.and_then(|table| borrowed(table, &state.set.header, &state.group.header));
         let headers = (header, &state.group.header);
         let guides = state.options.guides;
         state.guide.open(transaction.and_then(|table| Guide::choose(guides, table, headers)));
@@ -328,9 +341,15 @@ impl Visit<'_, '_> {
     pub(super) fn outside(&mut self, segment: &Segment<'_>) {
         if !self.state.told.outside {
             self.state.told.outside = true;
-            let remark =
-                Remark::new("a segment stands outside of transaction sets").found(segment.tag());
-            self.say(&rules::OUTSIDE_SET, remark, spot_of(segment), Some(segment));
+            let (message, rule) = if segment.tag_is_well_formed() {
+                ("a segment stands outside of transaction sets", rules::OUTSIDE_SET)
+            } else {
+                let help = "look at what stands before and after the tag: line numbers, markup or quoting were added, \
+                    or other separators are used than in ISA";
+                ("these bytes are no segment", Rule { help, ..rules::OUTSIDE_SET })
+            };
+            let remark = Remark::new(message).found(segment.tag());
+            self.say(&rule, remark, spot_of(segment), Some(segment));
         }
     }
 
@@ -373,16 +392,49 @@ impl Visit<'_, '_> {
             self.say_of_interchange(&rules::INDENTED, remark, segment);
         }
         if !traits.terminated {
-            let remark = Remark::new("the last segment has no terminator");
-            self.say_of_interchange(&rules::UNTERMINATED, remark, segment);
+            // Nothing was read between the header and this.
+            let is_first = self.state.interchange.children == 0 && !self.state.told.outside;
+            let swallows_all = is_first && !segment.bytes.starts_with(b"IEA");
+            let (message, rule) = if swallows_all {
+                let help = "look for the segment terminator: the file does not use the one that its header declares";
+                (
+                    "no segment terminator stands behind the header",
+                    Rule { help, ..rules::UNTERMINATED },
+                )
+            } else {
+                ("the last segment has no terminator", rules::UNTERMINATED)
+            };
+            self.say_of_interchange(&rule, Remark::new(message), segment);
         }
     }
 }
 
+/// The version of a table that is not that of the set.
+fn borrowed(table: &Transaction, set: &KeptSegment, group: &KeptSegment) -> Option<Directory> {
+    let version = match table.directory.standard() {
+        Standard::X12 => group.element(8),
+        // CONTRL comes with the syntax, not with a directory.
+        _ if set.component(2, 1) == b"CONTRL" => return None,
+        _ => set.component(2, 3),
+    };
+    Some(table.directory).filter(|directory| !directory.is_of(version))
+}
+
 impl State<'_> {
-    /// Whether content of the open set is only counted.
-    pub(super) fn is_passing(&self) -> bool {
-        self.set.open && self.validator.is_none()
+    /// How content of the open set is passed over, where it may be.
+    pub(super) fn passing(&mut self) -> Option<Passing<'_>> {
+        if !self.set.open || self.guide.is_open() {
+            return None;
+        }
+        let (must_be_plain, limits) = match self.standard? {
+            Standard::X12 if x12::looks_at_separators(self.group.version) => return None,
+            Standard::X12 => (self.validator.is_some(), None),
+            Standard::Edifact if self.edifact.is_in_package() => return None,
+            Standard::Edifact => (true, self.edifact.limits(self.options.character_set)),
+            Standard::Tradacoms => return None,
+        };
+        let line_ends = self.told.line_ends;
+        Some(Passing { line_ends, must_be_plain, limits, validator: self.validator.as_deref_mut() })
     }
 
     /// So many segments of content were passed.

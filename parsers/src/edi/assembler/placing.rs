@@ -170,7 +170,8 @@ impl State<'_> {
     fn answer(&self, rule: &Rule) -> Option<Code> {
         match self.standard {
             Some(Standard::Edifact) => rule.control().map(|code| {
-                let value = code.in_syntax(self.edifact.is_version_4()).value();
+                let code = code.in_syntax(self.edifact.is_version_4());
+                let value = code.value();
                 match (self.stage(Some(code)), code) {
                     (Some(Stage::Group), Code::Set(_) | Code::Segment(_) | Code::Element(_)) => {
                         Code::Group(value)
@@ -249,7 +250,18 @@ pub(super) struct Speaker<'s, 'v, 'o> {
 }
 
 impl Sink for Speaker<'_, '_, '_> {
-    fn remark(&mut self, rule: &Rule, remark: Remark, spot: Spot) {
-        self.visit.say(rule, remark, spot, Some(self.segment));
+    fn remark(&mut self, rule: &Rule, mut remark: Remark, spot: Spot) {
+        let mut rule = *rule;
+        if let Some(tables) = self.visit.state.borrowed.filter(|_| rule.moves_with_the_version()) {
+            rule.lenient = Severity::Warning;
+            let message =
+                format!("{} by the tables of {}, the nearest", remark.message, tables.name());
+            remark.message = message.into();
+        }
+        self.visit.say(&rule, remark, spot, Some(self.segment));
+    }
+
+    fn position(&self) -> u32 {
+        self.visit.state.set.segments
     }
 }

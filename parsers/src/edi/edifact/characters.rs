@@ -27,6 +27,16 @@ impl Visit<'_, '_> {
         let is_plain = segment.is_plain() && (!set.limits_ascii() || set.has_ascii(bytes));
         let fault = if is_plain { None } else { set.fault(bytes, is_service) };
         let (at, rule, message) = match (fault, stray_release(segment)) {
+            (Some((at, Fault::Windows | Fault::Malformed)), _)
+                if std::str::from_utf8(bytes).is_ok() =>
+            {
+                let first = bytes.iter().position(|byte| !byte.is_ascii()).unwrap_or(at);
+                (
+                    first,
+                    &rules::NOT_IN_SET,
+                    "this character is UTF-8, and the declared set is another",
+                )
+            }
             (Some((at, fault)), _) => {
                 let (rule, message) = rule_of(fault);
                 (at, rule, message)

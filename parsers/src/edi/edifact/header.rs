@@ -110,6 +110,13 @@ fn elements(unb: &Segment<'_>, faults: &mut Vec<HeaderFault>) {
         let remark = Remark::new("the reference of the interchange is missing");
         faults.push((&rules::UNB_REFERENCE, 5, None, remark));
     }
+    let test = unb.element(11).trim_ascii();
+    // Where more stands in its place, the terminator of UNB was lost: that is told at the end.
+    if test.len() == 1 && test != b"1" {
+        let rule = if test == b"0" { &rules::UNB_TEST_ZERO } else { &rules::UNB_TEST };
+        let remark = Remark::new("this test indicator is unknown").found(test);
+        faults.push((rule, 11, None, remark.expected("1, or nothing")));
+    }
 }
 
 fn parties(unb: &Segment<'_>, options: &Options<'_>, faults: &mut Vec<HeaderFault>) {

@@ -23,6 +23,7 @@ use super::rules::edifact as rules;
 use super::rules::{self as shared};
 use super::schema::find;
 use super::segment::Segment;
+use super::shown::shown;
 use super::standard::Standard;
 use super::text::CharacterSet;
 use super::validate::{Spot, Validator};
@@ -51,6 +52,17 @@ pub(super) struct Syntax {
 impl Syntax {
     pub(super) fn new(service: Service) -> Self {
         Self { service, version: 3, ..Self::default() }
+    }
+
+    /// Whether a package is open.
+    pub(super) fn is_in_package(&self) -> bool {
+        self.package != Package::None
+    }
+
+    /// What printable ASCII of the open message is still held against: a set that does not have all of it.
+    pub(super) fn limits(&self, agreed: Option<CharacterSet>) -> Option<CharacterSet> {
+        let declared = self.set.filter(|set| set.limits_ascii() && !self.characters_told)?;
+        Some(agreed.unwrap_or(declared)).filter(|set| set.limits_ascii())
     }
 
     /// Whether the rules of version 4 hold.
@@ -226,9 +238,26 @@ impl Visit<'_, '_> {
                 .found(segment.element(2).trim_ascii());
             self.say_of_element(&rules::MESSAGE_UNSUPPORTED, remark, segment, 2);
         }
+        self.check_type_of_group(part(1));
         self.check_reference(segment);
         self.first_segment(segment);
         self.characters(segment);
+    }
+
+    /// Before version 4 a group has messages of the one type that UNG 0038 names. Told once a group.
+    fn check_type_of_group(&mut self, found: &[u8]) {
+        let group = &self.state.group.header;
+        let expected = group.element(1).trim_ascii();
+        let differs = !expected.is_empty() && !found.is_empty() && expected != found;
+        if self.state.edifact.is_version_4() || !differs || self.state.told.group_type {
+            return;
+        }
+        self.state.told.group_type = true;
+        let group = group.clone();
+        let remark = Remark::new("a message is not of the type of its group")
+            .expected(shown(group.element(1).trim_ascii()))
+            .found(found);
+        self.say_of_element(&rules::UNG_TYPE, remark, &group.view(), 1);
     }
 
     /// UNH 0062, UNO 0800.

@@ -146,8 +146,15 @@ impl Visit<'_, '_> {
         let mut nothing = KeptSegment::default();
         (nothing.offset, nothing.end) = (offset, offset);
         let end = nothing.view();
+        let unb = &self.state.interchange.header;
+        let swallows_all = unb.end == unb.offset + unb.view().bytes.len();
         self.end_message_group_early(&end);
-        self.not_closed(&rules::UNZ_MISSING, "UNZ", &end);
+        if swallows_all {
+            let help = "look for the segment terminator, ' or that of UNA: the file does not use it, or it was changed";
+            self.not_closed(&Rule { help, ..rules::UNZ_MISSING }, "UNZ", &end);
+        } else {
+            self.not_closed(&rules::UNZ_MISSING, "UNZ", &end);
+        }
         self.close(Stage::Interchange, offset);
     }
 

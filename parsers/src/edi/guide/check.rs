@@ -3,11 +3,11 @@
 //! In: each segment, with the place that the matcher found for it. Out: remarks. Never: an allocation for a segment
 //! that is right, a second word on what the standard already minds.
 
-use super::element::{self, Found};
+use super::element::{self, Found, Test};
 use super::resolve::is_refused_by_the_standard;
 use super::text::Use;
 use super::{Ask, Guide, GuideRule, Plan, When};
-use crate::edi::finding::Remark;
+use crate::edi::finding::{Remark, Trigger};
 use crate::edi::rules::{self, Rule};
 use crate::edi::schema::{Matcher, Need, Position, tag_text};
 use crate::edi::segment::Segment;
@@ -34,6 +34,16 @@ struct Seen {
     count: u32,
     /// The condition's element said so, in its scope.
     said: bool,
+    /// Where the condition was looked at last: the segment's position and its loop.
+    at: Option<(u32, Option<&'static str>)>,
+}
+
+/// What made a rule apply.
+#[derive(Debug, Clone, Copy)]
+struct Cause {
+    tag: u32,
+    at: (u32, Option<&'static str>),
+    element: usize,
 }
 
 /// Who is told, and of which segment.
@@ -41,6 +51,7 @@ struct Hearer<'h, 's> {
     segment: &'h Segment<'s>,
     sink: &'h mut dyn Sink,
     loop_id: Option<&'static str>,
+    cause: Option<Cause>,
 }
 
 impl<'g> GuideCheck<'g> {
@@ -78,11 +89,12 @@ impl<'g> GuideCheck<'g> {
                 && is_here(*position)
             {
                 seen.said = test.is_said(segment, &mut self.scratch);
+                seen.at = Some((sink.position(), matcher.loop_id()));
             }
         }
         let first = plan.rules.partition_point(|rule| rule.tag < tag);
         let rules = plan.rules.iter().enumerate().skip(first);
-        let mut hearer = Hearer { segment, sink, loop_id: matcher.loop_id() };
+        let mut hearer = Hearer::new(segment, sink, matcher.loop_id());
         for (index, rule) in rules.take_while(|(_, rule)| rule.tag == tag) {
             if is_here(rule.position) {
                 self.hold(index, rule, &mut hearer);
@@ -93,7 +105,7 @@ impl<'g> GuideCheck<'g> {
     /// The trailer is there, or would have to be.
     pub(in crate::edi) fn finish(&mut self, at: &Segment<'_>, sink: &mut dyn Sink) {
         if let Some(plan) = self.plan.take() {
-            self.leave(plan, 0, &mut Hearer { segment: at, sink, loop_id: None });
+            self.leave(plan, 0, &mut Hearer::new(at, sink, None));
         }
     }
 
@@ -108,7 +120,7 @@ impl<'g> GuideCheck<'g> {
         let kept =
             self.levels.iter().zip(matcher.levels()).take_while(|(own, open)| own.1 == open.1);
         let kept = kept.count();
-        self.leave(plan, kept, &mut Hearer { segment, sink, loop_id: None });
+        self.leave(plan, kept, &mut Hearer::new(segment, sink, None));
         for (depth, (row, serial)) in matcher.levels().enumerate().skip(kept) {
             let name = depth.checked_sub(1).and_then(|above| matcher.path().nth(above));
             self.levels.push((row, serial, name));
@@ -116,7 +128,9 @@ impl<'g> GuideCheck<'g> {
                 self.seen.get_mut(index).into_iter().for_each(|seen| seen.count = 0);
             }
             for index in plan.within(row) {
-                self.seen.get_mut(index).into_iter().for_each(|seen| seen.said = false);
+                self.seen.get_mut(index).into_iter().for_each(|seen| {
+                    (seen.said, seen.at) = (false, None);
+                });
             }
         }
     }
@@ -136,6 +150,7 @@ impl<'g> GuideCheck<'g> {
                     _ => true,
                 };
                 if seen.count < at_least && applies {
+                    hearer.cause = cause(rule, seen.at, hearer);
                     self.too_few((rule, seen.count), (at_least, is_required), hearer);
                 }
             }
@@ -173,7 +188,8 @@ impl<'g> GuideCheck<'g> {
     /// A segment that a rule is about, in its place.
     fn hold(&mut self, index: usize, rule: &GuideRule, hearer: &mut Hearer<'_, '_>) {
         let mut scratch = std::mem::take(&mut self.scratch);
-        let said = self.seen.get(index).is_some_and(|seen| seen.said);
+        let Seen { said, at, .. } = self.seen.get(index).copied().unwrap_or_default();
+        hearer.cause = cause(rule, at, hearer);
         let is_meant =
             rule.with.as_ref().is_none_or(|with| with.holds(hearer.segment, &mut scratch));
         let applies = match &rule.when {
@@ -338,12 +354,45 @@ impl<'g> GuideCheck<'g> {
     }
 }
 
-impl Hearer<'_, '_> {
+/// What makes a rule apply, where it holds under a condition.
+fn cause(
+    rule: &GuideRule,
+    at: Option<(u32, Option<&'static str>)>,
+    hearer: &Hearer<'_, '_>,
+) -> Option<Cause> {
+    let here = |test: &Test| Cause {
+        tag: hearer.segment.tag_code(),
+        at: (hearer.sink.position(), hearer.loop_id),
+        element: test.address.element,
+    };
+    match &rule.when {
+        Some(When::Here(test)) => Some(here(test)),
+        Some(When::Earlier { tag, test, .. }) => {
+            at.map(|at| Cause { tag: *tag, at, element: test.address.element })
+        }
+        None if matches!(rule.ask, Ask::Element(_)) => rule.with.as_ref().map(here),
+        None => None,
+    }
+}
+
+impl<'h, 's> Hearer<'h, 's> {
+    fn new(
+        segment: &'h Segment<'s>,
+        sink: &'h mut dyn Sink,
+        loop_id: Option<&'static str>,
+    ) -> Self {
+        Self { segment, sink, loop_id, cause: None }
+    }
+
     fn spot(&self) -> Spot {
         Spot { offset: self.segment.offset, loop_id: self.loop_id, ..Spot::default() }
     }
 
-    fn say(&mut self, broken: Rule, rule: &GuideRule, remark: Remark, spot: Spot) {
+    fn say(&mut self, broken: Rule, rule: &GuideRule, mut remark: Remark, spot: Spot) {
+        remark.trigger = self.cause.map(|Cause { tag, at: (position, loop_id), element }| {
+            let element = u32::try_from(element).ok();
+            Trigger { segment: tag_text(tag), position, loop_id, element }
+        });
         let broken = Rule { lenient: rule.severity, strict: rule.severity, ..broken };
         self.sink.remark(&broken, remark, spot);
     }

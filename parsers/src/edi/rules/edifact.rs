@@ -54,18 +54,27 @@ const fn ucf(code: &'static str) -> Option<Code> {
 const fn ucm(code: &'static str) -> Option<Code> {
     Some(Code::Set(code))
 }
+const fn ucs(code: &'static str) -> Option<Code> {
+    Some(Code::Segment(code))
+}
 const fn ucd(code: &'static str) -> Option<Code> {
     Some(Code::Element(code))
 }
 
 macro_rules! rules {
-    ($($name:ident = $code:literal, $severities:ident, $control:expr, $help:literal;)*) => {
+    ($list:ident: $($name:ident = $code:literal, $severities:ident, $control:expr, $help:literal;)*) => {
         $(#[doc = concat!("`", $code, "`.")] pub const $name: Rule = rule($code, $severities, $control, $help);)*
+        const $list: &[&Rule] = &[$(&$name),*];
     };
 }
 
+/// Every rule of EDIFACT alone.
+pub(super) const ALL: [&[&Rule]; 5] =
+    [HEADERS, GROUPS, MESSAGES, CHARACTERS, &[&MESSAGE_UNSUPPORTED]];
+
 // Service characters, UNB and UNZ.
 rules! {
+    HEADERS:
     UNB_MISSING = "unb-missing", ALWAYS, uci("13"), "ask the sender for the whole interchange, from UNB to UNZ";
     UNA_LENGTH = "una-length", FORGIVEN, uci("22"), "send UNA with six characters after its tag, a blank where one is not used";
     UNA_MISSING = "una-missing", FORGIVEN, uci("22"), "send UNA before UNB, or use the service characters of the standard";
@@ -80,6 +89,8 @@ rules! {
     UNB_DATE = "unb-date", FORGIVEN, uci("12"), "send S004 as YYMMDD:HHMM, or CCYYMMDD:HHMM in syntax version 4";
     UNB_PARTY = "unb-party", FORGIVEN, uci("13"), "send sender and recipient in S002 and S003";
     UNB_REFERENCE = "unb-reference", FORGIVEN, uci("13"), "send the interchange's reference in UNB 0020";
+    UNB_TEST = "unb-test", ALWAYS, uci("25"), "send 1 in UNB 0035 for a test, or nothing: tillgate runs no other tests";
+    UNB_TEST_ZERO = "unb-test", FORGIVEN, uci("25"), "send nothing in UNB 0035 where it is no test";
     UNB_DUPLICATE = "unb-duplicate", NOTED, uci("26"), "use each interchange reference once";
     UNKNOWN_SENDER = "unknown-sender", ALWAYS, uci("23"), "compare S002 of UNB with edifact of the [[partner]] whose folder or token was used";
     UNKNOWN_RECEIVER = "unknown-receiver", ALWAYS, uci("7"), "compare S003 of UNB with [edi] edifact; the file may be meant for someone else";
@@ -94,6 +105,8 @@ rules! {
 
 // Groups.
 rules! {
+    GROUPS:
+    UNG_TYPE = "ung-message-type", FORGIVEN, ucf("31"), "send a group for each type of message, and name the type in UNG 0038";
     UNG_REFERENCE = "ung-reference", FORGIVEN, ucf("13"), "send the group's reference in UNG 0048";
     UNG_DUPLICATE = "ung-duplicate", ALWAYS, ucf("26"), "use each group reference once in an interchange";
     UNE_MISSING = "une-missing", ALWAYS, ucf("13"), "close the group with UNE";
@@ -105,6 +118,8 @@ rules! {
 
 // Messages and packages.
 rules! {
+    MESSAGES:
+    TRAILING_SEPARATORS = "trailing-separators", FORGIVEN, ucs("45"), "end segments after their last value: empty elements at the end say nothing";
     UNH_REFERENCE = "unh-reference", ALWAYS, ucm("13"), "send the message's reference in UNH 0062";
     UNH_DUPLICATE = "unh-duplicate", ALWAYS, ucm("26"), "use each message reference once in an interchange";
     UNH_TYPE = "unh-type", FORGIVEN, ucm("13"), "send type, version, release and agency of the message in S009, such as ORDERS:D:96A:UN";
@@ -131,11 +146,14 @@ pub const MESSAGE_UNSUPPORTED: Rule = rule(
 
 // Characters.
 rules! {
+    CHARACTERS:
     LOWER_CASE = "character-lower-case", FORGIVEN, ucd("21"), "send capital letters under UNOA, or declare UNOB or UNOC";
     LINE_BREAK = "character-line-break", FORGIVEN, ucd("21"), "send no line breaks within segments; wrapping by a mail gateway often causes this";
     CONTROL_BYTE = "character-control", ALWAYS, ucd("21"), "send no control bytes in data";
     WINDOWS = "character-windows", FORGIVEN, ucd("21"), "convert the text from Windows-1252 to the declared character set; it was read as Windows-1252";
     NOT_IN_SET = "character-not-in-set", FORGIVEN, ucd("21"), "declare the character set that the text is written in, such as UNOC or UNOW";
     MALFORMED = "character-malformed", ALWAYS, ucd("21"), "declare the character set that the text is written in; these bytes are no character of the declared one";
+    DECIMAL_MARK_FIRST = "decimal-mark-first", FORGIVEN, ucd("38"), "write a digit before the decimal mark, as in 0.5";
+    DECIMAL_MARK_LAST = "decimal-mark-last", FORGIVEN, ucd("19"), "leave out a decimal mark with nothing behind it";
     RELEASE_STRAY = "release-stray", FORGIVEN, ucd("21"), "write the release character only before service characters, and twice where it is data";
 }

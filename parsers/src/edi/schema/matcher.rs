@@ -1,5 +1,6 @@
 //! Finds the place of each segment in a table: a cursor a loop, moved forward only.
 
+use super::hashing::tag_bit;
 use super::tables::{Loop, Part, Shape, Tables, Transaction};
 
 /// Levels that are open at once, the set itself among them; the build checks that no table needs more.
@@ -22,6 +23,15 @@ pub enum Outcome {
     NotInSet,
     /// Nothing known has it.
     Unknown,
+}
+
+/// The place of a segment that is right there.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::edi) struct Step {
+    depth: usize,
+    index: usize,
+    /// What the segment has to look like, where the tables say so.
+    pub(in crate::edi) shape: Option<&'static Shape>,
 }
 
 /// Where reading stands in a loop.
@@ -145,6 +155,33 @@ impl Matcher {
         }
     }
 
+    /// The place of a segment, where [`Matcher::place`] would find the same one and have nothing to say.
+    #[inline]
+    pub(in crate::edi) fn next(&self, tag: u32) -> Option<Step> {
+        for depth in (0..self.open).rev() {
+            let frame = self.frame(depth)?;
+            if let Some(index) = frame.find(tag, frame.cursor.max(usize::from(depth > 0))) {
+                let skips = index != frame.cursor && frame.lacking(index) != 0;
+                let is_right = frame.has_room(index) && !skips;
+                let shape = self.tables.shape_at(frame.parts.get(index)?.shape);
+                return is_right.then_some(Step { depth, index, shape });
+            }
+            // It would be left.
+            if frame.lacking(frame.parts.len()) != 0 {
+                return None;
+            }
+        }
+        None
+    }
+
+    /// Goes where [`Matcher::next`] found the place of a segment.
+    #[inline]
+    pub(in crate::edi) fn go(&mut self, step: Step) {
+        self.opened = false;
+        self.open = step.depth + 1;
+        self.take(step.depth, step.index);
+    }
+
     /// The set ends: what is mandatory and still to come is missing.
     pub fn finish(&mut self, missing: &mut Vec<u32>) {
         self.leave(0, missing);
@@ -186,17 +223,26 @@ impl Matcher {
 
     fn advance(&mut self, depth: usize, index: usize, missing: &mut Vec<u32>) -> Outcome {
         self.leave(depth, missing);
+        if let Some(frame) = self.frame_mut(depth).filter(|frame| frame.cursor != index) {
+            frame.skip_to(index, missing);
+        }
+        self.take(depth, index)
+    }
+
+    /// A segment is at its place. All loops below are closed, all that is missing before it was told.
+    fn take(&mut self, depth: usize, index: usize) -> Outcome {
         let Some(frame) = self.frame_mut(depth) else {
             return Outcome::Unknown;
         };
         if frame.cursor == index {
             frame.count = frame.count.saturating_add(1);
         } else {
-            frame.skip_to(index, missing);
             frame.cursor = index;
             frame.count = 1;
         }
-        frame.seen |= 1 << index;
+        if frame.count == 1 {
+            frame.seen |= 1 << index;
+        }
         let (count, position) = (frame.count, frame.position(index));
         let Some(part) = frame.parts.get(index) else {
             return Outcome::Unknown;
@@ -283,8 +329,13 @@ impl Frame {
         Some((self.row, u8::try_from(index).ok()?))
     }
 
-    /// Eight tags are compared at a time: most searches look through a whole level and find nothing.
+    /// Most searches look through a whole level and find nothing: one bit says so of most, and for the rest eight tags
+    /// are compared at a time.
+    #[inline]
     fn find(&self, tag: u32, from: usize) -> Option<usize> {
+        if from > 0 && self.level.later & tag_bit(tag) == 0 {
+            return None;
+        }
         let tags = self.tags.get(from..)?;
         let (eights, _) = tags.as_chunks::<8>();
         let differ = |eight: &&[u32; 8]| !eight.iter().fold(false, |hit, own| hit | (*own == tag));
@@ -368,10 +419,15 @@ mod tests {
         notes: &[],
         shapes: &[],
         loops: &[
-            Loop { name: "", parts: Span { first: 0, count: 5 }, mandatory: 0b01001 },
-            Loop { name: "SG1", parts: Span { first: 5, count: 1 }, mandatory: 1 },
-            Loop { name: "SG2", parts: Span { first: 5, count: 1 }, mandatory: 1 },
-            Loop { name: "SG3", parts: Span { first: 5, count: 1 }, mandatory: 1 },
+            Loop {
+                name: "",
+                parts: Span { first: 0, count: 5 },
+                mandatory: 0b01001,
+                later: u128::MAX,
+            },
+            Loop { name: "SG1", parts: Span { first: 5, count: 1 }, mandatory: 1, later: 0 },
+            Loop { name: "SG2", parts: Span { first: 5, count: 1 }, mandatory: 1, later: 0 },
+            Loop { name: "SG3", parts: Span { first: 5, count: 1 }, mandatory: 1, later: 0 },
         ],
         parts: &[
             Part { shape: u16::MAX, inner: u16::MAX, most: 1 },

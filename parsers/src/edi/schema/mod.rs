@@ -4,6 +4,7 @@
 //! constants that refer to each other by index. [`find`] gives the table of a set; [`Matcher`] finds the place of each
 //! segment in it. Never: a judgement on values; that is for [`super::validate`].
 
+mod hashing;
 mod matcher;
 mod places;
 mod tables;
@@ -73,6 +74,30 @@ impl Directory {
         }
     }
 
+    /// Whether it is the table of that very version, and not the nearest to it.
+    #[must_use]
+    pub fn is_of(self, version: &[u8]) -> bool {
+        match self {
+            Self::X12V4010 => version.starts_with(b"004010"),
+            Self::X12V5010 => version.starts_with(b"005010"),
+            Self::D96A => version == b"96A",
+            Self::D01B => version == b"01B",
+            Self::Tradacoms => true,
+        }
+    }
+
+    /// What its users call it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::X12V4010 => "004010",
+            Self::X12V5010 => "005010",
+            Self::D96A => "D.96A",
+            Self::D01B => "D.01B",
+            Self::Tradacoms => "TRADACOMS",
+        }
+    }
+
     /// The latest that is carried of a standard.
     #[must_use]
     pub fn latest(standard: Standard) -> Self {
@@ -125,6 +150,7 @@ pub fn is_known_set(standard: Standard, id: &[u8]) -> bool {
 
 /// A tag as a number: up to four bytes, the first in the highest; 0 where it is longer.
 #[must_use]
+#[inline]
 pub fn tag_code(tag: &[u8]) -> u32 {
     match *tag {
         [a] => u32::from_be_bytes([a, 0, 0, 0]),
@@ -143,8 +169,15 @@ pub fn tag_text(code: u32) -> String {
 
 /// A code as a number: up to eight bytes, the first in the highest. None where it is longer.
 #[must_use]
+#[inline]
 pub fn packed(code: &[u8]) -> Option<u64> {
     let mut bytes = [0; 8];
-    bytes.get_mut(..code.len())?.copy_from_slice(code);
+    match *code {
+        // Most have few.
+        [a] => bytes[0] = a,
+        [a, b] => [bytes[0], bytes[1]] = [a, b],
+        [a, b, c] => [bytes[0], bytes[1], bytes[2]] = [a, b, c],
+        _ => bytes.get_mut(..code.len())?.copy_from_slice(code),
+    }
     Some(u64::from_be_bytes(bytes))
 }

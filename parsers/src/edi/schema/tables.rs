@@ -1,6 +1,7 @@
 //! The rows of the tables. They refer to each other by index, and an index that leads nowhere finds nothing.
 
 use super::Directory;
+use super::hashing::slot;
 
 /// No bound on use.
 pub const UNBOUNDED: u32 = u32::MAX;
@@ -9,7 +10,7 @@ pub const UNBOUNDED: u32 = u32::MAX;
 #[derive(Debug)]
 pub struct Tables {
     pub(super) names: &'static [&'static str],
-    /// The code lists, each in order.
+    /// The code lists, each laid out as [`slot`] finds its codes; 0 is an empty slot.
     pub(super) codes: &'static [u64],
     pub(super) usages: &'static [Usage],
     pub(super) notes: &'static [Note],
@@ -111,6 +112,8 @@ pub struct Loop {
     pub(super) parts: Span,
     /// One bit a part.
     pub(super) mandatory: u128,
+    /// The bits of the tags of all parts but the first, as [`super::hashing::tag_bit`] has them.
+    pub(super) later: u128,
 }
 
 /// One position of a level.
@@ -131,6 +134,9 @@ pub struct Shape {
     pub(super) name: u16,
     pub(super) usages: Span,
     pub(super) notes: Span,
+    /// The notes P of two elements that are neighbours, one bit each: that of the lower. And all other notes.
+    pub(super) pairs: u64,
+    pub(super) other_notes: Span,
     /// One bit an element, bit 1 for the first.
     pub mandatory: u64,
     /// Whether any element may be repeated.
@@ -270,6 +276,14 @@ impl Tables {
         shape.notes.of(self.notes)
     }
 
+    /// Whether the elements that are there keep all syntax notes of a segment.
+    #[must_use]
+    #[inline]
+    pub fn keeps_notes(&self, shape: &Shape, present: u64) -> bool {
+        let halves = (present ^ (present >> 1)) & shape.pairs;
+        halves == 0 && shape.other_notes.of(self.notes).iter().all(|note| note.holds(present))
+    }
+
     /// The components of a composite; of anything else none.
     #[must_use]
     pub fn components(&self, usage: &Usage) -> &'static [Usage] {
@@ -282,8 +296,15 @@ impl Tables {
         if usage.kind != Kind::Code || usage.list.count == 0 {
             return true;
         }
-        let codes = usage.list.of(self.codes);
-        super::packed(code).is_some_and(|code| codes.binary_search(&code).is_ok())
+        let Some(code) = super::packed(code) else {
+            return false;
+        };
+        let slots = usage.list.of(self.codes);
+        let (start, places) = (slot(code, slots.len()), slots.len().wrapping_sub(1));
+        (0..slots.len())
+            .map_while(|step| slots.get((start + step) & places))
+            .take_while(|found| **found != 0)
+            .any(|found| *found == code)
     }
 
     /// What an element or composite is called.

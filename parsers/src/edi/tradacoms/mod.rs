@@ -4,9 +4,11 @@
 //! syntax became ISO 9735) has an equals sign after each tag, separators that cannot be changed, and no
 //! acknowledgements, so that no finding here carries a code of one. Never: a search for `STX=` within data.
 
+mod file;
 mod header;
 mod trailers;
 
+pub(super) use self::file::OpenFile;
 pub(super) use self::header::unreadable;
 
 use super::assembler::{Entry, Flow, Visit, spot_of};
@@ -123,6 +125,7 @@ impl Visit<'_, '_> {
         self.open_set(TRADACOMS, segment, validator.map(|table| Box::new(Validator::new(table))));
         self.check_message_number(segment, last);
         self.check_type(segment, message, is_first);
+        self.message_of_file(message, segment);
         self.first_segment(segment);
     }
 
@@ -194,6 +197,7 @@ impl Visit<'_, '_> {
             return self.say(rule, remark, spot_of(segment), Some(segment));
         }
         self.content(segment);
+        self.count_of_file(segment);
         if segment.tag() == b"RSG" {
             self.check_reconciliation(segment);
         }

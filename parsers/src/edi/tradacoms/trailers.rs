@@ -28,6 +28,7 @@ impl Visit<'_, '_> {
             return self.outside_tradacoms_message(segment);
         }
         self.end_tradacoms_message_early(segment);
+        self.end_of_file(segment);
         let messages = self.state.group.children;
         self.state.group.stated = digits(segment.element(1).trim_ascii());
         self.check_count(segment, messages, &rules::EOB_COUNT, "messages of the batch");
@@ -97,6 +98,7 @@ impl Visit<'_, '_> {
         if !self.state.group.open {
             return;
         }
+        self.end_of_file(at);
         if !self.state.group.header.is_empty() {
             let remark = Remark::new("the batch is not closed").expected("EOB").found(at.tag());
             self.say(&rules::EOB_MISSING, remark, spot_of(at), Some(at));

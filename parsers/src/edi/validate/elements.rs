@@ -3,12 +3,15 @@
 //! In: a segment and its shape. Out: remarks. Never: speed; [`super::fit`] keeps right segments away from here.
 
 use super::{Sink, Spot, period};
-use crate::edi::finding::Remark;
+use crate::edi::finding::{Remark, Trigger};
 use crate::edi::rules::{self, Rule};
 use crate::edi::schema::{Bond, Kind, Need, Note, Shape, Tables, Usage};
 use crate::edi::segment::{BinaryFault, Segment};
 use crate::edi::standard::Standard;
 use crate::edi::value;
+
+/// The longest value of what people read: numbers of items and documents are shorter in all three standards.
+const FREE_TEXT: u32 = 55;
 
 /// The elements of one segment.
 pub(super) struct Elements<'s, 'i> {
@@ -34,7 +37,12 @@ impl Elements<'_, '_> {
         }
         if total > filled {
             let remark = Remark::new("separators stand before the terminator with nothing between");
-            self.sink.remark(&rules::TRAILING_SEPARATORS, remark, self.spot(filled + 1));
+            // X12 leaves them to the release; EDIFACT says that they shall not be sent.
+            let rule = match self.standard {
+                Standard::Edifact => &rules::edifact::TRAILING_SEPARATORS,
+                Standard::X12 | Standard::Tradacoms => &rules::TRAILING_SEPARATORS,
+            };
+            self.sink.remark(rule, remark, self.spot(filled + 1));
         }
     }
 
@@ -208,7 +216,9 @@ impl Elements<'_, '_> {
     /// The narrowest fault of a value: its characters, then its length, then its meaning.
     fn check_value(&mut self, usage: &Usage, spot: Spot, sent: &[u8]) {
         let delimiters = self.segment.delimiters;
-        if let Some(at) = sent.iter().position(u8::is_ascii_control) {
+        if let Some(at) = sent.iter().position(u8::is_ascii_control)
+            && !self.takes_line_breaks(usage, &spot, sent)
+        {
             let remark = Remark::new("a control byte stands in data").found(sent);
             let spot = Spot { offset: spot.offset + at, ..spot };
             return self.sink.remark(&rules::ELEMENT_CHARACTER, remark, spot);
@@ -220,8 +230,8 @@ impl Elements<'_, '_> {
             let spot = Spot { component: Some(2), ..spot };
             return self.sink.remark(&rules::COMPONENT_TOO_MANY, remark.found(sent), spot);
         }
-        if self.standard == Standard::X12 && !sent.iter().all(|byte| value::in_extended_set(*byte))
-        {
+        let known = |byte: &u8| value::in_extended_set(*byte) || byte.is_ascii_control();
+        if self.standard == Standard::X12 && !sent.iter().all(known) {
             let remark = Remark::new("characters outside the X12 character set").found(sent);
             self.sink.remark(&rules::ELEMENT_CHARSET, remark, spot.clone());
         }
@@ -236,6 +246,26 @@ impl Elements<'_, '_> {
             self.sink.remark(rule, remark, spot);
         }
         *self.scratch = scratch;
+    }
+
+    /// Line breaks in text are what people type: nothing is lost by them. In a number of an item or a document they
+    /// would make another number. EDIFACT and TRADACOMS mind them as characters of the interchange, before they look
+    /// at elements.
+    fn takes_line_breaks(&mut self, usage: &Usage, spot: &Spot, sent: &[u8]) -> bool {
+        let is_break = |byte: &u8| matches!(byte, b'\r' | b'\n');
+        if usage.kind != Kind::Text
+            || usage.longest < FREE_TEXT
+            || sent.iter().any(|byte| byte.is_ascii_control() && !is_break(byte))
+        {
+            return false;
+        }
+        if self.standard == Standard::X12 {
+            let at = sent.iter().position(is_break).unwrap_or_default();
+            let spot = Spot { offset: spot.offset + at, ..spot.clone() };
+            let remark = Remark::new("a line break stands in text").found(sent);
+            self.sink.remark(&rules::ELEMENT_LINE_BREAK, remark, spot);
+        }
+        true
     }
 
     fn note_broken(&mut self, note: &Note, present: u64) {
@@ -254,10 +284,17 @@ impl Elements<'_, '_> {
         } else {
             numbers().find(|number| !there(number))
         };
+        let cause = numbers().find(|number| there(number) && Some(*number) != culprit);
         let tag = self.segment.tag_text();
         let names: Vec<String> = numbers().map(|number| format!("{tag}{number:02}")).collect();
         let rule = if exclusive { &rules::ELEMENT_EXCLUSION } else { &rules::ELEMENT_CONDITION };
-        let remark = Remark::new(format!("{} {says}", names.join(", ")));
+        let mut remark = Remark::new(format!("{} {says}", names.join(", ")));
+        remark.trigger = cause.map(|number| Trigger {
+            segment: tag.to_owned(),
+            position: self.sink.position(),
+            loop_id: self.loop_id,
+            element: u32::try_from(number).ok(),
+        });
         self.sink.remark(rule, remark, self.spot(culprit.unwrap_or_default()));
     }
 
@@ -291,7 +328,7 @@ fn fault_of_type(
             (value::is_whole_number(value), &rules::ELEMENT_CHARACTER, "this is no whole number")
         }
         Kind::Decimal => (value::is_decimal(value), &rules::ELEMENT_CHARACTER, "this is no number"),
-        Kind::Number => (value::is_number(value), &rules::ELEMENT_CHARACTER, "this is no number"),
+        Kind::Number => (value::is_number(value), fault_of_number(value), "this is no number"),
         Kind::Letters => (
             !value.iter().any(u8::is_ascii_digit),
             &rules::ELEMENT_CHARACTER,
@@ -301,6 +338,17 @@ fn fault_of_type(
         Kind::Time => (value::is_time(value), &rules::ELEMENT_TIME, "there is no such time"),
     };
     (!right).then_some((rule, message))
+}
+
+/// A decimal mark without a digit on one of its sides can be read without doubt.
+fn fault_of_number(value: &[u8]) -> &'static Rule {
+    let unsigned = value.strip_prefix(b"-").unwrap_or(value);
+    let whole = |digits: &[u8]| !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    match unsigned {
+        [b'.' | b',', digits @ ..] if whole(digits) => &rules::edifact::DECIMAL_MARK_FIRST,
+        [digits @ .., b'.' | b','] if whole(digits) => &rules::edifact::DECIMAL_MARK_LAST,
+        _ => &rules::ELEMENT_CHARACTER,
+    }
 }
 
 fn fault_of_length(usage: &Usage, value: &[u8]) -> Option<(&'static Rule, usize)> {

@@ -18,49 +18,65 @@ pub(super) fn fits(tables: &Tables, shape: &Shape, segment: &Segment<'_>) -> boo
     {
         return false;
     }
-    let repetition = delimiters.repetition.unwrap_or(delimiters.component);
-    let mixed = segment.traits.divided;
-    let mut usages = tables.elements(shape).iter();
+    let usages = tables.elements(shape);
+    if segment.count() > usages.len() {
+        return false;
+    }
+    let separators = Separators {
+        component: delimiters.component,
+        repetition: delimiters.repetition.unwrap_or(delimiters.component),
+        are_there: segment.traits.divided,
+    };
     let (mut present, mut bit, mut filled) = (0_u64, 1_u64, true);
-    for value in segment.values() {
-        let Some(usage) = usages.next() else {
-            return false;
-        };
+    for (usage, value) in usages.iter().zip(segment.values()) {
         bit <<= 1;
         filled = !value.is_empty();
         if filled {
             present |= bit;
             let right = match usage.kind {
-                Kind::Composite => composite_fits(tables, usage, (value, delimiters.component)),
-                _ if mixed
-                    && memchr::memchr2(delimiters.component, repetition, value).is_some() =>
-                {
-                    false
-                }
-                _ => value_fits(tables, usage, value),
+                Kind::Composite => composite_fits(tables, usage, value, separators),
+                _ => value_fits(tables, usage, value, separators),
             };
             if !right {
                 return false;
             }
         }
     }
-    filled
-        && shape.mandatory & !present == 0
-        && tables.notes(shape).iter().all(|note| note.holds(present))
+    filled && shape.mandatory & !present == 0 && tables.keeps_notes(shape, present)
 }
 
-fn composite_fits(tables: &Tables, whole: &Usage, value: (&[u8], u8)) -> bool {
-    let (value, separator) = value;
+/// What divides elements further.
+#[derive(Debug, Clone, Copy)]
+struct Separators {
+    component: u8,
+    /// That of components where there is none.
+    repetition: u8,
+    /// Whether any stands in the segment.
+    are_there: bool,
+}
+
+impl Separators {
+    /// Whether any stands in a value. Values are short.
+    #[inline]
+    fn divide(self, value: &[u8]) -> bool {
+        let is_one = |byte: &u8| *byte == self.component || *byte == self.repetition;
+        self.are_there && value.iter().any(is_one)
+    }
+}
+
+#[inline(never)]
+fn composite_fits(tables: &Tables, whole: &Usage, value: &[u8], separators: Separators) -> bool {
     let usages = tables.components(whole);
     let mut rest = usages.iter();
     let mut filled = true;
-    for component in value.split(|byte| *byte == separator) {
+    let components = || value.split(|byte| *byte == separators.component);
+    for component in components() {
         let Some(usage) = rest.next() else {
             return false;
         };
         filled = !component.is_empty();
         let right = if filled {
-            value_fits(tables, usage, component)
+            value_fits(tables, usage, component, separators)
         } else {
             usage.need != Need::Mandatory
         };
@@ -70,33 +86,64 @@ fn composite_fits(tables: &Tables, whole: &Usage, value: (&[u8], u8)) -> bool {
     }
     filled
         && rest.all(|usage| usage.need != Need::Mandatory)
-        && (!period::is_period(usages) || period::is_right(value.split(|byte| *byte == separator)))
+        && (!period::is_period(usages) || period::is_right(components()))
 }
 
-#[inline]
-fn value_fits(tables: &Tables, usage: &Usage, value: &[u8]) -> bool {
-    let (length, right) = match usage.kind {
-        Kind::Text => (value.len(), true),
-        Kind::Code => (value.len(), tables.has_code(usage, value)),
-        Kind::Whole => match value::plain_length(value, false) {
-            Some(length) => (length, true),
-            None => (value::number_length(value), value::is_whole_number(value)),
-        },
-        Kind::Decimal => match value::plain_length(value, true) {
-            Some(length) => (length, true),
-            None => (value::number_length(value), value::is_decimal(value)),
-        },
-        Kind::Number => match value::plain_length(value, false) {
-            Some(length) => (length, true),
-            None => (value::number_length(value), value::is_number(value)),
-        },
-        Kind::Date => (value.len(), value::date(value).is_some()),
-        Kind::Time => (value.len(), value::is_time(value)),
-        Kind::Letters => (value.len(), !value.iter().any(u8::is_ascii_digit)),
-        Kind::Binary | Kind::Composite => return false,
+/// The kinds that most values are of stand in line: this is where validation spends its time.
+#[inline(always)]
+fn value_fits(tables: &Tables, usage: &Usage, value: &[u8], separators: Separators) -> bool {
+    match usage.kind {
+        Kind::Text => length_fits(usage, value.len()) && !separators.divide(value),
+        // A list may be open.
+        Kind::Code => {
+            length_fits(usage, value.len())
+                && tables.has_code(usage, value)
+                && !separators.divide(value)
+        }
+        Kind::Whole | Kind::Decimal | Kind::Number => number_fits(usage, value),
+        _ => rare_kind_fits(usage, value, separators),
+    }
+}
+
+#[inline(never)]
+fn rare_kind_fits(usage: &Usage, value: &[u8], separators: Separators) -> bool {
+    let right = match usage.kind {
+        Kind::Date => value::date(value).is_some(),
+        Kind::Time => value::is_time(value),
+        Kind::Letters => !value.iter().any(u8::is_ascii_digit) && !separators.divide(value),
+        _ => false,
     };
-    right
-        && usage.need != Need::Unused
-        && length >= usize::from(usage.shortest)
-        && length <= usage.longest as usize
+    right && length_fits(usage, value.len())
+}
+
+/// Most numbers are digits, and a point where they are decimal.
+#[inline(never)]
+fn number_fits(usage: &Usage, value: &[u8]) -> bool {
+    // Numbers of EDIFACT have digits on both sides of it.
+    let ends_in_point = || value.first() == Some(&b'.') || value.last() == Some(&b'.');
+    let may_have_point = match usage.kind {
+        Kind::Decimal => true,
+        Kind::Number => !ends_in_point(),
+        _ => false,
+    };
+    match value::plain_length(value, may_have_point) {
+        Some(length) => length_fits(usage, length),
+        None => signed_number_fits(usage, value),
+    }
+}
+
+#[cold]
+fn signed_number_fits(usage: &Usage, value: &[u8]) -> bool {
+    let right = match usage.kind {
+        Kind::Whole => value::is_whole_number(value),
+        Kind::Decimal => value::is_decimal(value),
+        _ => value::is_number(value),
+    };
+    right && length_fits(usage, value::number_length(value))
+}
+
+/// What is not used has no room for a value.
+#[inline]
+fn length_fits(usage: &Usage, length: usize) -> bool {
+    length >= usize::from(usage.shortest) && length <= usage.longest as usize
 }

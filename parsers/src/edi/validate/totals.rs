@@ -42,11 +42,25 @@ impl Totals {
         Self { transaction, running: [Running::default(); MOST_TOTALS] }
     }
 
-    pub(super) fn add(&mut self, tag: u32, segment: &Segment<'_>, sink: &mut dyn Sink) {
+    /// Whether a segment states one of the totals.
+    #[inline]
+    pub(super) fn are_stated_in(&self, tag: u32) -> bool {
+        self.transaction.totals.iter().any(|total| total.tag == tag)
+    }
+
+    /// Counts and sums.
+    #[inline]
+    pub(super) fn add(&mut self, tag: u32, segment: &Segment<'_>) {
         for (total, running) in self.transaction.totals.iter().zip(&mut self.running) {
             if total.counted == tag {
                 running.add(total, segment);
             }
+        }
+    }
+
+    /// Compares what a segment states.
+    pub(super) fn compare(&self, tag: u32, segment: &Segment<'_>, sink: &mut dyn Sink) {
+        for (total, running) in self.transaction.totals.iter().zip(&self.running) {
             if total.tag == tag {
                 compare(self.transaction, total, running, (segment, sink));
             }
@@ -104,6 +118,12 @@ fn compare(
     let message = format!("{tag}{element:02} is not {what} {counted} segments");
     let rule = match total.tag {
         _ if is_sum => &rules::HASH_TOTAL,
+        // A shipment is counted in as many ways as it has levels, and what a set lacks may be counted by others.
+        tag if tag == tag_code(b"CTT")
+            && (running.count == 0 || total.counted == tag_code(b"HL")) =>
+        {
+            &rules::CTT01_OTHERWISE
+        }
         tag if tag == tag_code(b"CTT") => &rules::CTT01_COUNT,
         _ => &rules::CONTROL_TOTAL,
     };
@@ -127,9 +147,11 @@ fn compare(
 
 /// An element or one of its components, and where it stands.
 fn piece<'s>(segment: &Segment<'s>, element: u8, component: u8) -> (usize, &'s [u8]) {
-    let Some((offset, value)) = segment.elements().nth(usize::from(element).wrapping_sub(1)) else {
+    let number = usize::from(element);
+    if !(1..=segment.count()).contains(&number) {
         return (segment.offset, &[]);
-    };
+    }
+    let (offset, value) = (segment.offset_of(number), segment.element(number));
     let Some(before) = usize::from(component).checked_sub(1) else {
         return (offset, value);
     };
@@ -148,11 +170,12 @@ fn parts(value: &[u8]) -> Option<(i128, u128)> {
         Some(rest) => (true, rest),
         None => (false, value),
     };
-    let (mut digits, mut decimals, mut count) = (0_u128, None, 0);
+    let (mut digits, mut decimals, mut count) = (0_u64, None, 0);
     for byte in unsigned {
         match byte {
             b'0'..=b'9' => {
-                digits = digits * 10 + u128::from(byte - b'0');
+                // Nineteen fit, and eighteen are taken.
+                digits = digits * 10 + u64::from(byte - b'0');
                 count += 1;
                 decimals = decimals.map(|decimals| decimals + 1);
             }
@@ -164,8 +187,8 @@ fn parts(value: &[u8]) -> Option<(i128, u128)> {
         }
     }
     let shift = DECIMALS.checked_sub(decimals.unwrap_or(0)).filter(|_| count > 0)?;
-    let millionths = i128::try_from(digits).ok()? * 10_i128.pow(u32::try_from(shift).ok()?);
-    Some((if negative { -millionths } else { millionths }, digits))
+    let millionths = i128::from(digits) * i128::from(10_u32.pow(u32::try_from(shift).ok()?));
+    Some((if negative { -millionths } else { millionths }, u128::from(digits)))
 }
 
 /// Millionths as people write them.

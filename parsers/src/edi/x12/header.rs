@@ -80,6 +80,8 @@ pub(in crate::edi) enum Unreadable {
         /// Bytes a line.
         columns: usize,
     },
+    /// As mail cuts long lines: an equals sign and a line break.
+    QuotedPrintable,
     /// Sixteen element separators are not where they could be.
     Separators {
         /// Separators found.
@@ -185,6 +187,10 @@ fn loose_positions(isa: &[u8], separator: u8) -> Result<[usize; 16], Unreadable>
     let head = isa.get(..LONGEST_ISA).unwrap_or(isa);
     if let Some(columns) = wrapped_columns(isa) {
         return Err(Unreadable::Wrapped { columns });
+    }
+    let near = head.get(..ISA_BYTES).unwrap_or(head);
+    if [&b"=\r\n"[..], b"=\n"].iter().any(|cut| memchr::memmem::find(near, cut).is_some()) {
+        return Err(Unreadable::QuotedPrintable);
     }
     let mut positions = [0; 16];
     let mut found = 0;

@@ -14,6 +14,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use self::groups::group_of;
 pub(super) use self::header::{Header, Unreadable, read_header, wrapped_columns};
+pub(super) use self::syntax::looks_at_separators;
 use super::assembler::{Entry, Flow, Visit, spot_of};
 use super::delimiters::digits;
 use super::event::Stage;
@@ -64,6 +65,16 @@ impl Visit<'_, '_> {
                 Remark::new("ISA cannot be read")
                     .expected("16 element separators")
                     .found(found.to_string().as_bytes()),
+            ),
+            // GS or TA1 follows at once.
+            Unreadable::Terminator { found: b'G' | b'T' } => (
+                &rules::TERMINATOR_INVALID,
+                Remark::new("ISA16 is missing, or the segment terminator after it")
+                    .expected("a component separator and a segment terminator"),
+            ),
+            Unreadable::QuotedPrintable => (
+                &rules::ISA_WRAPPED,
+                Remark::new("the file is quoted-printable: ISA is cut by = and a line break"),
             ),
             Unreadable::Terminator { found } => (
                 &rules::TERMINATOR_INVALID,

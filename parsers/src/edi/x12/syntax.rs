@@ -16,6 +16,11 @@ const OVERRIDES: u32 = 801;
 /// The version from which separators without anything between them are a fault of their own.
 const EXCESS: u32 = 7010;
 
+/// Whether separators without anything between them are looked for in the content of sets.
+pub(in crate::edi) fn looks_at_separators(version: u32) -> bool {
+    version >= EXCESS
+}
+
 /// Versions that have a table.
 const TABLES: [u32; 2] = [4010, 5010];
 
@@ -119,7 +124,7 @@ impl Visit<'_, '_> {
     /// Separators without anything between them, from 007010 on: at the end of a composite, and at the end of a
     /// segment whose set has no table. Where there is one, its elements are looked at with it.
     pub(super) fn excess(&mut self, segment: &Segment<'_>) {
-        if self.state.group.version < EXCESS {
+        if !looks_at_separators(self.state.group.version) {
             return;
         }
         let separator = segment.delimiters.component;

@@ -39,6 +39,8 @@ struct Plan {
     subscriber: bool,
     /// Records that wait while the broker is away.
     backlog: u64,
+    /// Sales that make the journal grow, in thousands.
+    grow: u64,
 }
 
 impl Plan {
@@ -49,6 +51,7 @@ impl Plan {
         starts: 10,
         subscriber: false,
         backlog: 200,
+        grow: 0,
     };
     const QUICK: Self = Self {
         batches: 20,
@@ -57,29 +60,47 @@ impl Plan {
         starts: 3,
         subscriber: false,
         backlog: 100,
+        grow: 0,
     };
+}
+
+/// Whether peers are measured, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Peers {
+    None,
+    Too,
+    Only,
 }
 
 fn main() -> ExitCode {
     let mut plan = Plan::USUAL;
-    let mut with_peers = false;
+    let mut peers = Peers::None;
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
-            "--quick" => plan = Plan { subscriber: plan.subscriber, ..Plan::QUICK },
+            "--quick" => {
+                plan = Plan { subscriber: plan.subscriber, grow: plan.grow, ..Plan::QUICK }
+            }
             "--backlog" => match arguments.next().and_then(|number| number.parse().ok()) {
                 Some(batches) => plan.backlog = batches,
                 None => return usage("--backlog needs a number: thousands of records"),
             },
-            "--peers" => with_peers = true,
+            "--grow" => match arguments.next().and_then(|number| number.parse().ok()) {
+                Some(batches) => plan.grow = batches,
+                None => return usage("--grow needs a number: thousands of sales"),
+            },
+            "--peers" => peers = Peers::Too,
+            "--peers-only" => peers = Peers::Only,
             "--subscriber" => plan.subscriber = true,
             other => return usage(&format!("unknown argument {other}")),
         }
     }
     println!("{}", machine());
     let mut table = Table::default();
-    measure(plan, &mut table);
-    if with_peers {
+    if peers != Peers::Only {
+        measure(plan, &mut table);
+    }
+    if peers != Peers::None {
         peers::measure(&mut table);
     }
     println!("{table}");
@@ -87,7 +108,10 @@ fn main() -> ExitCode {
 }
 
 fn usage(problem: &str) -> ExitCode {
-    println!("tests/bench [--quick] [--subscriber] [--backlog THOUSANDS] [--peers]: {problem}");
+    println!(
+        "tests/bench [--quick] [--subscriber] [--backlog THOUSANDS] [--grow THOUSANDS] \
+         [--peers | --peers-only]: {problem}"
+    );
     ExitCode::from(64)
 }
 
@@ -126,6 +150,9 @@ fn measure(plan: Plan, table: &mut Table) {
     scans::measure(&site, &broker, scanner, plan.scans, table);
     // Last: what it writes keeps the disk busy for seconds, and a scan would wait for that.
     limits::measure(&broker, plan.batches * 1_000, EVENT_BYTES, table);
+    if plan.grow > 0 {
+        load.growth(plan.grow, table);
+    }
     table.row("memory, after", format!("{:.1} MB", resident(&gateway, "VmRSS")), "resident");
 
     let mut stopping = gateway;

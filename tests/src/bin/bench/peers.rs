@@ -1,153 +1,197 @@
-//! The same trouble for a peer and for us: the centre is away, 20,000 inputs are acknowledged, the program in the store
-//! is killed and started again, the centre comes back. What arrives?
+//! The same job for us and for peers: sales go into a program in the store, and out of it to the centre's broker. How
+//! fast is it, and what arrives when the centre is away, all sales are acknowledged, the program is killed and started
+//! again, and the centre comes back?
 //!
-//! In: nothing. Out: rows of the table. The peer is mosquitto as a bridge, as Debian installs it; each of its settings
-//! is one that its users choose. Never: a peer that is set up to lose.
+//! In: nothing. Out: rows of the table. Each peer is set up as its own documentation says for a store that must lose
+//! nothing; a peer that cannot be installed has a row that says why. Peers are only run, never linked. Never: a peer
+//! that is set up to lose.
 
-use std::fs;
-use std::net::{Ipv4Addr, TcpStream};
+mod arrivals;
+mod bridge;
+mod node_red;
+mod packages;
+mod source;
+mod thingsboard;
+
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tempfile::TempDir;
-use tillgate_tests::broker::Broker;
-use tillgate_tests::deadline::until;
-use tillgate_tests::ports;
-use tillgate_tests::process::{Process, command};
-use tillgate_tests::sales;
+use tillgate_tests::broker::{Broker, BrokerOptions};
+use tillgate_tests::gateway::Gateway;
 use tillgate_tests::site::Site;
-use tillgate_tests::witness::Witness;
-use tokio::sync::mpsc;
 
-use super::figures::Table;
-use super::limits;
+use super::figures::{Table, rate};
+use super::load::template;
+use arrivals::Arrivals;
 
 const INPUTS: u64 = 20_000;
 /// When nothing has arrived for so long, nothing more will.
-const SILENCE: Duration = Duration::from_secs(5);
+const SILENCE: Duration = Duration::from_secs(30);
+/// A peer may wait for so long until it tries the centre again.
+const RECONNECTS_WITHIN: Duration = Duration::from_secs(90);
+/// When all have arrived, repeats have, too, after so long.
+const REPEATS_WITHIN: Duration = Duration::from_secs(3);
 
-/// Ours and the peer's losses.
-pub(crate) fn measure(table: &mut Table) {
-    gateway(table);
-    bridge("mosquitto bridge, defaults", "", table);
-    bridge("mosquitto bridge, no queue limit", "max_queued_messages 0\n", table);
-    let saving = "max_queued_messages 0\nautosave_on_changes true\nautosave_interval 100\n";
-    bridge("mosquitto bridge, saves after each 100 changes", saving, table);
+/// A program in the store that hands on to the centre what it is given.
+trait Edge {
+    /// Gives it these sales. Comes back when all are acknowledged.
+    fn take(&mut self, sales: &[String]);
+    /// SIGKILL.
+    fn kill(&mut self);
+    /// Starts it again with what it has on its disk.
+    fn resume(&mut self);
 }
 
-fn gateway(table: &mut Table) {
-    let mut centre = Broker::plain();
-    let witness = Witness::of(&centre);
-    let mut site = Site::with(&centre);
-    site.config.set("limits", "requests_per_second", 1_000_000).set("log", "level", "error");
-    let mut gateway = site.start();
-    centre.stop();
-    for batch in 0..INPUTS / 1_000 {
-        let sales = sales::sales("01", 1 + batch * 1_000..1 + (batch + 1) * 1_000);
-        let answer = site.terminal(0).post("application/x-ndjson", sales::lines(&sales).as_bytes());
-        assert_eq!(answer.status, 201, "{}", answer.text());
+type Start = Box<dyn Fn(&Broker) -> Box<dyn Edge>>;
+
+/// One way to set a program up.
+struct Peer {
+    name: String,
+    how: &'static str,
+    start: Start,
+    /// Seconds from the last acknowledgement to the kill.
+    pauses: &'static [u64],
+}
+
+impl Peer {
+    fn new(name: &str, how: &'static str, pauses: &'static [u64], start: Start) -> Self {
+        Self { name: name.to_owned(), how, start, pauses }
     }
-    gateway.kill();
-    gateway.resume();
-    centre.resume();
-    let arrived = settled(|| witness.event_count() as u64);
-    row("tillgate", arrived, table);
-}
 
-fn bridge(name: &str, settings: &str, table: &mut Table) {
-    let mut centre = Broker::plain();
-    let witness = Witness::of(&centre);
-    let mut edge = Edge::start(&centre, settings);
-    until(20, "the bridge is connected", || centre.log().contains("tillgate-edge"));
-    centre.stop();
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    runtime.block_on(async {
-        let (inputs, queue) = mpsc::channel(200);
-        tokio::spawn(async move {
-            for number in 0..INPUTS {
-                if inputs.send(format!("{number:0>500}").into_bytes()).await.is_err() {
-                    return;
-                }
-            }
-        });
-        limits::publish(edge.port, INPUTS, queue).await
-    });
-    edge.process.kill();
-    edge.resume();
-    centre.resume();
-    let arrived = settled(|| {
-        let mut payloads: Vec<_> =
-            witness.messages_on("/records").into_iter().map(|message| message.payload).collect();
-        payloads.sort_unstable();
-        payloads.dedup();
-        payloads.len() as u64
-    });
-    row(name, arrived, table);
-}
-
-fn row(name: &str, arrived: u64, table: &mut Table) {
-    let how =
-        format!("{INPUTS} acknowledged while the centre was away, SIGKILL, start, centre back");
-    table.row(
-        &format!("lost: {name}"),
-        format!("{} of {INPUTS}", INPUTS.saturating_sub(arrived)),
-        &how,
-    );
-}
-
-/// The count once it stands still.
-fn settled(count: impl Fn() -> u64) -> u64 {
-    let mut last = count();
-    loop {
-        thread::sleep(SILENCE);
-        let now = count();
-        if now == last && now > 0 || now >= INPUTS {
-            return now;
+    /// Its rows.
+    fn measure(&self, sales: &[String], table: &mut Table) {
+        self.speed(sales, table);
+        for pause in self.pauses {
+            self.kill(sales, *pause, table);
         }
-        if now == last {
-            // Nothing came at all: a bridge waits up to half a minute before it tries again.
-            thread::sleep(6 * SILENCE);
-            if count() == last {
-                return last;
-            }
-        }
-        last = now;
     }
-}
 
-/// A mosquitto in the store that hands everything on to the centre.
-struct Edge {
-    port: u16,
-    folder: TempDir,
-    process: Process,
-}
+    /// From the first input to the last arrival, nothing else going on.
+    fn speed(&self, sales: &[String], table: &mut Table) {
+        let centre = centre();
+        let arrivals = Arrivals::of(&centre);
+        let mut edge = self.started(&centre, &arrivals, sales);
+        let began = Instant::now();
+        edge.take(&sales[1..]);
+        settle(&arrivals);
+        let seen = arrivals.seen();
+        let bytes = sales[1].len();
+        let mut value = rate(seen.different() - 1, seen.last_new.duration_since(began));
+        if seen.flaws() != [0; 3] {
+            value = format!("{value}; {}", flaws(&arrivals));
+        }
+        let how =
+            format!("{INPUTS} sales of {bytes} B to a subscriber of the centre; {}", self.how);
+        table.row(&format!("speed: {}", self.name), value, &how);
+    }
 
-impl Edge {
-    fn start(centre: &Broker, settings: &str) -> Self {
-        let folder = TempDir::with_prefix("tillgate-edge-").expect("a temporary folder");
-        let port = ports::free();
-        let text = format!(
-            "user root\nlistener {port} 127.0.0.1\nallow_anonymous true\nlog_dest stderr\npersistence true\n\
-             persistence_location {}/\n{settings}connection centre\naddress 127.0.0.1:{}\n\
-             remote_clientid tillgate-edge\nrestart_timeout 1\ncleansession false\nbridge_protocol_version mqttv311\ntopic tillgate/# out 1\n",
-            folder.path().display(),
-            centre.port()
+    fn kill(&self, sales: &[String], pause: u64, table: &mut Table) {
+        let mut centre = centre();
+        let arrivals = Arrivals::of(&centre);
+        let mut edge = self.started(&centre, &arrivals, sales);
+        centre.stop();
+        edge.take(&sales[1..]);
+        thread::sleep(Duration::from_secs(pause));
+        edge.kill();
+        edge.resume();
+        centre.resume();
+        settle(&arrivals);
+        let how = format!(
+            "of {INPUTS} acknowledged while the centre was away; SIGKILL {pause} s after the last, start, centre back"
         );
-        fs::write(folder.path().join("mosquitto.conf"), text)
-            .expect("the bridge's configuration is written");
-        let process = Self::run(&folder, port);
-        Self { port, folder, process }
+        table.row(&format!("kill: {}", self.name), flaws(&arrivals), &how);
     }
 
-    fn run(folder: &TempDir, port: u16) -> Process {
-        let mut mosquitto = command("/usr/sbin/mosquitto");
-        mosquitto.arg("-c").arg(folder.path().join("mosquitto.conf"));
-        let process = Process::start(mosquitto, &folder.path().join("log"));
-        until(10, "the bridge listens", || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok());
-        process
+    /// Started, and known to work: the first sale has arrived.
+    fn started(&self, centre: &Broker, arrivals: &Arrivals, sales: &[String]) -> Box<dyn Edge> {
+        let mut edge = (self.start)(centre);
+        edge.take(&sales[..1]);
+        arrivals.wait_for_first(&self.name);
+        edge
+    }
+}
+
+/// Measures all.
+pub(crate) fn measure(table: &mut Table) {
+    let (head, tail) = template("01");
+    let sales: Vec<String> =
+        (1..=INPUTS + 1).map(|number| format!("{head}{number}{tail}")).collect();
+    let ours = Peer::new(
+        "tillgate",
+        "NDJSON over HTTP, 1,000 a request, one terminal",
+        &[0],
+        Box::new(|centre| Box::new(Ours::start(centre))),
+    );
+    for peer in std::iter::once(ours).chain(bridge::peers()) {
+        peer.measure(&sales, table);
+    }
+    for (name, peers) in
+        [(thingsboard::NAME, thingsboard::peers()), (node_red::NAME, node_red::peers())]
+    {
+        match peers {
+            Ok(peers) => peers.iter().for_each(|peer| peer.measure(&sales, table)),
+            Err(why) => table.row(&format!("peer: {name}"), "not measured".to_owned(), &why),
+        }
+    }
+}
+
+/// The centre's broker. It answers ThingsBoard's gateway as a server of theirs does; others do not notice.
+fn centre() -> Broker {
+    Broker::start(BrokerOptions { more: thingsboard::access(), ..BrokerOptions::default() })
+}
+
+/// Waits until nothing more will arrive.
+fn settle(arrivals: &Arrivals) {
+    let began = Instant::now();
+    loop {
+        thread::sleep(Duration::from_millis(100));
+        let seen = arrivals.seen();
+        let silent = seen.last.max(began).elapsed();
+        let enough = match seen.last > began {
+            _ if seen.different() > INPUTS => REPEATS_WITHIN,
+            true => SILENCE,
+            false => RECONNECTS_WITHIN,
+        };
+        if silent > enough {
+            return;
+        }
+    }
+}
+
+fn flaws(arrivals: &Arrivals) -> String {
+    let [lost, twice, late] = arrivals.seen().flaws();
+    format!("{lost} lost, {twice} twice, {late} out of order")
+}
+
+/// tillgate at the same job.
+struct Ours {
+    site: Site,
+    gateway: Gateway,
+}
+
+impl Ours {
+    fn start(centre: &Broker) -> Self {
+        let mut site = Site::with(centre);
+        site.config.set("limits", "requests_per_second", 1_000_000).set("log", "level", "error");
+        let gateway = site.start();
+        Self { site, gateway }
+    }
+}
+
+impl Edge for Ours {
+    fn take(&mut self, sales: &[String]) {
+        let mut terminal = self.site.terminal(0);
+        for batch in sales.chunks(1_000) {
+            let answer = terminal.post("application/x-ndjson", batch.join("\n").as_bytes());
+            assert_eq!(answer.status, 201, "{}", answer.text());
+        }
+    }
+
+    fn kill(&mut self) {
+        self.gateway.kill();
     }
 
     fn resume(&mut self) {
-        self.process = Self::run(&self.folder, self.port);
+        self.gateway.resume();
     }
 }

@@ -32,8 +32,8 @@ pub(super) struct Place {
 impl Resolver<'_> {
     pub(super) fn path<'p>(&self, path: &'p str) -> Path<'p> {
         let name = path.rsplit('/').next().unwrap_or_default();
-        // G62 is a segment and not the second digit pair of one.
-        if self.transaction.has(tag_code(name.as_bytes())) {
+        // G62 is a segment, and SG25 a loop, not the second digit pair of one.
+        if self.transaction.has(tag_code(name.as_bytes())) || !self.places.find(path).is_empty() {
             return Path { segment: path, element: None };
         }
         if let Some((segment, number)) = path.rsplit_once('.') {

@@ -1,0 +1,98 @@
+//! What the devices cost the daemon, and how long a scan takes. The guest's processors are emulated, many times slower
+//! than a till's: times are printed, and only what does not depend on them is held to account.
+
+use std::fs;
+use std::thread::sleep;
+use std::time::Duration;
+
+use super::scanners::acm_gadget;
+use crate::hid;
+use crate::machine::Machine;
+use crate::store::{ACM_SCANNER, FTDI_SCANNER, HID_SCANNER, Store, WEDGE_A};
+use crate::uhid::HidDevice;
+use crate::wedge::Wedge;
+
+/// How long the daemon is watched.
+const WATCHED: Duration = Duration::from_secs(5);
+/// Ticks of `/proc/PID/stat` in a second (`USER_HZ` is 100 on every x86).
+const TICKS: u64 = 100;
+
+/// What the search for four devices may take of the guest's processor, a debug build and 1 GHz.
+const MISSING_PERCENT_MAX: f64 = 5.0;
+
+/// Processor time after unplug is no more than before but for that search: a device that is gone keeps no loop busy.
+pub(crate) fn unplugged(store: &mut Store) -> String {
+    let mut machine = Machine::new();
+    let gadget = acm_gadget();
+    let (scanner, _) = store.plug(&HID_SCANNER, || HidDevice::plug_in(hid::SCANNER));
+    let (wedge, _) = store.plug(&WEDGE_A, || Wedge::plug_in("rig-wedge-a"));
+    store.plug(&ACM_SCANNER, || gadget.plug_in());
+    store.plug(&FTDI_SCANNER, || machine.plug_serial());
+    let before = busy(store);
+    store.unplug(&HID_SCANNER, || drop(scanner));
+    store.unplug(&WEDGE_A, || drop(wedge));
+    store.unplug(&ACM_SCANNER, || gadget.unplug());
+    store.unplug(&FTDI_SCANNER, || machine.unplug("scanner"));
+    let after = busy(store);
+    let figures = format!("{before:.1} % of a processor with four devices, {after:.1} % without");
+    // One that spins takes all of it. A device that is missing is looked for a few times a second.
+    assert!(after <= before + MISSING_PERCENT_MAX, "{figures}");
+    figures
+}
+
+/// The daemon's share of a processor while nothing happens, in percent.
+fn busy(store: &Store) -> f64 {
+    sleep(Duration::from_secs(1));
+    let before = ticks(store);
+    sleep(WATCHED);
+    let ticks = u32::try_from(ticks(store) - before).unwrap_or(u32::MAX);
+    100.0 * f64::from(ticks) / (WATCHED.as_secs_f64() * TICKS as f64)
+}
+
+/// User and system time of the daemon: fields 14 and 15 of `/proc/PID/stat` (proc(5)), of which the second may hold
+/// blanks and ends with a parenthesis.
+fn ticks(store: &Store) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", store.gateway.id())).expect("a daemon");
+    let rest = stat.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default();
+    let fields = rest.split_whitespace().skip(11).take(2);
+    fields.filter_map(|field| field.parse::<u64>().ok()).sum()
+}
+
+const SCANS: usize = 50;
+const EVERY: Duration = Duration::from_millis(97);
+/// Upper ends of the daemon's histogram buckets, in seconds.
+const BUCKETS: [&str; 11] =
+    ["0.0005", "0.001", "0.0025", "0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1"];
+
+/// By the daemon's own metrics: from the last byte to the journal, and to the broker's acknowledgement.
+pub(crate) fn scan_to_commit(store: &mut Store) -> String {
+    let (mut scanner, _) = store.plug(&HID_SCANNER, || HidDevice::plug_in(hid::SCANNER));
+    let names = ["tillgate_commit_seconds", "tillgate_capture_to_ack_seconds"];
+    let before = names.map(|name| counts(store, name));
+    for number in 0..SCANS {
+        hid::scan("]C0", &format!("T-{number}")).iter().for_each(|report| scanner.send(report));
+        sleep(EVERY);
+    }
+    let read = store.codes(&HID_SCANNER, SCANS);
+    assert_eq!(read.len(), SCANS);
+    let medians: Vec<String> = names
+        .iter()
+        .zip(before)
+        .map(|(name, before)| format!("{name} {}", median(&before, &counts(store, name))))
+        .collect();
+    format!("median of {SCANS} scans: {}", medians.join(", "))
+}
+
+/// How many observations each bucket and those below it hold.
+fn counts(store: &Store, name: &str) -> Vec<f64> {
+    let bucket = |end: &str| store.metric(&format!("{name}_bucket{{le=\"{end}\"}}"));
+    BUCKETS.iter().copied().chain(["+Inf"]).map(bucket).collect()
+}
+
+/// The first bucket that holds half of what came since.
+fn median(before: &[f64], after: &[f64]) -> String {
+    let new: Vec<f64> = after.iter().zip(before).map(|(after, before)| after - before).collect();
+    let half = new.last().copied().unwrap_or_default() / 2.0;
+    let bucket = BUCKETS.iter().zip(&new).find(|(_, count)| **count >= half && half > 0.0);
+    bucket.map_or_else(|| "over 1 s".to_owned(), |(end, _)| format!("at most {end} s"))
+}

@@ -1,0 +1,244 @@
+//! A store whose devices are all configured from the start, on a lane each, and come and go.
+
+use std::fs;
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tillgate_tests::broker::Broker;
+use tillgate_tests::deadline::until;
+use tillgate_tests::gateway::Gateway;
+use tillgate_tests::site::Site;
+use tillgate_tests::witness::{Witness, first_deliveries};
+
+/// The guest's clock counts instructions and skips what is idle: while QEMU itself has something to do for a scene, it
+/// runs far ahead of any other.
+const WAIT_SECONDS: u64 = 120;
+
+/// So long nothing comes once everything has come.
+const QUIET: Duration = Duration::from_millis(400);
+
+/// A configured device.
+pub(crate) struct Device {
+    pub(crate) id: &'static str,
+    pub(crate) lane: &'static str,
+    driver: &'static str,
+    pub(crate) port: &'static str,
+}
+
+const fn device(
+    id: &'static str,
+    lane: &'static str,
+    driver: &'static str,
+    port: &'static str,
+) -> Device {
+    Device { id, lane, driver, port }
+}
+
+/// By `/dev/uhid`, with a link of the rig's own rule.
+pub(crate) const HID_SCANNER: Device =
+    device("hid-scanner", "11", "hid-scanner", "/dev/rig/hid-scanner");
+/// A USB gadget, with the link that the shipped udev rules make.
+pub(crate) const USB_HID_SCANNER: Device = device(
+    "usb-hid-scanner",
+    "12",
+    "hid-scanner",
+    "/dev/tillgate/hid-platform-dummy_hcd.1-usb-0:1:1.0",
+);
+/// Reports as MagTek lays them out.
+pub(crate) const CARD_READER: Device =
+    device("card-reader", "13", "hid-magstripe", "/dev/rig/card-reader");
+/// Reports of the HID usage page 8E.
+pub(crate) const STRIPE_READER: Device =
+    device("stripe-reader", "14", "hid-magstripe", "/dev/rig/stripe-reader");
+pub(crate) const WEDGE_A: Device =
+    device("wedge-a", "15", "keyboard-wedge", "/dev/rig/rig-wedge-a");
+pub(crate) const WEDGE_B: Device =
+    device("wedge-b", "16", "keyboard-wedge", "/dev/rig/rig-wedge-b");
+/// QEMU's, with udev's own link.
+pub(crate) const KEYBOARD: Device = device(
+    "keyboard",
+    "17",
+    "keyboard-wedge",
+    "/dev/input/by-id/usb-QEMU_QEMU_USB_Keyboard_KBD0001-event-kbd",
+);
+/// A USB gadget of the class CDC-ACM.
+pub(crate) const ACM_SCANNER: Device = device(
+    "acm-scanner",
+    "18",
+    "serial-scanner",
+    "/dev/serial/by-id/usb-Rig_ACM_scanner_ACM0001-if00",
+);
+/// QEMU's serial adapter, an FTDI.
+pub(crate) const FTDI_SCANNER: Device = device(
+    "ftdi-scanner",
+    "19",
+    "serial-scanner",
+    "/dev/serial/by-id/usb-QEMU_QEMU_USB_SERIAL_SCN0001-if00-port0",
+);
+
+const DEVICES: [&Device; 9] = [
+    &HID_SCANNER,
+    &USB_HID_SCANNER,
+    &CARD_READER,
+    &STRIPE_READER,
+    &WEDGE_A,
+    &WEDGE_B,
+    &KEYBOARD,
+    &ACM_SCANNER,
+    &FTDI_SCANNER,
+];
+
+/// The store.
+pub(crate) struct Store {
+    pub(crate) site: Site,
+    pub(crate) gateway: Gateway,
+    witness: Witness,
+    _broker: Broker,
+    /// Events that scenes have seen.
+    seen: usize,
+    /// Bytes of the daemon's log that were printed.
+    printed: usize,
+}
+
+impl Store {
+    pub(crate) fn open() -> Self {
+        let broker = Broker::plain();
+        let witness = Witness::of(&broker);
+        let mut site = Site::with(&broker);
+        for device in DEVICES {
+            site.config.add("lane", [("id", device.lane.into())]).add(
+                "device",
+                [
+                    ("id", device.id.into()),
+                    ("lane", device.lane.into()),
+                    ("driver", device.driver.into()),
+                    ("port", device.port.into()),
+                ],
+            );
+        }
+        // A debug build takes a minute to fill one.
+        site.config.set("disk", "ballast", "0 B");
+        let gateway = site.start();
+        Self { site, gateway, witness, _broker: broker, seen: 0, printed: 0 }
+    }
+
+    /// Plugs a device in and waits until the daemon has taken it into use. Says how long that took.
+    #[track_caller]
+    pub(crate) fn plug<T>(&self, device: &Device, plug: impl FnOnce() -> T) -> (T, Duration) {
+        self.wait(device, false);
+        let began = Instant::now();
+        let plugged = plug();
+        self.wait(device, true);
+        (plugged, began.elapsed())
+    }
+
+    /// Unplugs a device and waits until the daemon and udev have let go of it. Says how long the daemon took.
+    #[track_caller]
+    pub(crate) fn unplug(&self, device: &Device, unplug: impl FnOnce()) -> Duration {
+        let began = Instant::now();
+        unplug();
+        self.wait(device, false);
+        let noticed = began.elapsed();
+        until(WAIT_SECONDS, "its link is gone", || !Path::new(device.port).exists());
+        noticed
+    }
+
+    #[track_caller]
+    fn wait(&self, device: &Device, connected: bool) {
+        let what = if connected { "is taken into use" } else { "is missed" };
+        let gauge = format!("tillgate_device_connected{{device=\"{}\"}}", device.id);
+        until(WAIT_SECONDS, &format!("{} {what}", device.id), || {
+            (self.metric(&gauge) > 0.0) == connected
+        });
+    }
+
+    /// Waits for so many new events of one device on its lane; gives what was read, in order, and proves that nothing
+    /// else came.
+    #[track_caller]
+    pub(crate) fn codes(&mut self, device: &Device, count: usize) -> Vec<String> {
+        let events = self.events(count);
+        assert_eq!(events.len(), count, "events: {events:?}");
+        events.iter().for_each(|event| assert_on_lane(event, device));
+        events.iter().map(code_of).collect()
+    }
+
+    /// Waits for so many new events; gives all that came.
+    #[track_caller]
+    pub(crate) fn events(&mut self, count: usize) -> Vec<Value> {
+        let wanted = self.seen + count;
+        until(WAIT_SECONDS, &format!("{count} events"), || self.witness.event_count() >= wanted);
+        self.rest()
+    }
+
+    /// Gives what comes until it is quiet.
+    pub(crate) fn rest(&mut self) -> Vec<Value> {
+        let mut before = self.witness.event_count();
+        loop {
+            sleep(QUIET);
+            let now = self.witness.event_count();
+            if now == before {
+                break;
+            }
+            before = now;
+        }
+        let new = first_deliveries(&self.witness.events()).split_off(self.seen);
+        self.seen += new.len();
+        new
+    }
+
+    /// A value of the daemon's metrics, by all that stands before it on its line; 0 when there is none.
+    pub(crate) fn metric(&self, name: &str) -> f64 {
+        let answer = self.site.look("/metrics");
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+        value.unwrap_or_default()
+    }
+
+    /// Everything that left the gateway or that it wrote.
+    pub(crate) fn traces(&self) -> Vec<(String, Vec<u8>)> {
+        let messages = self.witness.messages().into_iter();
+        let mut traces: Vec<(String, Vec<u8>)> =
+            messages.map(|message| (message.topic, message.payload)).collect();
+        traces.push(("the log".to_owned(), self.gateway.log().into_bytes()));
+        for path in ["/metrics", "/v1/status"] {
+            traces.push((path.to_owned(), self.site.look(path).body));
+        }
+        add_files(&self.site.data_dir(), &mut traces);
+        traces
+    }
+
+    /// Whatever else comes is nothing to the next scene.
+    pub(crate) fn forget(&mut self) {
+        self.rest();
+    }
+
+    /// Prints what the daemon said since the last time.
+    pub(crate) fn print_log(&mut self) {
+        let log = self.gateway.log();
+        println!("{}", log.get(self.printed..).unwrap_or_default());
+        self.printed = log.len();
+    }
+}
+
+#[track_caller]
+pub(crate) fn assert_on_lane(event: &Value, device: &Device) {
+    assert_eq!(event["data"]["device"], device.id, "{event}");
+    assert_eq!(event["data"]["lane"], device.lane, "{event}");
+}
+
+/// What a barcode's event says was read.
+pub(crate) fn code_of(event: &Value) -> String {
+    event["data"]["data"].as_str().unwrap_or_default().to_owned()
+}
+
+fn add_files(folder: &Path, traces: &mut Vec<(String, Vec<u8>)>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        match fs::read(&path) {
+            Ok(content) => traces.push((path.display().to_string(), content)),
+            Err(_) => add_files(&path, traces),
+        }
+    }
+}
