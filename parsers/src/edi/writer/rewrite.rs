@@ -149,7 +149,15 @@ impl Writer {
         }
         let binary = standard == Standard::X12 && matches!(segment.tag(), b"BIN" | b"BDS");
         let count = segment.count();
-        self.copy_element(segment, 0, segment.bytes.get(..segment.tag_end).unwrap_or_default())?;
+        let tag = segment.bytes.get(..segment.tag_end).unwrap_or_default();
+        // Blanks before a tag are passed over, unless the first is released.
+        if let ([first, second, ..], Some(release)) = (tag, segment.delimiters.release)
+            && *first == release
+            && second.is_ascii_whitespace()
+        {
+            self.out.push(release);
+        }
+        self.copy_element(segment, 0, tag)?;
         for (number, (_, value)) in (1..).zip(segment.elements()) {
             // TRADACOMS has its own byte after the tag.
             let tradacoms = standard == Standard::Tradacoms && number == 1;
