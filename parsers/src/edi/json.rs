@@ -20,6 +20,9 @@ use super::segment::{KeptSegment, Segment};
 use super::standard::Standard;
 use crate::redact;
 
+/// Codes and references of TRADACOMS have up to 17 characters.
+const TRADACOMS_TEXT_CHARS: u32 = 30;
+
 /// Sets as lines of JSON.
 ///
 /// ```
@@ -263,13 +266,22 @@ impl Serialize for Header<'_> {
         // ISA11 and ISA16 are separators themselves, and no control segment of X12 has components.
         let mut map = serializer.serialize_map(None)?;
         let text = |value| segment.character_set.decode(value);
-        map.serialize_entry("segment", &text(segment.tag()))?;
+        map.serialize_entry("segment", &*tag(&segment))?;
         for (number, (_, value)) in (1..).zip(segment.elements()) {
             if !value.is_empty() {
                 map.serialize_entry(&Reference::of(&segment, number), &text(value))?;
             }
         }
         map.end()
+    }
+}
+
+/// A tag as people may see it: what has lost its separators may hold anything.
+fn tag<'s>(segment: &Segment<'s>) -> Cow<'s, str> {
+    let set = segment.character_set;
+    match redact::text(segment.tag()).bytes {
+        Cow::Borrowed(tag) => set.decode(tag),
+        Cow::Owned(tag) => Cow::Owned(set.decode(&tag).into_owned()),
     }
 }
 
@@ -283,7 +295,7 @@ impl Serialize for Node<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self { segment, tables } = *self;
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("segment", &segment.character_set.decode(segment.tag()))?;
+        map.serialize_entry("segment", &*tag(segment))?;
         let shape = tables.and_then(|tables| Some((tables, tables.shape(segment.tag_code())?)));
         let usages = shape.map_or(&[][..], |(tables, shape)| tables.elements(shape));
         for (number, (_, value)) in (1..).zip(segment.elements()) {
@@ -310,7 +322,7 @@ impl Form {
             (Some(tables), Some(usage)) if usage.kind == Kind::Composite => {
                 Self::Composite(tables.components(usage))
             }
-            (_, Some(usage)) => Self::Simple { free_text: is_free_text(usage.number) },
+            (_, Some(usage)) => Self::Simple { free_text: is_free_text(usage) },
             _ => Self::Unknown,
         }
     }
@@ -319,9 +331,7 @@ impl Form {
     fn is_free_text(self, component: usize) -> bool {
         match self {
             Self::Simple { free_text } => free_text,
-            Self::Composite(uses) => {
-                uses.get(component - 1).is_none_or(|usage| is_free_text(usage.number))
-            }
+            Self::Composite(uses) => uses.get(component - 1).is_none_or(is_free_text),
             Self::Unknown => true,
         }
     }
@@ -451,9 +461,13 @@ impl Serialize for Reference<'_> {
 }
 
 /// Descriptions, messages, notes, communication numbers: elements where people write what they like.
-fn is_free_text(element_number: u16) -> bool {
-    // The first five of X12, the others of EDIFACT.
-    matches!(element_number, 352 | 364 | 369 | 933 | 1551 | 3148 | 4440 | 7008)
+fn is_free_text(usage: &Usage) -> bool {
+    match usage.number {
+        // TRADACOMS has no numbers. Its names, addresses and narratives are the texts that may be long.
+        0 => usage.kind == Kind::Text && usage.longest >= TRADACOMS_TEXT_CHARS,
+        // The first five of X12, the others of EDIFACT.
+        number => matches!(number, 352 | 364 | 369 | 933 | 1551 | 3148 | 4440 | 7008),
+    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ pub const MOST_BYTES: usize = 60;
 pub fn shown(bytes: &[u8]) -> String {
     let cut = bytes.get(..MOST_BYTES).unwrap_or(bytes);
     // Masked before it is cut: half a card number must not pass for a short number.
-    let masked = redact::text(bytes.get(..2 * MOST_BYTES).unwrap_or(bytes)).bytes;
+    let masked = redact::piece_of_edi(bytes.get(..2 * MOST_BYTES).unwrap_or(bytes));
     let mut text = escaped(masked.get(..cut.len()).unwrap_or(&masked));
     if cut.len() < bytes.len() {
         text.push('…');
@@ -47,6 +47,7 @@ mod tests {
     fn card_numbers_are_masked_and_controls_escaped() {
         assert_eq!(shown(b"CARD 4111111111111111 END\x1D"), "CARD 411111******1111 END\\x1D");
         assert_eq!(shown(b"4111 1111 1111 1111"), "4111 11** **** 1111");
+        assert_eq!(shown(b"4111?111111111111"), "4111?11******1111");
         assert_eq!(shown(b"4111111111111112"), "4111111111111112");
         assert_eq!(shown(b"M\xFCller"), "M\\xFCller");
     }

@@ -54,8 +54,17 @@ pub struct Place {
 /// Cuts card data out of text of any kind. The length stays.
 #[must_use]
 pub fn text(input: &[u8]) -> Redacted<'_> {
+    cut(input, &Alphabet::TEXT)
+}
+
+/// Cuts card data out of a piece of EDI that people will see, also where release characters stand in a number.
+pub(crate) fn piece_of_edi(input: &[u8]) -> Cow<'_, [u8]> {
+    cut(input, &Alphabet::SHOWN).bytes
+}
+
+fn cut<'a>(input: &'a [u8], alphabet: &Alphabet) -> Redacted<'a> {
     let mut found = Vec::new();
-    let bytes = match scan::cut(input, &Alphabet::TEXT, |_| false) {
+    let bytes = match scan::cut(input, alphabet, |_| false) {
         None => Cow::Borrowed(input),
         Some(cut) => {
             note(&mut found, &cut, 0, None);

@@ -79,10 +79,13 @@ impl Alphabet {
     /// Text of any kind.
     pub(crate) const TEXT: Self = Self { ascii: ASCII, stops: [b'\r', b'\n', b'"'], mask: b'*' };
 
+    /// A piece of EDI as people see it.
+    pub(crate) const SHOWN: Self = Self { ascii: RELEASED, ..Self::TEXT };
+
     /// EDI with these delimiters: component, element, segment. None of them ever joins groups. The mask is a letter,
     /// since a star may be a delimiter.
     pub(crate) fn edi(delimiters: [u8; 3]) -> Self {
-        let mut ascii = ASCII;
+        let mut ascii = RELEASED;
         ascii[b'\r' as usize] = Kind::Fold;
         ascii[b'\n' as usize] = Kind::Fold;
         for delimiter in delimiters {
@@ -102,6 +105,14 @@ impl Alphabet {
         }
     }
 }
+
+/// The release characters of EDIFACT and, as partners choose it, of X12: they belong to no value.
+const RELEASED: [Kind; 128] = {
+    let mut kinds = ASCII;
+    kinds[b'?' as usize] = Kind::Fold;
+    kinds[b'\\' as usize] = Kind::Fold;
+    kinds
+};
 
 const ASCII: [Kind; 128] = {
     let mut kinds = [Kind::Other; 128];

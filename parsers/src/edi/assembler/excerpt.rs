@@ -31,7 +31,7 @@ pub(super) fn excerpt(segment: &[u8], at: usize) -> Option<Excerpt> {
     // Masked with what stands around it, so that a number across the cut is seen whole.
     let wide = start.saturating_sub(AROUND)..(end + AROUND).min(segment.len());
     let skipped = start - wide.start;
-    let masked = redact::text(segment.get(wide)?).bytes;
+    let masked = redact::piece_of_edi(segment.get(wide)?);
     let shown = masked.get(skipped..skipped + (end - start))?;
     let head = shown.get(..at - start)?;
     Some(Excerpt { text: escaped(shown), column: escaped(head).chars().count() })

@@ -130,3 +130,17 @@ fn a_set_that_breaks_off_is_a_whole_line() {
     assert_eq!(set["valid"], false);
     assert_eq!(set["bytes"][1], cut);
 }
+
+#[test]
+fn card_numbers_are_masked_in_tags_and_in_the_long_texts_of_tradacoms() {
+    let transmission: &[u8] = b"STX=ANA:1+5000000000000:A+5010000000000:B+261121:130233+7++ORDHDR'\
+        MHD=1+ORDERS:9'CLO=5000000000283:89828+CARD 4111111111111111'4111111111111111=1'MTR=4'END=1'";
+    let mut lines = Lines::default();
+    let mut reader = Reader::new(&Options::default());
+    reader.feed(transmission, &mut lines);
+    reader.finish(&mut lines);
+    let text = String::from_utf8_lossy(lines.text()).into_owned();
+    assert!(text.contains("\"CARD 411111******1111\""), "{text}");
+    assert!(text.contains("\"segment\":\"411111******1111\""), "{text}");
+    assert!(!text.contains("4111111111111111"), "{text}");
+}
