@@ -28,8 +28,12 @@ impl Reply<'_> {
         let number = number.to_string();
         let tables = self.tables(first);
         let version = format!("{:06}", tables.group);
-        let gs = &first.header;
-        let (from, to) = (gs.element(3), gs.element(2));
+        // An application code that is missing is no reason for an answer that nobody can read: the interchange has it.
+        let party = |gs, isa| match first.header.element(gs) {
+            b"" => self.header.element(isa).trim_ascii(),
+            code => code,
+        };
+        let (from, to) = (party(3, 8), party(2, 6));
         let (date, time, number) = (date.as_bytes(), time.as_bytes(), number.as_bytes());
         writer.segment("GS", &[b"FA", from, to, date, time, number, b"X", version.as_bytes()]);
         let id: &[u8] = match tables.functional {

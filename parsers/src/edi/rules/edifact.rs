@@ -25,6 +25,8 @@ pub(super) const fn of_element(code: &str) -> &'static str {
         b"1" | b"2" => "13",
         b"3" | b"13" => "16",
         b"12" => "35",
+        // Trailing component separators.
+        b"16" => "45",
         b"4" => "40",
         b"5" => "39",
         b"6" => "21",

@@ -174,6 +174,12 @@ impl Elements<'_, '_> {
             let spot = Spot { offset, component: u32::try_from(total).ok(), ..whole.clone() };
             offset += component.len() + 1;
             match usages.get(total - 1) {
+                None if components().skip(total - 1).all(<[u8]>::is_empty) => {
+                    let remark =
+                        Remark::new("component separators stand at its end with nothing between");
+                    self.sink.remark(&rules::COMPONENT_TRAILING, remark.found(value), spot);
+                    break;
+                }
                 None => {
                     let remark = Remark::new("the composite does not have so many components");
                     let remark = remark.found(component);

@@ -87,6 +87,8 @@ fn elements_of_edifact() {
         ("QTY+:5'", "element-missing/1/1"),
         ("QTY'", "element-missing/1"),
         ("QTY+21:5:PCE:X'", "too-many-components/1/4"),
+        ("QTY+21:5::'", "trailing-component-separators/1/4"),
+        ("QTY+21:5:::X'", "too-many-components/1/4"),
         ("NAD+BY+123456789012345678901234567890123456::9'", "element-too-long/2/1"),
         ("LIN+1234567'", "element-too-long/1"),
         ("BGM+220+1+9+AB+X'", "too-many-elements/5"),
