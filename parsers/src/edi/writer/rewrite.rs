@@ -150,14 +150,16 @@ impl Writer {
         let binary = standard == Standard::X12 && matches!(segment.tag(), b"BIN" | b"BDS");
         let count = segment.count();
         let tag = segment.bytes.get(..segment.tag_end).unwrap_or_default();
-        // Blanks before a tag are passed over, unless the first is released.
-        if let ([first, second, ..], Some(release)) = (tag, segment.delimiters.release)
-            && *first == release
-            && second.is_ascii_whitespace()
-        {
-            self.out.push(release);
+        let is_released = segment
+            .delimiters
+            .release
+            .is_some_and(|release| memchr::memchr(release, tag).is_some());
+        if is_released && self.delimiters == segment.delimiters {
+            // No tag needs it. Where it stands it keeps blanks before a tag, or what looks like another header.
+            self.out.extend_from_slice(tag);
+        } else {
+            self.copy_element(segment, 0, tag)?;
         }
-        self.copy_element(segment, 0, tag)?;
         for (number, (_, value)) in (1..).zip(segment.elements()) {
             // TRADACOMS has its own byte after the tag.
             let tradacoms = standard == Standard::Tradacoms && number == 1;
