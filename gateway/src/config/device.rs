@@ -56,7 +56,7 @@ pub enum CodeIds {
 pub struct ChipCard {
     /// A part of the reader's name at pcscd, where it knows several.
     pub reader: String,
-    /// What stands before the number in a card's text or link, such as "https://loyalty.example/m/".
+    /// What stands before the number in a card's text or link, such as `https://loyalty.example/m/`.
     pub number_prefix: String,
     /// Whether a card without any number is known by its serial number, if that is the chip's for good.
     pub serial_number: bool,

@@ -1,7 +1,7 @@
 //! Chip cards, with contacts and without: what a loyalty card is asked, and what its answers say.
 //!
 //! In: a [`Plan`], the card's answer to reset, and its answers. Out: commands (ISO/IEC 7816-4, PC/SC part 3), and a
-//! [`CardReading`] or why there is none. Never: I/O; a command to a payment application, since only the NFC Forum's
+//! number or why there is none. Never: I/O; a command to a payment application, since only the NFC Forum's
 //! application and those of the plan are ever selected, and an [`Aid`] of a payment scheme cannot be made; a chip's
 //! serial number as an identity, unless the plan asks for it and the chip says that it is its own for good.
 
