@@ -46,8 +46,6 @@ pub fn has_fail_points() -> bool {
 
 /// A daemon that is to fail at a point gets there in the ordinary course of its work.
 const FAILED_WITHIN: Duration = Duration::from_secs(150);
-/// So long it works before it is stopped.
-const WORK_BEFORE_STOP: Duration = Duration::from_millis(300);
 
 /// A running daemon.
 #[derive(Debug)]
@@ -137,22 +135,21 @@ impl Gateway {
     /// When it does not get there in time.
     pub fn stop_until(&mut self, fail_point: &str) {
         self.process = self.armed(fail_point, 1);
-        let (mut work, mut stop_at) = (WORK_BEFORE_STOP, None);
-        self.wait_for_failure(fail_point, |gateway, ended| match stop_at {
-            _ if ended.is_some() => {
-                // It stopped without having had to do that: nothing was acknowledged behind its last commit. When there
-                // is, depends on how long it takes to the broker, which a busy machine makes longer.
-                work = if work < 6 * WORK_BEFORE_STOP {
-                    work + WORK_BEFORE_STOP
-                } else {
-                    WORK_BEFORE_STOP
-                };
+        // The cursor goes with every commit. It is left to the stop where acknowledgements come behind the last one, so
+        // the daemon is stopped as soon as it has a connection.
+        let connections = |gateway: &Self| gateway.log().matches("connected to the broker").count();
+        let mut before = connections(self);
+        let mut is_stopping = false;
+        self.wait_for_failure(fail_point, |gateway, ended| {
+            if ended.is_some() {
+                // It stopped without having had to do that.
+                before = connections(gateway);
                 gateway.process = gateway.armed(fail_point, 1);
-                stop_at = None;
+                is_stopping = false;
+            } else if !is_stopping && connections(gateway) > before {
+                gateway.process.signal(Signal::TERM);
+                is_stopping = true;
             }
-            None if answers(&gateway.address) => stop_at = Some(Instant::now() + work),
-            Some(at) if at < Instant::now() => gateway.process.signal(Signal::TERM),
-            _ => {}
         });
     }
 
