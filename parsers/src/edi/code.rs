@@ -68,8 +68,8 @@ impl Code {
         }
     }
 
-    /// The code that a CONTRL of a syntax version has for the same thing: 45 and 46 came with version 4, which has no 19
-    /// and 38.
+    /// The code that a CONTRL of a syntax version has for the same thing: 45 and 46 came with version 4, which has no
+    /// 19 and 38.
     #[must_use]
     pub fn in_syntax(self, is_version_4: bool) -> Self {
         match self {

@@ -1,8 +1,8 @@
 //! A file of TRADACOMS: the messages that belong together, their order and their number.
 //!
 //! In: the type of each message, and the segments that count messages. Out: findings. An order file is ORDHDR, an
-//! ORDERS message an order, ORDTLR; its first message tells which file it is. Never: a word on messages that no file of ours
-//! has.
+//! ORDERS message an order, ORDTLR; its first message tells which file it is. Never: a word on messages that no file
+//! of ours has.
 
 use crate::edi::assembler::{Visit, spot_of};
 use crate::edi::delimiters::digits;
