@@ -34,7 +34,11 @@ impl Config {
     /// # Panics
     ///
     /// When the section is no list.
-    pub fn add<const N: usize>(&mut self, section: &str, keys: [(&str, Value); N]) -> &mut Self {
+    pub fn add<'a>(
+        &mut self,
+        section: &str,
+        keys: impl IntoIterator<Item = (&'a str, Value)>,
+    ) -> &mut Self {
         let entry = keys.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
         let list = self.0.entry(section).or_insert_with(|| Value::Array(Vec::new()));
         list.as_array_mut().expect("a section is a list").push(Value::Table(entry));

@@ -24,58 +24,55 @@ pub(crate) struct Device {
     pub(crate) id: &'static str,
     pub(crate) lane: &'static str,
     driver: &'static str,
-    pub(crate) port: &'static str,
+    /// The keys of the configuration that say which one it is.
+    address: &'static [(&'static str, &'static str)],
 }
 
 const fn device(
     id: &'static str,
     lane: &'static str,
     driver: &'static str,
-    port: &'static str,
+    address: &'static [(&'static str, &'static str)],
 ) -> Device {
-    Device { id, lane, driver, port }
+    Device { id, lane, driver, address }
 }
 
 /// By `/dev/uhid`, with a link of the rig's own rule.
 pub(crate) const HID_SCANNER: Device =
-    device("hid-scanner", "11", "hid-scanner", "/dev/rig/hid-scanner");
-/// A USB gadget, with the link that the shipped udev rules make.
+    device("hid-scanner", "11", "hid-scanner", &[("port", "/dev/rig/hid-scanner")]);
+/// A USB gadget, by what it says of itself.
 pub(crate) const USB_HID_SCANNER: Device = device(
     "usb-hid-scanner",
     "12",
     "hid-scanner",
-    "/dev/tillgate/hid-platform-dummy_hcd.1-usb-0:1:1.0",
+    &[("usb", "0c2e:0b82"), ("serial_number", "HID0002")],
 );
 /// Reports as MagTek lays them out.
 pub(crate) const CARD_READER: Device =
-    device("card-reader", "13", "hid-magstripe", "/dev/rig/card-reader");
+    device("card-reader", "13", "hid-magstripe", &[("port", "/dev/rig/card-reader")]);
 /// Reports of the HID usage page 8E.
 pub(crate) const STRIPE_READER: Device =
-    device("stripe-reader", "14", "hid-magstripe", "/dev/rig/stripe-reader");
+    device("stripe-reader", "14", "hid-magstripe", &[("port", "/dev/rig/stripe-reader")]);
 pub(crate) const WEDGE_A: Device =
-    device("wedge-a", "15", "keyboard-wedge", "/dev/rig/rig-wedge-a");
+    device("wedge-a", "15", "keyboard-wedge", &[("port", "/dev/rig/rig-wedge-a")]);
 pub(crate) const WEDGE_B: Device =
-    device("wedge-b", "16", "keyboard-wedge", "/dev/rig/rig-wedge-b");
+    device("wedge-b", "16", "keyboard-wedge", &[("port", "/dev/rig/rig-wedge-b")]);
 /// QEMU's, with udev's own link.
 pub(crate) const KEYBOARD: Device = device(
     "keyboard",
     "17",
     "keyboard-wedge",
-    "/dev/input/by-id/usb-QEMU_QEMU_USB_Keyboard_KBD0001-event-kbd",
+    &[("port", "/dev/input/by-id/usb-QEMU_QEMU_USB_Keyboard_KBD0001-event-kbd")],
 );
-/// A USB gadget of the class CDC-ACM.
-pub(crate) const ACM_SCANNER: Device = device(
-    "acm-scanner",
-    "18",
-    "serial-scanner",
-    "/dev/serial/by-id/usb-Rig_ACM_scanner_ACM0001-if00",
-);
+/// A USB gadget of the class CDC-ACM, by its socket.
+pub(crate) const ACM_SCANNER: Device =
+    device("acm-scanner", "18", "serial-scanner", &[("usb_port", "dummy_hcd.0/1")]);
 /// QEMU's serial adapter, an FTDI.
 pub(crate) const FTDI_SCANNER: Device = device(
     "ftdi-scanner",
     "19",
     "serial-scanner",
-    "/dev/serial/by-id/usb-QEMU_QEMU_USB_SERIAL_SCN0001-if00-port0",
+    &[("port", "/dev/serial/by-id/usb-QEMU_QEMU_USB_SERIAL_SCN0001-if00-port0")],
 );
 
 const DEVICES: [&Device; 9] = [
@@ -108,15 +105,11 @@ impl Store {
         let witness = Witness::of(&broker);
         let mut site = Site::with(&broker);
         for device in DEVICES {
-            site.config.add("lane", [("id", device.lane.into())]).add(
-                "device",
-                [
-                    ("id", device.id.into()),
-                    ("lane", device.lane.into()),
-                    ("driver", device.driver.into()),
-                    ("port", device.port.into()),
-                ],
-            );
+            let who = [("id", device.id), ("lane", device.lane), ("driver", device.driver)];
+            let keys = who.into_iter().chain(device.address.iter().copied());
+            site.config
+                .add("lane", [("id", device.lane.into())])
+                .add("device", keys.map(|(key, value)| (key, value.into())));
         }
         // A debug build takes a minute to fill one.
         site.config.set("disk", "ballast", "0 B");
@@ -141,7 +134,10 @@ impl Store {
         unplug();
         self.wait(device, false);
         let noticed = began.elapsed();
-        until(WAIT_SECONDS, "its link is gone", || !Path::new(device.port).exists());
+        let links = device.address.iter().filter(|(key, _)| *key == "port");
+        for (_, link) in links {
+            until(WAIT_SECONDS, "its link is gone", || !Path::new(link).exists());
+        }
         noticed
     }
 
