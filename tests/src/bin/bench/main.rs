@@ -1,7 +1,7 @@
 //! Measures the gateway on this machine, with a real broker beside it, and prints a table. `tests/bench` builds and
 //! starts it.
 //!
-//! In: a release build of the gateway (`TILLGATE_BIN`). Out: what was measured, with everything that somebody needs to
+//! In: the gateway as it is packaged (`TILLGATE_BIN`). Out: what was measured, with everything that somebody needs to
 //! measure it again. Never: a figure without the circumstances under which it was found.
 #![expect(
     clippy::print_stdout,
