@@ -68,15 +68,16 @@ fn a_browser_shows_the_store() {
     within(TEST_SECONDS, move || {
         let broker = Broker::plain();
         let mut site = Site::with(&broker);
-        let _running = busy_store(&mut site, &broker);
+        let (_gateway, _witness, scanner) = busy_store(&mut site, &broker);
+        let _gone = scanner.unplug();
 
         let token = site.viewer_token().as_str();
         let url = format!("http://auditor:{token}@{}/", site.http_address());
         let mut browser = Browser::open(&program, &url);
         let mut page = String::new();
-        until(WAIT_SECONDS, "the page shows the sales", || {
+        until(WAIT_SECONDS, "the page shows the sales and the unplugged scanner", || {
             page = browser.text();
-            page.contains("24.50")
+            page.contains("24.50") && page.contains("unplugged: 1")
         });
         let small = page.to_lowercase();
         for word in ["acme", "0042", "gw-1", SCANNER, "scanner-4", "bigbox", "quarantine"] {

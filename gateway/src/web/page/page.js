@@ -111,6 +111,13 @@ function showFigures() {
   state("tile-disk", share >= 0.9 ? "stopped" : share >= 0.7 ? "attention" : "ok");
 }
 
+// What went wrong with a device since the start, in the words of `tillgate status`.
+function troubles({ damaged, cut, lost, floods, disconnects }) {
+  const counted = { damaged, "cut off": cut, lost, floods, unplugged: disconnects };
+  const told = Object.entries(counted).filter(([, times]) => times > 0);
+  return told.map(([what, times]) => `${what}: ${count(times)}`).join(" · ");
+}
+
 function sourceRow(source) {
   const row = element("tr");
   const name = element("th", source.id, { scope: "row" });
@@ -121,6 +128,8 @@ function sourceRow(source) {
   const words = element("div");
   words.append(element("span", source.connected ? "there" : awaited ? "nothing yet" : "not there", { class: "state", "data-state": side }));
   if (source.detail) words.append(element("small", source.detail));
+  const trouble = source.device ? troubles(source.device) : "";
+  if (trouble) words.append(element("small", trouble));
   shown.append(words);
   const refused = element("td", count(source.quarantined), { class: "number", "data-name": "Quarantined" });
   if (source.quarantined > 0) refused.classList.add("some");
