@@ -103,6 +103,7 @@ async fn open_and_attach(
     settings: &DeviceSettings,
     protocol: &mut dyn Protocol,
 ) -> Result<(AsyncFd<Arc<OwnedFd>>, Attached), OpenError> {
+    open::look_at(settings)?;
     let wanted = settings.clone();
     let opened = tokio::task::spawn_blocking(move || {
         let path = open::locate(&wanted)?;

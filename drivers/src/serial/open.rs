@@ -45,10 +45,22 @@ pub(crate) enum OpenError {
 /// Opens the port: raw, for us alone, with DTR set, since many devices send nothing without it. On a thread of its
 /// own, because a USB adapter that hangs keeps its opener waiting for seconds.
 pub(super) async fn open(settings: &DeviceSettings) -> Result<(SerialStream, PathBuf), OpenError> {
+    look_at(settings)?;
     let settings = settings.clone();
     match tokio::task::spawn_blocking(move || open_now(&settings)).await {
         Ok(result) => result,
         Err(error) => Err(OpenError::Failed { reason: error.to_string() }),
+    }
+}
+
+/// Whether there may be something to open. An unplugged device is looked for every second, which costs less than the
+/// thread on which a port is opened.
+pub(crate) fn look_at(settings: &DeviceSettings) -> Result<(), OpenError> {
+    match &settings.address {
+        Address::Port(path) if path.try_exists().is_ok_and(|exists| !exists) => {
+            Err(OpenError::Missing)
+        }
+        _ => Ok(()),
     }
 }
 
