@@ -19,6 +19,7 @@ pub enum Policy {
     Strict,
 }
 
+use super::code::UNNAMED;
 pub use super::code::{Code, Functional, Tables};
 
 /// One rule.
@@ -224,6 +225,7 @@ rules! {
     IEA02_MISMATCH = "iea02-mismatch", ALWAYS, ta1("001"), "ask the sender to repeat ISA13 in IEA02";
     IEA02_ZEROS = "iea02-zeros", FORGIVEN, ta1("001"), "ask the sender to write IEA02 with the zeros of ISA13";
     IEA01_COUNT = "iea01-count", ALWAYS, ta1("021"), "ask the sender to count the functional groups in IEA01";
+    IEA_TOO_MANY = "envelope-too-many-elements", FORGIVEN, ta1("022"), "send two elements in IEA";
     IEA01_TA1_ONLY = "iea01-count-ta1", FORGIVEN, ta1("021"), "send IEA01 as 0 in an interchange without groups";
     INTERCHANGE_EMPTY = "interchange-empty", ALWAYS, ta1("024"), "send at least one functional group or TA1";
     INTERCHANGE_DUPLICATE = "isa13-duplicate", NOTED, ta1("025"), "use each interchange control number once";
@@ -246,6 +248,7 @@ rules! {
     GS08_INVALID = "gs08-invalid", FORGIVEN, ak9("2"), "send version, release and industry in GS08, such as 004010 or 004010VICS";
     GROUP_SECURITY_HEADER = "group-security-header-missing", ALWAYS, None, "send the security header before its trailer, or neither";
     GROUP_SECURITY_TRAILER = "group-security-trailer-missing", ALWAYS, None, "close the security header with its trailer before GE";
+    GROUP_TOO_MANY = "envelope-too-many-elements", FORGIVEN, ak9(UNNAMED), "send eight elements in GS and two in GE";
     GE_MISSING = "ge-missing", ALWAYS, ak9("3"), "close the group with GE";
     GE02_MISMATCH = "ge02-mismatch", ALWAYS, ak9("4"), "repeat GS06 in GE02";
     GE02_ZEROS = "ge02-zeros", FORGIVEN, ak9("4"), "write GE02 with the zeros of GS06";
@@ -272,6 +275,7 @@ rules! {
     ST03_UNSUPPORTED = "st03-unsupported", FORGIVEN, ak5("I6"), "send the version of GS08 in ST03 too";
     SET_SECURITY_HEADER = "set-security-header-missing", ALWAYS, None, "send the security header before its trailer, or neither";
     SET_SECURITY_TRAILER = "set-security-trailer-missing", ALWAYS, None, "close the security header with its trailer before SE";
+    SE_TOO_MANY = "envelope-too-many-elements", FORGIVEN, ak4("3"), "send two elements in SE";
     SE_MISSING = "se-missing", ALWAYS, ak5("2"), "close the transaction set with SE";
     SE02_MISMATCH = "se02-mismatch", ALWAYS, ak5("3"), "repeat ST02 in SE02";
     SE02_ZEROS = "se02-zeros", FORGIVEN, ak5("3"), "write SE02 with the zeros of ST02";

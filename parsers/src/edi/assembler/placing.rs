@@ -181,7 +181,10 @@ impl State<'_> {
                 }
             }),
             Some(Standard::Tradacoms) => None,
-            _ => rule.answer,
+            // AK3 and AK4 name segments of sets. What stands outside of them has no code on the level around it.
+            _ => rule.answer.filter(|code| {
+                self.set.open || !matches!(code, Code::Segment(_) | Code::Element(_))
+            }),
         }
     }
 

@@ -5,6 +5,7 @@
 //! syntax version 4, where `*` is data; the object of a package read as segments.
 
 mod characters;
+mod constituents;
 mod header;
 mod packages;
 mod service;
@@ -150,6 +151,7 @@ impl Visit<'_, '_> {
             };
             self.say(rule, remark, spot, Some(segment));
         }
+        self.constituents(&header);
         self.check_reference_of_interchange(&header);
         self.characters(&header);
         Flow::Syntax { repetition, character_set }
@@ -180,6 +182,7 @@ impl Visit<'_, '_> {
         self.state.edifact.groups = self.state.edifact.groups.saturating_add(1);
         self.check_mixed(segment);
         self.open_group(EDIFACT, Some(segment));
+        self.constituents(segment);
         let number = segment.element(5).trim_ascii();
         if number.is_empty() {
             let remark = Remark::new("the reference of the group is missing");

@@ -138,6 +138,7 @@ impl Visit<'_, '_> {
         self.end_group_early(segment);
         self.open_group(X12, Some(segment));
         self.check_group_header(segment);
+        self.too_many_elements(segment, 8, &rules::GROUP_TOO_MANY);
         let number = segment.element(6).trim_ascii();
         if digits(number).is_none() || number.len() > 9 {
             let remark = Remark::new("the group control number is not one to nine digits");
