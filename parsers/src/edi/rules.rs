@@ -317,6 +317,10 @@ rules! {
 rules! {
     ELEMENTS:
     ELEMENT_MISSING = "element-missing", ALWAYS, ak4("1"), "send the mandatory element";
+    // Programs of fixed columns fill what they do not know with blanks, and partners live with it: a finding and AK5 E
+    // for all, a refusal only where the standard is taken to the letter. The tables have no code of its own for it, and
+    // what is blank is not there: 1.
+    ELEMENT_BLANK = "element-blank", FORGIVEN, ak4("1"), "send a value with at least one character that is no blank";
     ELEMENT_CONDITION = "element-condition", ALWAYS, ak4("2"), "send the elements together that belong together";
     ELEMENT_EXCLUSION = "element-exclusion", ALWAYS, ak4("10"), "send only one of the elements";
     ELEMENT_TOO_MANY = "too-many-elements", ALWAYS, ak4("3"), "look for a separator in data, or remove the elements that the segment does not have";
