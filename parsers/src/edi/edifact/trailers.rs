@@ -110,7 +110,8 @@ impl Visit<'_, '_> {
     ) {
         let header = self.state.level_mut(stage).header.element(number);
         let trailer = segment.element(2).trim_ascii();
-        if header == trailer {
+        // A reference that the header lacks is told there: 13, not 28.
+        if header == trailer || header.is_empty() {
             return;
         }
         let same_value = digits(header).is_some() && digits(header) == digits(trailer);

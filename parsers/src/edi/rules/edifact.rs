@@ -90,7 +90,7 @@ rules! {
     SYNTAX_VERSION = "syntax-version", FORGIVEN, uci("2"), "send the syntax version in S001, such as UNOC:3; the rules of version 3 were used";
     UNB_DATE = "unb-date", FORGIVEN, uci("12"), "send S004 as YYMMDD:HHMM, or CCYYMMDD:HHMM in syntax version 4";
     UNB_PARTY = "unb-party", FORGIVEN, uci("13"), "send sender and recipient in S002 and S003";
-    UNB_REFERENCE = "unb-reference", FORGIVEN, uci("13"), "send the interchange's reference in UNB 0020";
+    UNB_REFERENCE = "unb-reference", ALWAYS, uci("13"), "send the interchange's reference in UNB 0020";
     UNB_TEST = "unb-test", ALWAYS, uci("25"), "send 1 in UNB 0035 for a test, or nothing: tillgate runs no other tests";
     UNB_TEST_ZERO = "unb-test", FORGIVEN, uci("25"), "send nothing in UNB 0035 where it is no test";
     UNB_DUPLICATE = "unb-duplicate", NOTED, uci("26"), "use each interchange reference once";
@@ -111,7 +111,7 @@ rules! {
 rules! {
     GROUPS:
     UNG_TYPE = "ung-message-type", FORGIVEN, ucf("31"), "send a group for each type of message, and name the type in UNG 0038";
-    UNG_REFERENCE = "ung-reference", FORGIVEN, ucf("13"), "send the group's reference in UNG 0048";
+    UNG_REFERENCE = "ung-reference", ALWAYS, ucf("13"), "send the group's reference in UNG 0048";
     UNG_DUPLICATE = "ung-duplicate", ALWAYS, ucf("26"), "use each group reference once in an interchange";
     UNG_TOO_MANY = "envelope-too-many-elements", FORGIVEN, ucf("16"), "remove what UNG or UNE does not have, or look for a separator in a value that is not released";
     UNG_TOO_LONG = "envelope-too-long", FORGIVEN, ucf("39"), "shorten the value in UNG or UNE to the length that the standard allows";
