@@ -242,8 +242,8 @@ rules! {
     GS01_INVALID = "gs01-invalid", FORGIVEN, ak9("1"), "send two capital letters or digits in GS01, such as PO";
     GS02_INVALID = "gs02-invalid", FORGIVEN, ak9("7"), "send the code of the sending application in GS02, two to fifteen characters";
     GS03_INVALID = "gs03-invalid", FORGIVEN, ak9("8"), "send the code of the receiving application in GS03, two to fifteen characters";
-    GS04_INVALID = "gs04-invalid", FORGIVEN, None, "send the date of the group in GS04 as CCYYMMDD";
-    GS05_INVALID = "gs05-invalid", FORGIVEN, None, "send the time of the group in GS05 as HHMM";
+    GS04_INVALID = "gs04-invalid", FORGIVEN, ak9(UNNAMED), "send the date of the group in GS04 as CCYYMMDD";
+    GS05_INVALID = "gs05-invalid", FORGIVEN, ak9(UNNAMED), "send the time of the group in GS05 as HHMM";
     GS07_INVALID = "gs07-invalid", FORGIVEN, ak9("9"), "send X in GS07, or T";
     GS08_INVALID = "gs08-invalid", FORGIVEN, ak9("2"), "send version, release and industry in GS08, such as 004010 or 004010VICS";
     GROUP_SECURITY_HEADER = "group-security-header-missing", ALWAYS, None, "send the security header before its trailer, or neither";
@@ -253,6 +253,7 @@ rules! {
     GE02_MISMATCH = "ge02-mismatch", ALWAYS, ak9("4"), "repeat GS06 in GE02";
     GE02_ZEROS = "ge02-zeros", FORGIVEN, ak9("4"), "write GE02 with the zeros of GS06";
     GE01_COUNT = "ge01-count", ALWAYS, ak9("5"), "count the transaction sets in GE01";
+    GS06_MISSING = "gs06-missing", ALWAYS, ak9("6"), "send the control number of the group in GS06";
     GS06_INVALID = "gs06-invalid", FORGIVEN, ak9("6"), "send one to nine digits in GS06";
     GS06_DUPLICATE = "gs06-duplicate", ALWAYS, ak9("19"), "use each group control number once in an interchange";
     GROUP_EMPTY = "group-empty", FORGIVEN, None, "send at least one transaction set in a group";

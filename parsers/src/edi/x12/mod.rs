@@ -140,6 +140,10 @@ impl Visit<'_, '_> {
         self.check_group_header(segment);
         self.too_many_elements(segment, 8, &rules::GROUP_TOO_MANY);
         let number = segment.element(6).trim_ascii();
+        if number.is_empty() {
+            let remark = Remark::new("the group control number is missing");
+            return self.say_of_element(&rules::GS06_MISSING, remark, segment, 6);
+        }
         if digits(number).is_none() || number.len() > 9 {
             let remark = Remark::new("the group control number is not one to nine digits");
             self.say_of_element(&rules::GS06_INVALID, remark.found(number), segment, 6);

@@ -95,7 +95,8 @@ impl Visit<'_, '_> {
     fn compare(&mut self, stage: Stage, number: usize, names: Repeats, segment: &Segment<'_>) {
         let header = self.state.level_mut(stage).header.element(number);
         let trailer = segment.element(2).trim_ascii();
-        if header == trailer {
+        // A number that the header lacks is told there, with a narrower code.
+        if header == trailer || (header.is_empty() && stage != Stage::Interchange) {
             return;
         }
         let (trailer_name, header_name, mismatch, zeros) = names;
