@@ -46,7 +46,9 @@ fn a_contrl_is_sent_when_it_is_asked_for_or_something_is_wrong() {
         (interchange(HEAD, &wrong), 1, 0),
         (interchange(&asked, &wrong), 1, 1),
     ] {
-        let report = edi::read(input.as_bytes(), &Options::default());
+        // There is no table for the message, which would be a reason for an answer by itself.
+        let options = Options { check_sets: false, ..Options::default() };
+        let report = edi::read(input.as_bytes(), &options);
         assert_eq!(contrl(&report, Wish::default()).len(), default, "{input}");
         assert_eq!(contrl(&report, never).len(), quiet, "{input}");
     }

@@ -143,13 +143,15 @@ rules! {
     UNP_ZEROS = "unp-zeros", FORGIVEN, ucm("28"), "write UNP 0800 with the zeros of UNO";
 }
 
-/// The message type is not in our tables: told, and answered with 17 where the profile asks so.
+/// There is no table for the type of the message, or none for its directory. 14, not 17: the value is one that we do not
+/// support, and what was agreed with the sender is not known here.
 pub const MESSAGE_UNSUPPORTED: Rule = rule(
     "message-unsupported",
     NOTED,
-    None,
-    "tillgate has no table for this message in this directory; only the envelope was checked",
-);
+    ucm("14"),
+    "nothing, if it is known to both sides: only its envelope was checked, and no record is made of it",
+)
+.refusing();
 
 // Characters.
 rules! {
