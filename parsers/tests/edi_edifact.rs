@@ -209,3 +209,22 @@ fn a_stream_that_ends_after_an_object_lacks_unp() {
     reader.finish(&mut heard);
     assert_eq!(heard.0, ["unp-missing", "unz-missing"]);
 }
+
+#[test]
+fn every_test_indicator_says_that_it_is_not_production() {
+    for (indicator, is_test) in [
+        ("", false),
+        ("0", false),
+        ("1", true),
+        ("2", true),
+        ("3", true),
+        ("4", true),
+        ("11", true),
+    ] {
+        let head = HEAD.replace("+R1'", &format!("+R1++++++{indicator}'"));
+        let input = interchange(&head, MESSAGE);
+        let report = edi::read(input.as_bytes(), &Options::default());
+        assert_eq!(report.interchanges[0].is_test(), is_test, "{indicator}");
+        assert_eq!(json(input.as_bytes(), &Options::default())[0]["test"], is_test, "{indicator}");
+    }
+}
