@@ -331,11 +331,17 @@ rules! {
     ELEMENT_TOO_SHORT = "element-too-short", ALWAYS, ak4("4"), "send a value of the length that the standard asks";
     ELEMENT_TOO_LONG = "element-too-long", ALWAYS, ak4("5"), "send a value of the length that the standard allows";
     ELEMENT_CHARACTER = "element-character", ALWAYS, ak4("6"), "send digits, an optional minus and a point in numbers, and no control bytes anywhere";
+    DECIMAL_POINT_LAST = "decimal-mark-last", FORGIVEN, ak4("6"), "leave out a decimal point with nothing behind it";
     ELEMENT_LINE_BREAK = "element-line-break", FORGIVEN, ak4("6"), "send text without line breaks; a text field that was copied as it stood often causes this";
     ELEMENT_CHARSET = "element-character-set", FORGIVEN, ak4("6"), "send the characters of the X12 extended character set";
     ELEMENT_CODE = "element-code", ALWAYS, ak4("7"), "send a code of the list";
     ELEMENT_DATE = "element-date", ALWAYS, ak4("8"), "send a date as CCYYMMDD";
     ELEMENT_TIME = "element-time", ALWAYS, ak4("9"), "send a time as HHMM or HHMMSS";
+    // The tables have no code for a number that leads nowhere; 7 is what a wrong total has too. A level without its
+    // parent has no place in the shipment. Some count anew in each order: what a level belongs to can be told then.
+    HL_PARENT = "hl-parent", ALWAYS, ak4("7"), "send the number of the level above in HL02: one that stands before this";
+    HL_DUPLICATE = "hl-duplicate", FORGIVEN, ak4("7"), "give each level a number of its own in HL01";
+    HL_COUNT = "hl-count", NOTED, None, "nothing to do: numbers of levels are right if each is there once";
     CONTROL_TOTAL = "control-total", ALWAYS, ak4("7"), "count the segments again";
     HASH_TOTAL = "hash-total", FORGIVEN, ak4("7"), "add the values up again";
     CTT01_COUNT = "ctt01-count", ALWAYS, ak4("7"), "count the line items in CTT01: PO1 (850), IT1 (810), POC (860), LIN (832)";

@@ -338,7 +338,12 @@ fn fault_of_type(
         Kind::Whole => {
             (value::is_whole_number(value), &rules::ELEMENT_CHARACTER, "this is no whole number")
         }
-        Kind::Decimal => (value::is_decimal(value), &rules::ELEMENT_CHARACTER, "this is no number"),
+        Kind::Decimal if !value::is_decimal(value) => {
+            (false, &rules::ELEMENT_CHARACTER, "this is no number")
+        }
+        Kind::Decimal => {
+            (!value::ends_in_point(value), &rules::DECIMAL_POINT_LAST, "a point ends the number")
+        }
         Kind::Number => (value::is_number(value), fault_of_number(value), "this is no number"),
         Kind::Letters => (
             !value.iter().any(u8::is_ascii_digit),

@@ -138,7 +138,8 @@ fn number_fits(usage: &Usage, value: &[u8]) -> bool {
     // Numbers of EDIFACT have digits on both sides of it.
     let ends_in_point = || value.first() == Some(&b'.') || value.last() == Some(&b'.');
     let may_have_point = match usage.kind {
-        Kind::Decimal => true,
+        // None at the right end.
+        Kind::Decimal => value.last() != Some(&b'.'),
         Kind::Number => !ends_in_point(),
         _ => false,
     };
@@ -152,7 +153,7 @@ fn number_fits(usage: &Usage, value: &[u8]) -> bool {
 fn signed_number_fits(usage: &Usage, value: &[u8]) -> bool {
     let right = match usage.kind {
         Kind::Whole => value::is_whole_number(value),
-        Kind::Decimal => value::is_decimal(value),
+        Kind::Decimal => value::is_decimal(value) && !value::ends_in_point(value),
         _ => value::is_number(value),
     };
     right && length_fits(usage, value::number_length(value))
