@@ -229,6 +229,7 @@ rules! {
     IEA01_TA1_ONLY = "iea01-count-ta1", FORGIVEN, ta1("021"), "send IEA01 as 0 in an interchange without groups";
     INTERCHANGE_EMPTY = "interchange-empty", ALWAYS, ta1("024"), "send at least one functional group or TA1";
     INTERCHANGE_DUPLICATE = "isa13-duplicate", NOTED, ta1("025"), "use each interchange control number once";
+    TA1_INVALID = "ta1-invalid", FORGIVEN, ta1("024"), "send TA1 with what ISA13, ISA09 and ISA10 of the interchange were, A, E or R, and a note";
     OUTSIDE_SET = "segment-outside-set", ALWAYS, ta1("024"), "put every segment between ST and SE";
     UNTERMINATED = "last-segment-unterminated", FORGIVEN, ta1("023"), "end the last segment with the terminator too";
     LIMIT_SEGMENT = "limit-segment", ALWAYS, ak3("8"), "raise the limit for segments, or look for a lost terminator";

@@ -8,8 +8,12 @@ use crate::edi::writer::Writer;
 /// What stands in the interchange is wrong, for example GS.
 const BAD_GROUP_HEADER: &str = "024";
 
-/// ISA14 asks for it; a refusal is told without being asked, since nothing else answers a refused interchange.
+/// ISA14 asks for it; a refusal is told without being asked, since nothing else answers a refused interchange. One that
+/// brings nothing but TA1s gets none, whatever is wrong with it: two sides would go on answering each other.
 pub(super) fn is_asked_for(interchange: &Interchange) -> bool {
+    if interchange.groups.is_empty() && !interchange.answers.is_empty() {
+        return false;
+    }
     interchange.header.element(14) == b"1" || interchange.tally.rejected
 }
 

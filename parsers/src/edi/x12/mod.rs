@@ -3,6 +3,7 @@
 //! In: the header of an interchange, then its segments. Out: levels opened and closed, findings. Never: a search for
 //! `ISA` within data.
 
+mod answer;
 mod checks;
 mod groups;
 mod header;
@@ -108,10 +109,7 @@ impl Visit<'_, '_> {
                 self.close_x12(segment);
                 return Flow::Closed;
             }
-            b"TA1" if !self.state.group.open => {
-                self.state.interchange.segments += 1;
-                self.events.answer(segment);
-            }
+            b"TA1" if !self.state.group.open => self.answer_to_us(segment),
             // Grade of service, deferred delivery and syntax extension stand between ISA and GS and count nowhere.
             b"ISB" if !self.state.group.open => self.grade_of_service(segment),
             b"ISE" if !self.state.group.open => self.deferred_delivery(segment),
