@@ -21,6 +21,7 @@ const REPEATED: &[&str] = &[
     "isa-sender",
     "isa-receiver-qualifier",
     "isa-receiver",
+    "ta1-invalid",
     "gs02-invalid",
     "gs03-invalid",
     "element-missing",

@@ -95,7 +95,7 @@ const CONTRL_CODES: &[(&str, Result<&str, &str>)] = &[
     ("7", Ok("unknown-recipient-edifact")),
     ("12", Ok("edifact-elements")),
     ("13", Ok("edifact-unt-missing")),
-    ("14", Err("a message of a version without a table is taken, and its envelope checked")),
+    ("14", Ok("edifact-message-unsupported")),
     ("15", Ok("edifact-segments")),
     ("16", Ok("edifact-elements")),
     ("17", Err("which messages were agreed is not configured: others go to quarantine")),

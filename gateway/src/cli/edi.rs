@@ -72,7 +72,8 @@ Exit codes: 0 fine, 1 a file could not be read, 2 the file has errors.")]
     /// Prints one JSON object a transaction set or message, loops nested
     ///
     /// A line is printed as soon as its set ends, whatever the size of the file. Where there are errors, all findings
-    /// go to stderr; a set that an acknowledgement rejects is printed with `"valid":false`.
+    /// go to stderr. `valid` is the verdict on the set alone: false where an acknowledgement rejects it. What rejects
+    /// its group or interchange may come after it, in GE, IEA or UNZ: the exit code tells.
     #[command(after_help = "\
 Examples:
   tillgate edi json orders.edi | jq .transaction

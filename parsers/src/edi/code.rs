@@ -118,12 +118,15 @@ impl Code {
 const EXCESS_SEGMENT: &str = "10";
 /// IK403: the same at the end of a composite.
 const EXCESS_COMPONENT: &str = "16";
+/// A fault of GS or GE for which table 716 has no word: TA105 024 has one, "for example a bad GS".
+pub(super) const UNNAMED: &str = "GS";
 /// The mark of a set for either.
 const EXCESS: &str = "excess";
 
 /// 716. Security segments go by their tag: the one that is missing.
 fn in_716(code: &'static str, group: u32) -> Option<&'static str> {
     Some(match code {
+        UNNAMED => return None,
         // 19 is something else at 004010.
         "19" if group < 5010 => "6",
         "7" | "8" | "9" if group < 5010 => return None,
@@ -203,6 +206,7 @@ mod tests {
             (Interchange("032"), [Some("022"), Some("022"), Some("022"), Some("032")]),
             (Group("19"), [Some("6"), Some("19"), Some("19"), Some("19")]),
             (Group("7"), [None, Some("7"), Some("7"), Some("7")]),
+            (Group(UNNAMED), [None; 4]),
             (Group("S1E"), [Some("19"), Some("16"), Some("16"), Some("16")]),
             (Group("S3S"), [Some("24"); 4]),
             (Set("18"), [Some("6"), Some("6"), Some("18"), Some("18")]),

@@ -83,6 +83,9 @@ pub struct EdiFinding {
     /// Where in the report it belongs.
     #[serde(skip)]
     pub node: Node,
+    /// The acknowledgement refuses, also where the finding is only a warning: see [`Rule::refuses`].
+    #[serde(skip)]
+    pub refuses: bool,
 }
 
 /// What made a rule apply that holds under a condition: of the standard, or of an implementation guide.
@@ -239,6 +242,7 @@ impl Found {
             excerpt,
             place,
             node,
+            refuses: rule.refuses,
         }
     }
 }

@@ -19,6 +19,7 @@ pub enum Policy {
     Strict,
 }
 
+use super::code::UNNAMED;
 pub use super::code::{Code, Functional, Tables};
 
 /// One rule.
@@ -224,9 +225,11 @@ rules! {
     IEA02_MISMATCH = "iea02-mismatch", ALWAYS, ta1("001"), "ask the sender to repeat ISA13 in IEA02";
     IEA02_ZEROS = "iea02-zeros", FORGIVEN, ta1("001"), "ask the sender to write IEA02 with the zeros of ISA13";
     IEA01_COUNT = "iea01-count", ALWAYS, ta1("021"), "ask the sender to count the functional groups in IEA01";
+    IEA_TOO_MANY = "envelope-too-many-elements", FORGIVEN, ta1("022"), "send two elements in IEA";
     IEA01_TA1_ONLY = "iea01-count-ta1", FORGIVEN, ta1("021"), "send IEA01 as 0 in an interchange without groups";
     INTERCHANGE_EMPTY = "interchange-empty", ALWAYS, ta1("024"), "send at least one functional group or TA1";
     INTERCHANGE_DUPLICATE = "isa13-duplicate", NOTED, ta1("025"), "use each interchange control number once";
+    TA1_INVALID = "ta1-invalid", FORGIVEN, ta1("024"), "send TA1 with what ISA13, ISA09 and ISA10 of the interchange were, A, E or R, and a note";
     OUTSIDE_SET = "segment-outside-set", ALWAYS, ta1("024"), "put every segment between ST and SE";
     UNTERMINATED = "last-segment-unterminated", FORGIVEN, ta1("023"), "end the last segment with the terminator too";
     LIMIT_SEGMENT = "limit-segment", ALWAYS, ak3("8"), "raise the limit for segments, or look for a lost terminator";
@@ -240,16 +243,18 @@ rules! {
     GS01_INVALID = "gs01-invalid", FORGIVEN, ak9("1"), "send two capital letters or digits in GS01, such as PO";
     GS02_INVALID = "gs02-invalid", FORGIVEN, ak9("7"), "send the code of the sending application in GS02, two to fifteen characters";
     GS03_INVALID = "gs03-invalid", FORGIVEN, ak9("8"), "send the code of the receiving application in GS03, two to fifteen characters";
-    GS04_INVALID = "gs04-invalid", FORGIVEN, None, "send the date of the group in GS04 as CCYYMMDD";
-    GS05_INVALID = "gs05-invalid", FORGIVEN, None, "send the time of the group in GS05 as HHMM";
+    GS04_INVALID = "gs04-invalid", FORGIVEN, ak9(UNNAMED), "send the date of the group in GS04 as CCYYMMDD";
+    GS05_INVALID = "gs05-invalid", FORGIVEN, ak9(UNNAMED), "send the time of the group in GS05 as HHMM";
     GS07_INVALID = "gs07-invalid", FORGIVEN, ak9("9"), "send X in GS07, or T";
     GS08_INVALID = "gs08-invalid", FORGIVEN, ak9("2"), "send version, release and industry in GS08, such as 004010 or 004010VICS";
     GROUP_SECURITY_HEADER = "group-security-header-missing", ALWAYS, None, "send the security header before its trailer, or neither";
     GROUP_SECURITY_TRAILER = "group-security-trailer-missing", ALWAYS, None, "close the security header with its trailer before GE";
+    GROUP_TOO_MANY = "envelope-too-many-elements", FORGIVEN, ak9(UNNAMED), "send eight elements in GS and two in GE";
     GE_MISSING = "ge-missing", ALWAYS, ak9("3"), "close the group with GE";
     GE02_MISMATCH = "ge02-mismatch", ALWAYS, ak9("4"), "repeat GS06 in GE02";
     GE02_ZEROS = "ge02-zeros", FORGIVEN, ak9("4"), "write GE02 with the zeros of GS06";
     GE01_COUNT = "ge01-count", ALWAYS, ak9("5"), "count the transaction sets in GE01";
+    GS06_MISSING = "gs06-missing", ALWAYS, ak9("6"), "send the control number of the group in GS06";
     GS06_INVALID = "gs06-invalid", FORGIVEN, ak9("6"), "send one to nine digits in GS06";
     GS06_DUPLICATE = "gs06-duplicate", ALWAYS, ak9("19"), "use each group control number once in an interchange";
     GROUP_EMPTY = "group-empty", FORGIVEN, None, "send at least one transaction set in a group";
@@ -272,6 +277,7 @@ rules! {
     ST03_UNSUPPORTED = "st03-unsupported", FORGIVEN, ak5("I6"), "send the version of GS08 in ST03 too";
     SET_SECURITY_HEADER = "set-security-header-missing", ALWAYS, None, "send the security header before its trailer, or neither";
     SET_SECURITY_TRAILER = "set-security-trailer-missing", ALWAYS, None, "close the security header with its trailer before SE";
+    SE_TOO_MANY = "envelope-too-many-elements", FORGIVEN, ak4("3"), "send two elements in SE";
     SE_MISSING = "se-missing", ALWAYS, ak5("2"), "close the transaction set with SE";
     SE02_MISMATCH = "se02-mismatch", ALWAYS, ak5("3"), "repeat ST02 in SE02";
     SE02_ZEROS = "se02-zeros", FORGIVEN, ak5("3"), "write SE02 with the zeros of ST02";
@@ -313,6 +319,10 @@ rules! {
 rules! {
     ELEMENTS:
     ELEMENT_MISSING = "element-missing", ALWAYS, ak4("1"), "send the mandatory element";
+    // Programs of fixed columns fill what they do not know with blanks, and partners live with it: a finding and AK5 E
+    // for all, a refusal only where the standard is taken to the letter. The tables have no code of its own for it, and
+    // what is blank is not there: 1.
+    ELEMENT_BLANK = "element-blank", FORGIVEN, ak4("1"), "send a value with at least one character that is no blank";
     ELEMENT_CONDITION = "element-condition", ALWAYS, ak4("2"), "send the elements together that belong together";
     ELEMENT_EXCLUSION = "element-exclusion", ALWAYS, ak4("10"), "send only one of the elements";
     ELEMENT_TOO_MANY = "too-many-elements", ALWAYS, ak4("3"), "look for a separator in data, or remove the elements that the segment does not have";
@@ -322,11 +332,17 @@ rules! {
     ELEMENT_TOO_SHORT = "element-too-short", ALWAYS, ak4("4"), "send a value of the length that the standard asks";
     ELEMENT_TOO_LONG = "element-too-long", ALWAYS, ak4("5"), "send a value of the length that the standard allows";
     ELEMENT_CHARACTER = "element-character", ALWAYS, ak4("6"), "send digits, an optional minus and a point in numbers, and no control bytes anywhere";
+    DECIMAL_POINT_LAST = "decimal-mark-last", FORGIVEN, ak4("6"), "leave out a decimal point with nothing behind it";
     ELEMENT_LINE_BREAK = "element-line-break", FORGIVEN, ak4("6"), "send text without line breaks; a text field that was copied as it stood often causes this";
     ELEMENT_CHARSET = "element-character-set", FORGIVEN, ak4("6"), "send the characters of the X12 extended character set";
     ELEMENT_CODE = "element-code", ALWAYS, ak4("7"), "send a code of the list";
     ELEMENT_DATE = "element-date", ALWAYS, ak4("8"), "send a date as CCYYMMDD";
     ELEMENT_TIME = "element-time", ALWAYS, ak4("9"), "send a time as HHMM or HHMMSS";
+    // The tables have no code for a number that leads nowhere; 7 is what a wrong total has too. A level without its
+    // parent has no place in the shipment. Some count anew in each order: what a level belongs to can be told then.
+    HL_PARENT = "hl-parent", ALWAYS, ak4("7"), "send the number of the level above in HL02: one that stands before this";
+    HL_DUPLICATE = "hl-duplicate", FORGIVEN, ak4("7"), "give each level a number of its own in HL01";
+    HL_COUNT = "hl-count", NOTED, None, "nothing to do: numbers of levels are right if each is there once";
     CONTROL_TOTAL = "control-total", ALWAYS, ak4("7"), "count the segments again";
     HASH_TOTAL = "hash-total", FORGIVEN, ak4("7"), "add the values up again";
     CTT01_COUNT = "ctt01-count", ALWAYS, ak4("7"), "count the line items in CTT01: PO1 (850), IT1 (810), POC (860), LIN (832)";

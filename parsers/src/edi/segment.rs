@@ -132,6 +132,16 @@ impl<'s> Segment<'s> {
         self.bytes.get(from..to).unwrap_or_default()
     }
 
+    /// The first element behind so many that has a value, with its number; where all are empty, the first of them.
+    #[must_use]
+    pub(super) fn beyond(&self, most: usize) -> Option<(u32, &'s [u8])> {
+        let mut numbers = most + 1..=self.count();
+        let first = *numbers.start();
+        let last = *numbers.end();
+        let number = numbers.find(|number| !self.element(*number).is_empty()).unwrap_or(first);
+        (first <= last).then(|| (u32::try_from(number).unwrap_or(u32::MAX), self.element(number)))
+    }
+
     /// Offset of an element in the input; of the segment's end where it is absent.
     #[must_use]
     pub fn offset_of(&self, number: usize) -> usize {

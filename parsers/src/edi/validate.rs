@@ -5,10 +5,12 @@
 
 mod elements;
 mod fit;
+mod levels;
 mod period;
 mod totals;
 
 use self::elements::Elements;
+use self::levels::{HL, Levels};
 use self::totals::Totals;
 use super::finding::Remark;
 use super::rules::{self, Rule};
@@ -52,6 +54,7 @@ pub struct Validator {
     matcher: Matcher,
     transaction: &'static Transaction,
     totals: Totals,
+    levels: Levels,
     missing: Vec<u32>,
     /// Values without their release characters.
     scratch: Vec<u8>,
@@ -65,6 +68,7 @@ impl Validator {
             matcher: Matcher::new(transaction),
             transaction,
             totals: Totals::new(transaction),
+            levels: Levels::default(),
             missing: Vec::new(),
             scratch: Vec::new(),
         }
@@ -82,7 +86,10 @@ impl Validator {
         }
         self.check_elements(segment, sink);
         self.totals.add(tag, segment);
-        self.totals.compare(tag, segment, sink);
+        self.totals.compare(tag, segment, self.matcher.loop_id(), sink);
+        if tag == HL {
+            self.levels.check(segment, self.matcher.loop_id(), sink);
+        }
     }
 
     /// Takes the next segment as [`Validator::segment`] does, where there is nothing to say about it. If there could
@@ -94,6 +101,9 @@ impl Validator {
         let tables = self.transaction.tables();
         let fits = step.shape.is_none_or(|shape| fit::fits(tables, shape, segment));
         if !fits || self.totals.are_stated_in(tag) {
+            return false;
+        }
+        if tag == HL && !self.levels.count_on(segment) {
             return false;
         }
         self.matcher.go(step);

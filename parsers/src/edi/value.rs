@@ -32,6 +32,13 @@ pub fn is_decimal(value: &[u8]) -> bool {
     exponent_is_fine && points <= 1 && digits > 0 && digits + points == mantissa.len()
 }
 
+/// Whether a number of X12 has a point with no digit behind it. X12.6 has none at the right end.
+#[must_use]
+pub(super) fn ends_in_point(value: &[u8]) -> bool {
+    let mantissa = value.split(|byte| *byte == b'E').next().unwrap_or_default();
+    mantissa.last() == Some(&b'.')
+}
+
 /// A number of EDIFACT: an optional minus, digits, and a full stop or comma with digits on both sides.
 #[must_use]
 pub fn is_number(value: &[u8]) -> bool {
@@ -180,6 +187,8 @@ mod tests {
         for bad in ["", "-", "+1", "1,000", "1.2.3", "E5", "1E", "1e3", " 1", "."] {
             assert!(!is_decimal(bad.as_bytes()), "{bad}");
         }
+        assert!(["12.", "-4.", "4.E2"].iter().all(|value| ends_in_point(value.as_bytes())));
+        assert!(!["12", "1.2", ".5", ""].iter().any(|value| ends_in_point(value.as_bytes())));
         assert_eq!(number_length(b"-12.34"), 4);
         assert_eq!(decimal(b".5").map(|value| value.to_string()).as_deref(), Some("0.5"));
         assert_eq!(decimal(b"12.").map(|value| value.to_string()).as_deref(), Some("12"));

@@ -339,7 +339,9 @@ impl<'r> Reply<'r> {
         }
         let findings = self.findings.get(&node).map_or(&[][..], Vec::as_slice);
         let mut errors = findings.iter().filter(|finding| finding.is_error());
-        let own = errors.clone().find(|finding| finding.is_envelope());
+        // What is wrong goes before what is right and we cannot use.
+        let refusals = findings.iter().filter(|finding| finding.refuses);
+        let own = errors.clone().chain(refusals).find(|finding| finding.is_envelope());
         match own.and_then(|finding| Some((finding, finding.answer?.value()))) {
             Some((finding, code)) => {
                 let code = if level.carries(code) { code } else { "18" };

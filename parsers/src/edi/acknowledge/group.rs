@@ -53,7 +53,7 @@ impl Reply<'_> {
     }
 
     /// The version that is answered, but none before 004010, and no 999 before 005010, where it was introduced.
-    fn tables(&self, group: &Group) -> Tables {
+    pub(super) fn tables(&self, group: &Group) -> Tables {
         let functional = self.issue.functional;
         let least = if functional == Functional::F999 { 5010 } else { 4010 };
         let interchange = self.interchange_version();
@@ -65,7 +65,9 @@ impl Reply<'_> {
         let later = tables.group >= 5010;
         let gs = &group.header;
         let version = if later { gs.element(8) } else { b"" };
-        writer.segment("AK1", &[gs.element(1), gs.element(6), version]);
+        // AK102 must be there. No right group has this number, and AK905 6 says why it stands here.
+        let number = Some(gs.element(6)).filter(|number| !number.is_empty()).unwrap_or(b"0");
+        writer.segment("AK1", &[gs.element(1), number, version]);
         for (index, set) in group.sets.iter().enumerate() {
             // AK5 A within a rejected group would contradict AK9.
             if group.tally.rejected && !set.tally.noted {

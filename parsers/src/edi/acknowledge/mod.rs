@@ -135,7 +135,8 @@ impl Reply<'_> {
         let mut writer = Writer::new(usable(self.header.delimiters()));
         self.write_header(&mut writer);
         for (_, interchange) in notes {
-            ta1::write(&mut writer, interchange, self.interchange_version());
+            let how = (self.interchange_version(), self.has_unnamed_fault(interchange));
+            ta1::write(&mut writer, interchange, how);
         }
         for (index, same_parties) in groups.iter().enumerate() {
             self.write_group(&mut writer, index, same_parties);
@@ -145,6 +146,14 @@ impl Reply<'_> {
         let functional = Kind::Functional(self.issue.functional);
         let kind = if groups.is_empty() { Kind::Ta1 } else { functional };
         Some(Acknowledgement { kind, content: writer.finish() })
+    }
+
+    /// Whether a fault of a group has no code in the table that its AK9 takes codes from.
+    fn has_unnamed_fault(&self, interchange: &Interchange) -> bool {
+        interchange.groups.iter().any(|group| {
+            let tables = self.tables(group);
+            group.tally.codes().iter().any(|code| Code::Group(code).in_version(&tables).is_none())
+        })
     }
 
     /// Groups to acknowledge, by who sent them to whom in which version: one FA group answers one application.

@@ -139,11 +139,12 @@ fn write_contexts<'f>(writer: &mut Writer, members: impl Iterator<Item = &'f Not
     }
 }
 
-/// AK404 is left out where the value cannot stand in it: too long, not printable, or a card number. What holds a
+/// AK404 is left out where the value cannot stand in it: too long, blank, not printable, or a card number. What holds a
 /// delimiter cannot be copied either; printable punctuation other than these few is never one in practice, so all of
 /// it is left out.
 fn may_be_copied(copy: &[u8]) -> bool {
     copy.len() <= 99
+        && !copy.trim_ascii().is_empty()
         && copy.iter().all(|byte| {
             byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'-' | b'.' | b',' | b'/' | b'+')
         })

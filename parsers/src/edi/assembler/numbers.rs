@@ -69,6 +69,14 @@ impl Numbers {
         Entry::New
     }
 
+    /// Whether a number was entered.
+    pub(in crate::edi) fn has(&self, scope: u64, text: &[u8]) -> bool {
+        let (family, number) = spelling(scope, text);
+        let at = self.runs.partition_point(|run| (run.family, run.first) <= (family, number));
+        let run = at.checked_sub(1).and_then(|before| self.runs.get(before));
+        run.is_some_and(|run| run.family == family && number <= run.last)
+    }
+
     /// Joins the run at a place with the one before it, where they touch now.
     fn join(&mut self, at: usize) {
         let touching =
@@ -121,8 +129,10 @@ mod tests {
         }
         assert_eq!(numbers.runs.len(), 1);
         for text in ["A0", "A1", "A2", "A3", "A4", "A5"] {
+            assert!(numbers.has(0, text.as_bytes()) && !numbers.has(1, text.as_bytes()), "{text}");
             assert_eq!(numbers.enter(0, text.as_bytes()), Entry::Repeated, "{text}");
         }
+        assert!(!numbers.has(0, b"A6") && !numbers.has(0, b""));
         assert_eq!(numbers.enter(0, b""), Entry::New);
         assert_eq!(numbers.enter(0, b""), Entry::Repeated);
     }

@@ -181,7 +181,10 @@ impl State<'_> {
                 }
             }),
             Some(Standard::Tradacoms) => None,
-            _ => rule.answer,
+            // AK3 and AK4 name segments of sets. What stands outside of them has no code on the level around it.
+            _ => rule.answer.filter(|code| {
+                self.set.open || !matches!(code, Code::Segment(_) | Code::Element(_))
+            }),
         }
     }
 
@@ -190,11 +193,13 @@ impl State<'_> {
         if self.standard != Some(Standard::X12) {
             return Some(code);
         }
-        code.in_version(&Tables {
+        let named = code.in_version(&Tables {
             functional: Functional::F997,
             interchange: digits(self.interchange.header.element(12)).unwrap_or(0),
             group: if self.group.open { self.group.version } else { 0 },
-        })
+        });
+        // TA1 notes a bad GS for which AK9 has no code.
+        named.or_else(|| matches!(code, Code::Group(_)).then_some(Code::Interchange("024")))
     }
 
     /// The level that a code belongs to; without a code the innermost open one.

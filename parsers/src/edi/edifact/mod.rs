@@ -5,6 +5,7 @@
 //! syntax version 4, where `*` is data; the object of a package read as segments.
 
 mod characters;
+mod constituents;
 mod header;
 mod packages;
 mod service;
@@ -21,7 +22,7 @@ use super::event::Stage;
 use super::finding::Remark;
 use super::rules::edifact as rules;
 use super::rules::{self as shared};
-use super::schema::find;
+use super::schema::{Transaction, find, is_known_set};
 use super::segment::Segment;
 use super::shown::shown;
 use super::standard::Standard;
@@ -150,6 +151,7 @@ impl Visit<'_, '_> {
             };
             self.say(rule, remark, spot, Some(segment));
         }
+        self.constituents(&header);
         self.check_reference_of_interchange(&header);
         self.characters(&header);
         Flow::Syntax { repetition, character_set }
@@ -180,6 +182,7 @@ impl Visit<'_, '_> {
         self.state.edifact.groups = self.state.edifact.groups.saturating_add(1);
         self.check_mixed(segment);
         self.open_group(EDIFACT, Some(segment));
+        self.constituents(segment);
         let number = segment.element(5).trim_ascii();
         if number.is_empty() {
             let remark = Remark::new("the reference of the group is missing");
@@ -230,18 +233,43 @@ impl Visit<'_, '_> {
                 .expected("type:version:release:agency")
                 .found(segment.element(2).trim_ascii());
             self.say_of_element(&rules::UNH_TYPE, remark, segment, 2);
-        } else if is_checked
-            && table.is_none()
-            && !std::mem::replace(&mut self.state.told.version, true)
-        {
-            let remark = Remark::new("tillgate has no table for this message")
-                .found(segment.element(2).trim_ascii());
-            self.say_of_element(&rules::MESSAGE_UNSUPPORTED, remark, segment, 2);
+        } else if is_checked {
+            self.check_directory(segment, table);
         }
         self.check_type_of_group(part(1));
         self.check_reference(segment);
         self.first_segment(segment);
         self.characters(segment);
+    }
+
+    /// Whether there is a table for the message, and one of its directory. CONTRL comes with the syntax, and has none.
+    fn check_directory(&mut self, unh: &Segment<'_>, table: Option<&'static Transaction>) {
+        let (name, release) = (unh.component(2, 1).trim_ascii(), unh.component(2, 3).trim_ascii());
+        let (rule, component, remark) = match table.map(|table| table.directory) {
+            None if is_known_set(EDIFACT, name) => {
+                let remark = Remark::new("tillgate does not know this directory")
+                    .expected("a directory such as 96A or 01B")
+                    .found(release);
+                (&rules::MESSAGE_UNSUPPORTED, 3, remark)
+            }
+            None => {
+                let remark = Remark::new("tillgate has no table for this message").found(name);
+                (&rules::MESSAGE_UNSUPPORTED, 1, remark)
+            }
+            Some(directory) if name == b"CONTRL" || directory.is_of(release) => return,
+            Some(_) if std::mem::replace(&mut self.state.told.version, true) => return,
+            Some(directory) => {
+                let remark = Remark::new(format!("read with the tables of {}", directory.name()));
+                (&shared::VERSION_NEAREST, 3, remark.found(release))
+            }
+        };
+        let spot = Spot {
+            offset: unh.offset_of(2),
+            element: Some(2),
+            component: Some(component),
+            ..Spot::default()
+        };
+        self.say(rule, remark, spot, Some(unh));
     }
 
     /// Before version 4 a group has messages of the one type that UNG 0038 names. Told once a group.

@@ -36,6 +36,7 @@ impl Visit<'_, '_> {
             self.say_of_element(rule, remark, segment, 1);
         }
         self.compare_references(Stage::Set, (1, &rules::UNT_REFERENCE, &rules::UNT_ZEROS), segment);
+        self.constituents(segment);
         if counted <= 2 {
             let remark = Remark::new("the message has no segment between UNH and UNT");
             self.say(&rules::MESSAGE_EMPTY, remark, spot_of(segment), None);
@@ -64,6 +65,7 @@ impl Visit<'_, '_> {
             (5, &rules::UNE_REFERENCE, &rules::UNE_ZEROS),
             segment,
         );
+        self.constituents(segment);
         if messages == 0 {
             let remark = Remark::new("the group has no message");
             self.say(&rules::GROUP_EMPTY, remark, spot_of(segment), None);
@@ -91,6 +93,7 @@ impl Visit<'_, '_> {
             (5, &rules::UNZ_REFERENCE, &rules::UNZ_ZEROS),
             segment,
         );
+        self.constituents(segment);
         if groups == 0 && bare == 0 {
             let remark = Remark::new("the interchange is empty");
             self.say(&rules::INTERCHANGE_EMPTY, remark, spot_of(segment), None);
@@ -107,7 +110,8 @@ impl Visit<'_, '_> {
     ) {
         let header = self.state.level_mut(stage).header.element(number);
         let trailer = segment.element(2).trim_ascii();
-        if header == trailer {
+        // A reference that the header lacks is told there: 13, not 28.
+        if header == trailer || header.is_empty() {
             return;
         }
         let same_value = digits(header).is_some() && digits(header) == digits(trailer);

@@ -90,12 +90,14 @@ rules! {
     SYNTAX_VERSION = "syntax-version", FORGIVEN, uci("2"), "send the syntax version in S001, such as UNOC:3; the rules of version 3 were used";
     UNB_DATE = "unb-date", FORGIVEN, uci("12"), "send S004 as YYMMDD:HHMM, or CCYYMMDD:HHMM in syntax version 4";
     UNB_PARTY = "unb-party", FORGIVEN, uci("13"), "send sender and recipient in S002 and S003";
-    UNB_REFERENCE = "unb-reference", FORGIVEN, uci("13"), "send the interchange's reference in UNB 0020";
+    UNB_REFERENCE = "unb-reference", ALWAYS, uci("13"), "send the interchange's reference in UNB 0020";
     UNB_TEST = "unb-test", ALWAYS, uci("25"), "send 1 in UNB 0035 for a test, or nothing: tillgate runs no other tests";
     UNB_TEST_ZERO = "unb-test", FORGIVEN, uci("25"), "send nothing in UNB 0035 where it is no test";
     UNB_DUPLICATE = "unb-duplicate", NOTED, uci("26"), "use each interchange reference once";
     UNKNOWN_SENDER = "unknown-sender", ALWAYS, uci("23"), "compare S002 of UNB with edifact of the [[partner]] whose folder or token was used";
     UNKNOWN_RECEIVER = "unknown-receiver", ALWAYS, uci("7"), "compare S003 of UNB with [edi] edifact; the file may be meant for someone else";
+    UNB_TOO_MANY = "envelope-too-many-elements", FORGIVEN, uci("16"), "remove what UNB or UNZ does not have, or look for a separator in a value that is not released";
+    UNB_TOO_LONG = "envelope-too-long", FORGIVEN, uci("39"), "shorten the value in UNB or UNZ to the length that the standard allows";
     UNZ_MISSING = "unz-missing", ALWAYS, uci("13"), "ask the sender for the whole interchange; a transfer that broke off often causes this";
     UNZ_REFERENCE = "unz-reference", ALWAYS, uci("28"), "repeat UNB 0020 in UNZ";
     UNZ_ZEROS = "unz-zeros", FORGIVEN, uci("28"), "write UNZ 0020 with the zeros of UNB";
@@ -109,8 +111,10 @@ rules! {
 rules! {
     GROUPS:
     UNG_TYPE = "ung-message-type", FORGIVEN, ucf("31"), "send a group for each type of message, and name the type in UNG 0038";
-    UNG_REFERENCE = "ung-reference", FORGIVEN, ucf("13"), "send the group's reference in UNG 0048";
+    UNG_REFERENCE = "ung-reference", ALWAYS, ucf("13"), "send the group's reference in UNG 0048";
     UNG_DUPLICATE = "ung-duplicate", ALWAYS, ucf("26"), "use each group reference once in an interchange";
+    UNG_TOO_MANY = "envelope-too-many-elements", FORGIVEN, ucf("16"), "remove what UNG or UNE does not have, or look for a separator in a value that is not released";
+    UNG_TOO_LONG = "envelope-too-long", FORGIVEN, ucf("39"), "shorten the value in UNG or UNE to the length that the standard allows";
     UNE_MISSING = "une-missing", ALWAYS, ucf("13"), "close the group with UNE";
     UNE_REFERENCE = "une-reference", ALWAYS, ucf("28"), "repeat UNG 0048 in UNE";
     UNE_ZEROS = "une-zeros", FORGIVEN, ucf("28"), "write UNE 0048 with the zeros of UNG";
@@ -125,6 +129,7 @@ rules! {
     UNH_REFERENCE = "unh-reference", ALWAYS, ucm("13"), "send the message's reference in UNH 0062";
     UNH_DUPLICATE = "unh-duplicate", ALWAYS, ucm("26"), "use each message reference once in an interchange";
     UNH_TYPE = "unh-type", FORGIVEN, ucm("13"), "send type, version, release and agency of the message in S009, such as ORDERS:D:96A:UN";
+    UNT_TOO_MANY = "envelope-too-many-elements", FORGIVEN, ucm("16"), "remove what UNT does not have, or look for a separator in a value that is not released";
     UNT_MISSING = "unt-missing", ALWAYS, ucm("13"), "close the message with UNT";
     UNT_REFERENCE = "unt-reference", ALWAYS, ucm("28"), "repeat UNH 0062 in UNT";
     UNT_ZEROS = "unt-zeros", FORGIVEN, ucm("28"), "write UNT 0062 with the zeros of UNH";
@@ -138,13 +143,15 @@ rules! {
     UNP_ZEROS = "unp-zeros", FORGIVEN, ucm("28"), "write UNP 0800 with the zeros of UNO";
 }
 
-/// The message type is not in our tables: told, and answered with 17 where the profile asks so.
+/// There is no table for the type of the message, or none for its directory. 14, not 17: the value is one that we do not
+/// support, and what was agreed with the sender is not known here.
 pub const MESSAGE_UNSUPPORTED: Rule = rule(
     "message-unsupported",
     NOTED,
-    None,
-    "tillgate has no table for this message in this directory; only the envelope was checked",
-);
+    ucm("14"),
+    "nothing, if it is known to both sides: only its envelope was checked, and no record is made of it",
+)
+.refusing();
 
 // Characters.
 rules! {

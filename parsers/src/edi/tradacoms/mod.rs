@@ -104,6 +104,7 @@ impl Visit<'_, '_> {
             let remark = Remark::new("the batch has no reference");
             self.say_of_element(&rules::BAT_REFERENCE, remark, segment, 1);
         }
+        self.too_many(segment, 1);
     }
 
     fn open_tradacoms_message(&mut self, segment: &Segment<'_>) {

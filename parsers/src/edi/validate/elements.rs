@@ -2,6 +2,7 @@
 //!
 //! In: a segment and its shape. Out: remarks. Never: speed; [`super::fit`] keeps right segments away from here.
 
+use super::fit::is_missing;
 use super::{Sink, Spot, period};
 use crate::edi::finding::{Remark, Trigger};
 use crate::edi::rules::{self, Rule};
@@ -221,6 +222,10 @@ impl Elements<'_, '_> {
 
     /// The narrowest fault of a value: its characters, then its length, then its meaning.
     fn check_value(&mut self, usage: &Usage, spot: Spot, sent: &[u8]) {
+        if is_missing(usage, sent) {
+            let remark = Remark::new("a mandatory value is nothing but blanks").found(sent);
+            return self.sink.remark(&rules::ELEMENT_BLANK, remark, spot);
+        }
         let delimiters = self.segment.delimiters;
         if let Some(at) = sent.iter().position(u8::is_ascii_control)
             && !self.takes_line_breaks(usage, &spot, sent)
@@ -333,7 +338,12 @@ fn fault_of_type(
         Kind::Whole => {
             (value::is_whole_number(value), &rules::ELEMENT_CHARACTER, "this is no whole number")
         }
-        Kind::Decimal => (value::is_decimal(value), &rules::ELEMENT_CHARACTER, "this is no number"),
+        Kind::Decimal if !value::is_decimal(value) => {
+            (false, &rules::ELEMENT_CHARACTER, "this is no number")
+        }
+        Kind::Decimal => {
+            (!value::ends_in_point(value), &rules::DECIMAL_POINT_LAST, "a point ends the number")
+        }
         Kind::Number => (value::is_number(value), fault_of_number(value), "this is no number"),
         Kind::Letters => (
             !value.iter().any(u8::is_ascii_digit),

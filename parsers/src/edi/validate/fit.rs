@@ -93,12 +93,17 @@ fn composite_fits(tables: &Tables, whole: &Usage, value: &[u8], separators: Sepa
 #[inline(always)]
 fn value_fits(tables: &Tables, usage: &Usage, value: &[u8], separators: Separators) -> bool {
     match usage.kind {
-        Kind::Text => length_fits(usage, value.len()) && !separators.divide(value),
+        Kind::Text => {
+            length_fits(usage, value.len())
+                && !separators.divide(value)
+                && (value.first() != Some(&b' ') || !is_missing(usage, value))
+        }
         // A list may be open.
         Kind::Code => {
             length_fits(usage, value.len())
                 && tables.has_code(usage, value)
                 && !separators.divide(value)
+                && (value.first() != Some(&b' ') || !is_missing(usage, value))
         }
         Kind::Whole | Kind::Decimal | Kind::Number => number_fits(usage, value),
         _ => rare_kind_fits(usage, value, separators),
@@ -116,13 +121,25 @@ fn rare_kind_fits(usage: &Usage, value: &[u8], separators: Separators) -> bool {
     right && length_fits(usage, value.len())
 }
 
+/// Whether a value that must be there is nothing but blanks.
+///
+/// X12.6 wants at least one character other than a blank in a string; ISO 9735 has trailing blanks suppressed, and of
+/// such a value nothing is left. An optional one says as little as an empty one, and does no harm.
+#[cold]
+pub(super) fn is_missing(usage: &Usage, value: &[u8]) -> bool {
+    usage.need == Need::Mandatory
+        && matches!(usage.kind, Kind::Text | Kind::Code)
+        && value.iter().all(|byte| *byte == b' ')
+}
+
 /// Most numbers are digits, and a point where they are decimal.
 #[inline(never)]
 fn number_fits(usage: &Usage, value: &[u8]) -> bool {
     // Numbers of EDIFACT have digits on both sides of it.
     let ends_in_point = || value.first() == Some(&b'.') || value.last() == Some(&b'.');
     let may_have_point = match usage.kind {
-        Kind::Decimal => true,
+        // None at the right end.
+        Kind::Decimal => value.last() != Some(&b'.'),
         Kind::Number => !ends_in_point(),
         _ => false,
     };
@@ -136,7 +153,7 @@ fn number_fits(usage: &Usage, value: &[u8]) -> bool {
 fn signed_number_fits(usage: &Usage, value: &[u8]) -> bool {
     let right = match usage.kind {
         Kind::Whole => value::is_whole_number(value),
-        Kind::Decimal => value::is_decimal(value),
+        Kind::Decimal => value::is_decimal(value) && !value::ends_in_point(value),
         _ => value::is_number(value),
     };
     right && length_fits(usage, value::number_length(value))

@@ -59,10 +59,16 @@ impl Totals {
     }
 
     /// Compares what a segment states.
-    pub(super) fn compare(&self, tag: u32, segment: &Segment<'_>, sink: &mut dyn Sink) {
+    pub(super) fn compare(
+        &self,
+        tag: u32,
+        segment: &Segment<'_>,
+        loop_id: Option<&'static str>,
+        sink: &mut dyn Sink,
+    ) {
         for (total, running) in self.transaction.totals.iter().zip(&self.running) {
             if total.tag == tag {
-                compare(self.transaction, total, running, (segment, sink));
+                compare(self.transaction, total, running, (segment, loop_id, sink));
             }
         }
     }
@@ -100,9 +106,9 @@ fn compare(
     transaction: &Transaction,
     total: &Total,
     running: &Running,
-    at: (&Segment<'_>, &mut dyn Sink),
+    at: (&Segment<'_>, Option<&'static str>, &mut dyn Sink),
 ) {
-    let (segment, sink) = at;
+    let (segment, loop_id, sink) = at;
     let (element, component) = total.place;
     if total.qualifier != 0 && packed(piece(segment, element, 1).1) != Some(total.qualifier) {
         return;
@@ -140,6 +146,7 @@ fn compare(
         element: Some(u32::from(element)),
         component: Some(u32::from(component)).filter(|component| *component > 0),
         element_number: number.filter(|number| *number > 0),
+        loop_id,
         ..Spot::default()
     };
     sink.remark(rule, Remark::new(message).expected(expected).found(stated), spot);

@@ -3,6 +3,7 @@
 //! In: the header of an interchange, then its segments. Out: levels opened and closed, findings. Never: a search for
 //! `ISA` within data.
 
+mod answer;
 mod checks;
 mod groups;
 mod header;
@@ -108,10 +109,7 @@ impl Visit<'_, '_> {
                 self.close_x12(segment);
                 return Flow::Closed;
             }
-            b"TA1" if !self.state.group.open => {
-                self.state.interchange.segments += 1;
-                self.events.answer(segment);
-            }
+            b"TA1" if !self.state.group.open => self.answer_to_us(segment),
             // Grade of service, deferred delivery and syntax extension stand between ISA and GS and count nowhere.
             b"ISB" if !self.state.group.open => self.grade_of_service(segment),
             b"ISE" if !self.state.group.open => self.deferred_delivery(segment),
@@ -138,7 +136,12 @@ impl Visit<'_, '_> {
         self.end_group_early(segment);
         self.open_group(X12, Some(segment));
         self.check_group_header(segment);
+        self.too_many_elements(segment, 8, &rules::GROUP_TOO_MANY);
         let number = segment.element(6).trim_ascii();
+        if number.is_empty() {
+            let remark = Remark::new("the group control number is missing");
+            return self.say_of_element(&rules::GS06_MISSING, remark, segment, 6);
+        }
         if digits(number).is_none() || number.len() > 9 {
             let remark = Remark::new("the group control number is not one to nine digits");
             self.say_of_element(&rules::GS06_INVALID, remark.found(number), segment, 6);

@@ -148,7 +148,13 @@ impl Visit<'_, '_> {
         }
     }
 
-    fn check(&mut self, rule: &Rule, at: (&Segment<'_>, u32), right: bool, expected: &str) {
+    pub(super) fn check(
+        &mut self,
+        rule: &Rule,
+        at: (&Segment<'_>, u32),
+        right: bool,
+        expected: &str,
+    ) {
         let (segment, number) = at;
         if !right {
             let tag = segment.tag_text();

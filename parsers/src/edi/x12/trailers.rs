@@ -37,6 +37,7 @@ impl Visit<'_, '_> {
         }
         let names = ("SE02", "ST02", &rules::SE02_MISMATCH, &rules::SE02_ZEROS);
         self.compare(Stage::Set, 2, names, segment);
+        self.too_many_elements(segment, 2, &rules::SE_TOO_MANY);
         self.close(Stage::Set, segment.end);
     }
 
@@ -57,6 +58,7 @@ impl Visit<'_, '_> {
         }
         let names = ("GE02", "GS06", &rules::GE02_MISMATCH, &rules::GE02_ZEROS);
         self.compare(Stage::Group, 6, names, segment);
+        self.too_many_elements(segment, 2, &rules::GROUP_TOO_MANY);
         if sets == 0 {
             let remark = Remark::new("the functional group has no transaction set");
             self.say(&rules::GROUP_EMPTY, remark, spot_of(segment), Some(segment));
@@ -81,6 +83,7 @@ impl Visit<'_, '_> {
         }
         let names = ("IEA02", "ISA13", &rules::IEA02_MISMATCH, &rules::IEA02_ZEROS);
         self.compare(Stage::Interchange, 13, names, segment);
+        self.too_many_elements(segment, 2, &rules::IEA_TOO_MANY);
         if groups == 0 && answers == 0 {
             let remark = Remark::new("the interchange is empty");
             self.say(&rules::INTERCHANGE_EMPTY, remark, spot_of(segment), Some(segment));
@@ -92,7 +95,8 @@ impl Visit<'_, '_> {
     fn compare(&mut self, stage: Stage, number: usize, names: Repeats, segment: &Segment<'_>) {
         let header = self.state.level_mut(stage).header.element(number);
         let trailer = segment.element(2).trim_ascii();
-        if header == trailer {
+        // A number that the header lacks is told there, with a narrower code.
+        if header == trailer || (header.is_empty() && stage != Stage::Interchange) {
             return;
         }
         let (trailer_name, header_name, mismatch, zeros) = names;
@@ -102,6 +106,24 @@ impl Visit<'_, '_> {
             .expected(shown(header))
             .found(trailer);
         self.say_of_element(rule, remark, segment, 2);
+    }
+
+    /// What stands behind the last element that a segment of the envelope has: values, or separators alone.
+    pub(super) fn too_many_elements(&mut self, segment: &Segment<'_>, most: u32, rule: &Rule) {
+        // What has no terminator goes on to the end of the input: that is told.
+        let Some((number, value)) =
+            segment.beyond(most as usize).filter(|_| segment.traits.terminated)
+        else {
+            return;
+        };
+        if value.is_empty() {
+            let remark = Remark::new("separators stand before the terminator with nothing between");
+            return self.say_of_element(&rules::TRAILING_SEPARATORS, remark, segment, number);
+        }
+        let remark = Remark::new(format!("{} has more elements than it may", segment.tag_text()))
+            .expected(format!("at most {most} elements"))
+            .found(value);
+        self.say_of_element(rule, remark, segment, number);
     }
 
     pub(super) fn end_set_early(&mut self, at: &Segment<'_>) {
