@@ -13,6 +13,7 @@ mod trailers;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 pub(super) use self::characters::stray_release;
+use self::header::At;
 use self::packages::Package;
 pub(super) use self::packages::length as package_length;
 pub(super) use self::service::{Service, defaults, service_characters};
@@ -20,9 +21,9 @@ use super::assembler::{Entry, Flow, Visit, spot_of};
 use super::event::Stage;
 use super::finding::Remark;
 use super::rules::edifact as rules;
-use super::rules::{self as shared};
+use super::rules::{self as shared, Rule};
 use super::schema::find;
-use super::segment::Segment;
+use super::segment::{KeptSegment, Segment};
 use super::shown::shown;
 use super::standard::Standard;
 use super::text::CharacterSet;
@@ -37,6 +38,9 @@ const MESSAGES: u64 = 1;
 #[derive(Debug, Default)]
 pub(super) struct Syntax {
     service: Service,
+    /// As it stands, and the line on which it begins; empty where there is none.
+    una: KeptSegment,
+    una_line: usize,
     /// 1 to 4; 3 where it cannot be read.
     version: u8,
     /// The declared character set, where it is one of the standard's.
@@ -50,8 +54,16 @@ pub(super) struct Syntax {
 }
 
 impl Syntax {
-    pub(super) fn new(service: Service) -> Self {
-        Self { service, version: 3, ..Self::default() }
+    /// `una`: its bytes, which may be none; where they begin, and on which line.
+    pub(super) fn new(service: Service, (una, offset, una_line): (&[u8], usize, usize)) -> Self {
+        let una = Segment::of_bytes(una, offset).keep();
+        Self { service, una, una_line, version: 3, ..Self::default() }
+    }
+
+    /// The line of a place in UNA, which may have left the block before UNB was read.
+    pub(super) fn line_in_una(&self, offset: usize) -> Option<usize> {
+        let before = self.una.view().bytes.get(..offset.checked_sub(self.una.offset)?)?;
+        Some(self.una_line + memchr::memchr_iter(b'\n', before).count())
     }
 
     /// Whether a package is open.
@@ -137,22 +149,34 @@ impl Visit<'_, '_> {
         header.delimiters.repetition = repetition;
         self.state.summary.segments -= 1;
         self.open_interchange(EDIFACT, &header);
-        for (rule, element, component, remark) in
-            header::check(&header, &self.state.edifact, &self.state.options)
-        {
-            let tag = if element == 0 { "UNA" } else { "UNB" };
-            let spot = Spot {
-                offset: segment.offset_of(element as usize),
-                tag: Some(tag.to_owned()),
-                element: Some(element).filter(|element| *element > 0),
-                component,
-                ..Spot::default()
-            };
-            self.say(rule, remark, spot, Some(segment));
+        for (rule, at, remark) in header::check(&header, &self.state.edifact, &self.state.options) {
+            self.say_of_header(rule, remark, at, &header);
         }
         self.check_reference_of_interchange(&header);
         self.characters(&header);
         Flow::Syntax { repetition, character_set }
+    }
+
+    /// About UNA where there is one, or UNB.
+    fn say_of_header(&mut self, rule: &Rule, remark: Remark, at: At, unb: &Segment<'_>) {
+        let una = self.state.edifact.una.clone();
+        let una = if una.is_empty() { *unb } else { una.view() };
+        match at {
+            At::Una(at) => {
+                let tag = Some("UNA".to_owned());
+                let spot = Spot { offset: una.offset + at, tag, ..Spot::default() };
+                self.say(rule, remark, spot, Some(&una));
+            }
+            At::Unb(element, component) => {
+                let number = element as usize;
+                let offset = match component {
+                    Some(component) => unb.offset_of_component(number, component as usize),
+                    None => unb.offset_of(number),
+                };
+                let spot = Spot { offset, element: Some(element), component, ..Spot::default() };
+                self.say(rule, remark, spot, Some(unb));
+            }
+        }
     }
 
     fn check_reference_of_interchange(&mut self, unb: &Segment<'_>) {

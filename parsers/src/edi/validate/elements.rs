@@ -3,6 +3,7 @@
 //! In: a segment and its shape. Out: remarks. Never: speed; [`super::fit`] keeps right segments away from here.
 
 use super::{Sink, Spot, period};
+use crate::edi::delimiters::Delimiters;
 use crate::edi::finding::{Remark, Trigger};
 use crate::edi::rules::{self, Rule};
 use crate::edi::schema::{Bond, Kind, Need, Note, Shape, Tables, Usage};
@@ -137,7 +138,7 @@ impl Elements<'_, '_> {
             if index >= usize::from(usage.most) && usage.most != u16::MAX {
                 return self.too_many_repetitions(
                     usage,
-                    Spot { offset: at - 1, repetition, ..spot },
+                    Spot { offset: at, repetition, ..spot },
                     value,
                 );
             }
@@ -193,14 +194,23 @@ impl Elements<'_, '_> {
                 }
             }
         }
+        let end = whole.offset + value.len();
         for (number, usage) in (1..).zip(usages).skip(total) {
-            self.absent_component(usage, Spot { component: Some(number), ..whole.clone() });
+            let spot = Spot { offset: end, component: Some(number), ..whole.clone() };
+            self.absent_component(usage, spot);
         }
         if period::is_period(usages) && !period::is_right(components()) {
             let remark = Remark::new("the date or time is not what its format code says");
-            let spot = Spot { component: Some(2), element_number: Some(2380), ..whole };
+            let offset = whole.offset + self.second_component(value);
+            let spot = Spot { offset, component: Some(2), element_number: Some(2380), ..whole };
             self.sink.remark(&rules::ELEMENT_DATE, remark.found(value), spot);
         }
+    }
+
+    /// Where it begins in a value.
+    fn second_component(&self, value: &[u8]) -> usize {
+        let Delimiters { component, release, .. } = self.segment.delimiters;
+        value::piece(value, 2, component, release).0
     }
 
     fn check_component(&mut self, usage: &Usage, spot: Spot, component: &[u8]) {
@@ -233,13 +243,17 @@ impl Elements<'_, '_> {
         if pieces > 1 && spot.component.is_none() {
             let remark =
                 Remark::new("a component separator stands in an element without components");
-            let spot = Spot { component: Some(2), ..spot };
+            let offset = spot.offset + self.second_component(sent);
+            let spot = Spot { offset, component: Some(2), ..spot };
             return self.sink.remark(&rules::COMPONENT_TOO_MANY, remark.found(sent), spot);
         }
-        let known = |byte: &u8| value::in_extended_set(*byte) || byte.is_ascii_control();
-        if self.standard == Standard::X12 && !sent.iter().all(known) {
+        let foreign = |byte: &u8| !value::in_extended_set(*byte) && !byte.is_ascii_control();
+        if self.standard == Standard::X12
+            && let Some(at) = sent.iter().position(foreign)
+        {
             let remark = Remark::new("characters outside the X12 character set").found(sent);
-            self.sink.remark(&rules::ELEMENT_CHARSET, remark, spot.clone());
+            let spot = Spot { offset: spot.offset + at, ..spot.clone() };
+            self.sink.remark(&rules::ELEMENT_CHARSET, remark, spot);
         }
         let mut scratch = std::mem::take(self.scratch);
         let value = value::unreleased(sent, delimiters.release, &mut scratch);
