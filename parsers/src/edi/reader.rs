@@ -291,9 +291,13 @@ impl<'o> Reader<'o> {
                 if visit.events.reads_all() {
                     visit.events.passed(Standard::X12, &header.keep().view());
                 }
-                visit.open_x12(&header);
+                let is_readable = visit.open_x12(&header);
                 self.scanner.consume(header.width);
-                self.begin(Standard::X12, header.delimiters);
+                self.begin(Standard::X12, header.usable());
+                if !is_readable {
+                    self.scanner.close();
+                    self.mode = Mode::Lost { after: self.terminator };
+                }
             }
             Err(fault) => {
                 visit.unreadable((offset, head), fault);
@@ -314,7 +318,9 @@ impl<'o> Reader<'o> {
         if service.width > 0 && events.reads_all() {
             events.service_string(una);
         }
-        self.state.edifact = edifact::Syntax::new(service, (una, offset, line));
+        let wrapped = edifact::wrapped_columns(self.scanner.head(), service.delimiters.segment);
+        let syntax = edifact::Syntax::new(service, (una, offset, line));
+        self.state.edifact = syntax.in_lines(wrapped);
         self.scanner.consume(service.width);
         self.begin(Standard::Edifact, service.delimiters);
     }

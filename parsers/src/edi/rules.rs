@@ -179,6 +179,7 @@ rules! {
     TERMINATOR_WIDE = "terminator-multibyte", ALWAYS, ta1("004"), "use one byte such as ~ as terminator; an editor or a character set conversion often causes this";
     ELEMENT_SEPARATOR = "element-separator-invalid", ALWAYS, ta1("026"), "use a separator that is no letter, digit or blank and nothing else, such as *";
     COMPONENT_SEPARATOR = "component-separator-invalid", ALWAYS, ta1("027"), "use a component separator of its own, such as >";
+    ISA16_MISSING = "component-separator-invalid", ALWAYS, ta1("027"), "send a component separator in ISA16, such as >, and the segment terminator after it";
     REPETITION_SEPARATOR = "repetition-separator-invalid", ALWAYS, ta1("032"), "use a repetition separator of its own, such as ^";
     ISA_AUTHORIZATION_QUALIFIER = "isa-authorization-qualifier", FORGIVEN, ta1("010"), "send 00 in ISA01, or the qualifier of what stands in ISA02";
     ISA_AUTHORIZATION = "isa-authorization", FORGIVEN, ta1("011"), "send ten blanks in ISA02 with ISA01 00, and else what its qualifier names";

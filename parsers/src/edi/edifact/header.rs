@@ -40,7 +40,26 @@ pub(super) fn check(unb: &Segment<'_>, syntax: &Syntax, options: &Options<'_>) -
     faults
 }
 
-/// No byte has two meanings, and none is a letter, digit or blank.
+/// What cannot be told apart cannot be read: nothing else is said of such an interchange.
+pub(super) fn clash(unb: &Segment<'_>, syntax: &Syntax) -> Option<HeaderFault> {
+    let set = unb.delimiters;
+    let named = [
+        (Some(set.component), "the separator of components", PLACES[0]),
+        (Some(set.element), "the separator of elements", PLACES[1]),
+        (set.release, "the release character", PLACES[2]),
+        (Some(set.segment), "the terminator of segments", PLACES[4]),
+    ];
+    let pairs = (1..)
+        .zip(&named)
+        .flat_map(|(next, one)| named.iter().skip(next).map(move |other| (*one, *other)));
+    let ((byte, one, _), (_, other, at)) =
+        pairs.into_iter().find(|(one, other)| one.0.is_some() && one.0 == other.0)?;
+    let remark = Remark::new(format!("{one} and {other} are the same character"));
+    let at = if syntax.service.oddity == Oddity::None { at } else { 0 };
+    Some((&rules::UNA_CLASH, At::Una(at), remark.found(&[byte?])))
+}
+
+/// None is a letter, digit or blank, and that of repetitions has no other meaning.
 fn service_characters(set: Delimiters, syntax: &Syntax, faults: &mut Vec<HeaderFault>) {
     // A UNA of another length has no places of its own.
     let has_places = syntax.service.oddity == Oddity::None;
@@ -67,15 +86,15 @@ fn service_characters(set: Delimiters, syntax: &Syntax, faults: &mut Vec<HeaderF
             let remark = Remark::new("this cannot be a service character").found(&[byte]);
             say(&rules::UNA_CHARACTER, index, remark);
         }
-        if all.iter().take(index).any(|other| *other == Some(byte)) {
-            let remark = Remark::new("a service character has two meanings").found(&[byte]);
-            say(&rules::UNA_CLASH, index, remark);
-        }
     }
     if matches!(set.segment, b'\r' | b'\n') {
         say(&rules::UNA_LINE_END, 4, Remark::new("a line break ends the segments"));
     }
     match syntax.service.repetition {
+        Some(byte) if syntax.version >= 4 && syntax.service.delimiters.contains(byte) => {
+            let remark = Remark::new("the separator of repetitions has another meaning, too");
+            say(&rules::UNA_REPETITION_CLASH, 3, remark.found(&[byte]));
+        }
         Some(b' ') if syntax.version >= 4 => {
             let remark =
                 Remark::new("UNA has a blank where syntax version 4 separates repetitions");

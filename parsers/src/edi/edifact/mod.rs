@@ -16,7 +16,7 @@ pub(super) use self::characters::stray_release;
 use self::header::At;
 use self::packages::Package;
 pub(super) use self::packages::length as package_length;
-pub(super) use self::service::{Service, defaults, service_characters};
+pub(super) use self::service::{Service, defaults, service_characters, wrapped_columns};
 use super::assembler::{Entry, Flow, Visit, spot_of};
 use super::event::Stage;
 use super::finding::Remark;
@@ -41,6 +41,8 @@ pub(super) struct Syntax {
     /// As it stands, and the line on which it begins; empty where there is none.
     una: KeptSegment,
     una_line: usize,
+    /// Characters a line, where its lines cut segments.
+    wrapped: Option<usize>,
     /// 1 to 4; 3 where it cannot be read.
     version: u8,
     /// The declared character set, where it is one of the standard's.
@@ -58,6 +60,11 @@ impl Syntax {
     pub(super) fn new(service: Service, (una, offset, una_line): (&[u8], usize, usize)) -> Self {
         let una = Segment::of_bytes(una, offset).keep();
         Self { service, una, una_line, version: 3, ..Self::default() }
+    }
+
+    /// As [`wrapped_columns`] has it.
+    pub(super) fn in_lines(self, wrapped: Option<usize>) -> Self {
+        Self { wrapped, ..self }
     }
 
     /// The line of a place in UNA, which may have left the block before UNB was read.
@@ -148,13 +155,36 @@ impl Visit<'_, '_> {
         header.character_set = character_set;
         header.delimiters.repetition = repetition;
         self.state.summary.segments -= 1;
+        if let Some(columns) = self.state.edifact.wrapped {
+            return self.wrapped(columns, &header);
+        }
         self.open_interchange(EDIFACT, &header);
+        if let Some((rule, at, remark)) = header::clash(&header, &self.state.edifact) {
+            self.say_of_header(rule, remark, at, &header);
+            self.close(Stage::Interchange, segment.end);
+            return Flow::Lost;
+        }
         for (rule, at, remark) in header::check(&header, &self.state.edifact, &self.state.options) {
             self.say_of_header(rule, remark, at, &header);
         }
         self.check_reference_of_interchange(&header);
         self.characters(&header);
         Flow::Syntax { repetition, character_set }
+    }
+
+    /// The lines of an interchange cut its segments. Who sent it is known where UNB is whole.
+    fn wrapped(&mut self, columns: usize, unb: &Segment<'_>) -> Flow {
+        let message = format!("the interchange is cut into lines of {columns} characters");
+        let is_whole = !unb.bytes.contains(&b'\n');
+        if is_whole {
+            self.open_interchange(EDIFACT, unb);
+        }
+        self.state.summary.standard.get_or_insert(EDIFACT);
+        self.say(&rules::WRAPPED, Remark::new(message), spot_of(unb), Some(unb));
+        if is_whole {
+            self.close(Stage::Interchange, unb.end);
+        }
+        Flow::Lost
     }
 
     /// About UNA where there is one, or UNB.

@@ -55,6 +55,7 @@ impl Elements<'_, '_> {
             self.standard == Standard::Edifact && self.segment.delimiters.repetition.is_none();
         let (mut index, mut repeated) = (0, 0_u16);
         let (mut present, mut filled, mut total) = (0_u64, 0, 0);
+        let (mut excess, mut excesses) = (None, 0);
         let segment = *self.segment;
         for (offset, value) in segment.elements() {
             total += 1;
@@ -67,7 +68,8 @@ impl Elements<'_, '_> {
             }
             let Some(usage) = usages.get(index) else {
                 if !value.is_empty() {
-                    self.excess(total, (offset, value));
+                    excess.get_or_insert((total, offset, value));
+                    excesses += 1;
                 }
                 continue;
             };
@@ -78,6 +80,9 @@ impl Elements<'_, '_> {
             if !stands_alone || (repeated >= usage.most && usage.most != u16::MAX) {
                 (index, repeated) = (index + 1, 0);
             }
+        }
+        if let Some(first) = excess {
+            self.excess(first, excesses);
         }
         let after = index + usize::from(repeated > 0);
         for (number, usage) in (total + 1..).zip(usages.iter().skip(after)) {
@@ -107,8 +112,15 @@ impl Elements<'_, '_> {
         self.sink.remark(&rules::ELEMENT_MISSING, remark, spot);
     }
 
-    fn excess(&mut self, number: usize, (offset, value): (usize, &[u8])) {
-        let remark = Remark::new("the segment does not have so many elements").found(value);
+    /// Told once, by the first that is too many: one separator too many moves all that follow.
+    fn excess(&mut self, (number, offset, value): (usize, usize, &[u8]), count: usize) {
+        let remark = match count {
+            1 => Remark::new("the segment does not have so many elements"),
+            _ => Remark::new(format!(
+                "the segment does not have so many elements, this is the first of {count} too many"
+            )),
+        };
+        let remark = remark.found(value);
         let spot = Spot { offset, ..self.spot(number) };
         self.sink.remark(&rules::ELEMENT_TOO_MANY, remark, spot);
     }
