@@ -8,6 +8,7 @@ use crate::edi::finding::{Remark, Trigger};
 use crate::edi::rules::{self, Rule};
 use crate::edi::schema::{Bond, Kind, Need, Note, Shape, Tables, Usage};
 use crate::edi::segment::{BinaryFault, Segment};
+use crate::edi::shown::times;
 use crate::edi::standard::Standard;
 use crate::edi::value;
 
@@ -164,7 +165,7 @@ impl Elements<'_, '_> {
     fn too_many_repetitions(&mut self, usage: &Usage, spot: Spot, value: &[u8]) {
         let remark = match usage.most {
             1 => Remark::new("the element may not be repeated"),
-            most => Remark::new(format!("the element is there more than {most} times")),
+            most => Remark::new(format!("the element is there more than {}", times(most.into()))),
         };
         self.sink.remark(&rules::REPETITION_TOO_MANY, remark.found(value), spot);
     }

@@ -127,7 +127,7 @@ fn eleventh(header: &Header<'_>, faults: &mut Vec<HeaderFault>) {
         (true, true) => (&rules::ISA_STANDARD_UNSUPPORTED, "U"),
         (true, false) => (&rules::ISA_STANDARD, "U"),
         (false, _) if header.delimiters.repetition.is_none() => {
-            (&rules::REPETITION_UNUSABLE, "a byte that is no letter, digit or blank")
+            (&rules::REPETITION_UNUSABLE, "a byte that never stands in data")
         }
         (false, _) => return,
     };

@@ -311,14 +311,14 @@ fn terminator(isa: &[u8], at: usize) -> Result<(u8, usize), Unreadable> {
     }
 }
 
-/// Byte 82 separates repetitions only from version 00402 on, and only if it is no letter, digit or blank: many
-/// senders write `U` under 00501 as well.
+/// Byte 82 separates repetitions only from version 00402 on, and only if it is no letter, digit, blank or part of a
+/// number: many senders write `U` under 00501 as well, and with `-` every order number would be a list.
 fn repetition(isa11: &[u8], isa12: &[u8]) -> Option<u8> {
     let &[byte] = isa11 else {
         return None;
     };
     let counts = digits(isa12.trim_ascii()).is_some_and(|version| version >= 402);
-    (counts && !byte.is_ascii_alphanumeric() && byte != b' ').then_some(byte)
+    (counts && is_no_data(byte) && !matches!(byte, b'-' | b'.')).then_some(byte)
 }
 
 #[cfg(test)]

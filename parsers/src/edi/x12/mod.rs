@@ -172,7 +172,7 @@ impl Visit<'_, '_> {
     fn open_transaction(&mut self, segment: &Segment<'_>) {
         self.end_set_early(segment);
         if !self.state.group.open {
-            return self.outside(segment);
+            return self.without_group(segment);
         }
         let (id, number) = (segment.element(1).trim_ascii(), segment.element(2).trim_ascii());
         let entry = self.state.group.numbers.enter(0, number);
@@ -185,6 +185,16 @@ impl Visit<'_, '_> {
         self.check_transaction_header(segment, (id, number), entry);
         self.check_guide(segment);
         self.first_segment(segment);
+    }
+
+    /// A set that no GS precedes. Told once; what it has is passed over with it, and groups are not counted.
+    fn without_group(&mut self, segment: &Segment<'_>) {
+        self.state.told.outside = true;
+        if !std::mem::replace(&mut self.state.told.group_missing, true) {
+            let remark = Remark::new("a transaction set stands outside of functional groups");
+            let remark = remark.expected("GS").found(segment.tag());
+            self.say(&rules::GS_MISSING, remark, spot_of(segment), Some(segment));
+        }
     }
 
     fn check_transaction_header(
