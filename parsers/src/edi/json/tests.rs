@@ -1,7 +1,9 @@
 use serde_json::{Value, json};
 
+use proptest::prelude::*;
+
 use super::Lines;
-use crate::edi::{Options, Reader};
+use crate::edi::{self, EdiFinding, Options, Policy, Reader};
 
 const ORDER: &str = include_str!("../../../tests/edi/golden/composite-reference.edi");
 const ORDER_5010: &str = include_str!("../../../tests/edi/golden/order-5010.edi");
@@ -143,4 +145,64 @@ fn card_numbers_are_masked_in_tags_and_in_the_long_texts_of_tradacoms() {
     assert!(text.contains("\"CARD 411111******1111\""), "{text}");
     assert!(text.contains("\"segment\":\"411111******1111\""), "{text}");
     assert!(!text.contains("4111111111111111"), "{text}");
+}
+
+fn lines_of(input: &[u8]) -> Vec<Value> {
+    let mut lines = Lines::default();
+    let mut reader = Reader::new(&Options::default());
+    reader.feed(input, &mut lines);
+    reader.finish(&mut lines);
+    let text = str::from_utf8(lines.text()).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn findings(input: &[u8]) -> Vec<EdiFinding> {
+    let options = Options { policy: Policy::Strict, ..Options::default() };
+    edi::read(input, &options).findings.kept().to_vec()
+}
+
+#[test]
+fn bytes_that_are_no_character_are_shown_and_named() {
+    const MESSAGE: &str = "UNB+UNOW:4+4012345000009:14+5412345000013:14+20261121:0900+R1'\
+        UNH+1+ORDERS:D:96A:UN'BGM+220+47+9'DTM+137:20261121:102'NAD+BY+++M?LLER'LIN+1'UNS+S'UNT+7+1'UNZ+1+R1'";
+    let at = MESSAGE.find("M?LLER").unwrap() + 1;
+    let mut declared = MESSAGE.as_bytes().to_vec();
+    declared[at] = 0xFC;
+    let text = lines_of(&declared)[0].to_string();
+    assert!(text.contains("\"M\u{FFFD}LLER\""), "{text}");
+    let found = findings(&declared);
+    let found = found.iter().find(|one| one.finding.code == "character-malformed").unwrap();
+    assert_eq!(found.place.offset, at);
+    assert!(found.finding.message.contains("byte FC"), "{}", found.finding.message);
+
+    let at = ORDER.find("BALLPOINT").unwrap() + 1;
+    let mut undeclared = ORDER.as_bytes().to_vec();
+    undeclared[at] = 0xC4;
+    let text = lines_of(&undeclared)[0].to_string();
+    assert!(text.contains("B\u{C4}LLPOINT PENS"), "{text}");
+    let found = findings(&undeclared);
+    assert_eq!((found[0].finding.code, found[0].place.offset), ("element-character-set", at));
+    assert!(found[0].finding.message.contains("byte C4"), "{}", found[0].finding.message);
+}
+
+proptest! {
+    #[test]
+    fn every_line_is_json_in_utf_8_whatever_the_bytes(
+        bytes in prop::collection::vec((0_usize..4000, any::<u8>()), 1..40),
+        which in 0_usize..3,
+    ) {
+        let inputs: [&[u8]; 3] = [
+            ORDER.as_bytes(),
+            include_bytes!("../../../tests/edi/golden/edifact-repetition-in-version-4.edi"),
+            include_bytes!("../../../tests/edi/golden/tradacoms-order.edi"),
+        ];
+        let mut input = inputs[which].to_vec();
+        let length = input.len();
+        for (at, byte) in bytes {
+            input[at % length] = byte;
+        }
+        for set in lines_of(&input) {
+            prop_assert!(set["content"].is_array());
+        }
+    }
 }

@@ -10,6 +10,7 @@ use crate::edi::schema::{Bond, Kind, Need, Note, Shape, Tables, Usage};
 use crate::edi::segment::{BinaryFault, Segment};
 use crate::edi::shown::times;
 use crate::edi::standard::Standard;
+use crate::edi::text::CharacterSet;
 use crate::edi::value;
 
 /// The longest value of what people read: numbers of items and documents are shorter in all three standards.
@@ -260,13 +261,8 @@ impl Elements<'_, '_> {
             let spot = Spot { offset, component: Some(2), ..spot };
             return self.sink.remark(&rules::COMPONENT_TOO_MANY, remark.found(sent), spot);
         }
-        let foreign = |byte: &u8| !value::in_extended_set(*byte) && !byte.is_ascii_control();
-        if self.standard == Standard::X12
-            && let Some(at) = sent.iter().position(foreign)
-        {
-            let remark = Remark::new("characters outside the X12 character set").found(sent);
-            let spot = Spot { offset: spot.offset + at, ..spot.clone() };
-            self.sink.remark(&rules::ELEMENT_CHARSET, remark, spot);
+        if self.standard == Standard::X12 {
+            self.check_characters(&spot, sent);
         }
         let mut scratch = std::mem::take(self.scratch);
         let value = value::unreleased(sent, delimiters.release, &mut scratch);
@@ -279,6 +275,27 @@ impl Elements<'_, '_> {
             self.sink.remark(rule, remark, spot);
         }
         *self.scratch = scratch;
+    }
+
+    /// X12 declares no character set: see [`CharacterSet::Undeclared`].
+    fn check_characters(&mut self, spot: &Spot, sent: &[u8]) {
+        let foreign = |byte: &u8| !value::in_extended_set(*byte) && !byte.is_ascii_control();
+        let Some(first) = sent.iter().position(foreign) else {
+            return;
+        };
+        let message = "characters outside the X12 character set";
+        let is_guessed = self.segment.character_set == CharacterSet::Undeclared;
+        let (at, remark) = match std::str::from_utf8(sent) {
+            Err(fault) if is_guessed => {
+                let at = fault.valid_up_to();
+                let byte = sent.get(at).copied().unwrap_or_default();
+                let read = "is no UTF-8, so that the value is read as ISO 8859-1";
+                (at, Remark::new(format!("{message}: byte {byte:02X} {read}")))
+            }
+            _ => (first, Remark::new(message)),
+        };
+        let spot = Spot { offset: spot.offset + at, ..spot.clone() };
+        self.sink.remark(&rules::ELEMENT_CHARSET, remark.found(sent), spot);
     }
 
     /// Line breaks in text are what people type: nothing is lost by them. In a number of an item or a document they
