@@ -185,6 +185,41 @@ fn bytes_that_are_no_character_are_shown_and_named() {
     assert!(found[0].finding.message.contains("byte C4"), "{}", found[0].finding.message);
 }
 
+/// JSON's numbers have no zeros before them, and readers round them.
+#[test]
+fn elements_of_every_type_are_the_strings_that_were_sent() {
+    const INVOICE: &str = include_str!("../../../tests/edi/golden/invoice-clean.edi");
+    const MESSAGE: &str = "UNB+UNOC:3+0012:14+0034:14+261121:0900+00R1'UNH+0001+ORDERS:D:96A:UN'\
+        BGM+220+0047?+11+9'DTM+137:20261121:102'NAD+BY+0012345000010::9'LIN+000001++0012345678905:EN'\
+        QTY+21:012,50'PRI+AAA:-0.500'UNS+S'UNT+10+0001'UNZ+1+00R1'";
+    const TRADACOMS: &str = include_str!("../../../tests/edi/golden/tradacoms-order.edi");
+    let invoice = INVOICE
+        .replace("REF*IA*V-55", "REF*IA*007.50")
+        .replace("*4.25*", "*04.250*")
+        .replace("TDS*16996", "TDS*-0016996")
+        .replace("TXI*ST*5.96*", "TXI*ST*.5960*")
+        .replace("SE*18*", "SE*0018*");
+    for (input, sent) in [
+        // N0, N2, R; then ID, AN, DT, TM.
+        (&*invoice, "SE01 0018,TDS01 -0016996,IT104 04.250,TXI02 .5960,CTT01 2"),
+        (&*invoice, "SAC05 300,CUR02 USD,REF02 007.50,ST02 0001,N104 0012345000027,GS06 101"),
+        (
+            &*invoice,
+            "BIG01 20261121,GS05 0915,ISA13 000000101,ISA06 BIGBOX         ,ISA04           ",
+        ),
+        (MESSAGE, "QTY01-2 012,50;PRI01-2 -0.500;LIN01 000001;LIN03-1 0012345678905;UNT01 10"),
+        (MESSAGE, "BGM02 0047+11;DTM01-2 20261121;UNH01 0001;UNB02-1 0012;UNB05 00R1"),
+        (TRADACOMS, "OLD01 1;OLD02-1 5010210000000"),
+    ] {
+        let text = lines_of(input.as_bytes()).iter().map(Value::to_string).collect::<String>();
+        let separator = if sent.contains(';') { ';' } else { ',' };
+        for one in sent.split(separator) {
+            let (reference, value) = one.split_once(' ').unwrap();
+            assert!(text.contains(&format!("\"{reference}\":\"{value}\"")), "{one}: {text}");
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn every_line_is_json_in_utf_8_whatever_the_bytes(
