@@ -134,19 +134,20 @@ impl Gateway {
     ///
     /// When it does not get there in time.
     pub fn stop_until(&mut self, fail_point: &str) {
+        let mut before = self.process.log_bytes();
         self.process = self.armed(fail_point, 1);
-        // The cursor goes with every commit. It is left to the stop where acknowledgements come behind the last one, so
-        // the daemon is stopped as soon as it has a connection.
-        let connections = |gateway: &Self| gateway.log().matches("connected to the broker").count();
-        let mut before = connections(self);
         let mut is_stopping = false;
         self.wait_for_failure(fail_point, |gateway, ended| {
             if ended.is_some() {
                 // It stopped without having had to do that.
-                before = connections(gateway);
+                before = gateway.process.log_bytes();
                 gateway.process = gateway.armed(fail_point, 1);
                 is_stopping = false;
-            } else if !is_stopping && connections(gateway) > before {
+            } else if !is_stopping
+                // The cursor goes with every commit. It is left to the stop where acknowledgements come behind the last
+                // one, so the daemon is stopped as soon as it has a connection.
+                && gateway.process.log_behind(before).contains("connected to the broker")
+            {
                 gateway.process.signal(Signal::TERM);
                 is_stopping = true;
             }

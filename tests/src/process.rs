@@ -5,6 +5,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
@@ -59,9 +60,24 @@ impl Process {
     /// What it has written to stderr, in all its lives that share the log.
     #[must_use]
     pub fn log(&self) -> String {
-        fs::read(&self.log)
-            .map(|text| String::from_utf8_lossy(&text).into_owned())
-            .unwrap_or_default()
+        self.log_behind(0)
+    }
+
+    /// The same behind so many bytes. After a thousand lives the whole log takes longer to read than one life.
+    #[must_use]
+    pub fn log_behind(&self, bytes: u64) -> String {
+        let mut text = Vec::new();
+        let read = File::open(&self.log).and_then(|mut log| {
+            log.seek(SeekFrom::Start(bytes))?;
+            log.read_to_end(&mut text)
+        });
+        read.map(|_| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default()
+    }
+
+    /// How long the log is.
+    #[must_use]
+    pub fn log_bytes(&self) -> u64 {
+        fs::metadata(&self.log).map_or(0, |log| log.len())
     }
 
     /// How it ended, if it did.

@@ -20,6 +20,7 @@ mod validate;
 
 use std::path::PathBuf;
 
+use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tillgate_drivers::attached::UsbId;
@@ -116,7 +117,7 @@ pub struct Gateway {
     /// Where the journal lives. Owned by the daemon alone.
     #[schemars(example = &"/var/lib/tillgate")]
     pub data_dir: PathBuf,
-    /// The store's time zone, by its IANA name.
+    /// The store's time zone, by its IANA name: what day it is there, for a sale without a time of its own.
     #[serde(default = "default_timezone")]
     pub timezone: String,
     /// The store's currency, ISO 4217.
@@ -129,8 +130,20 @@ pub struct Gateway {
     pub phone_region: Option<String>,
 }
 
+const UTC: &str = "UTC";
+
 fn default_timezone() -> String {
-    "UTC".to_owned()
+    UTC.to_owned()
+}
+
+impl Gateway {
+    /// The store's time zone.
+    ///
+    /// # Errors
+    /// There is none of that name, or the machine has no time zones but UTC.
+    pub fn time_zone(&self) -> Result<TimeZone, jiff::Error> {
+        if self.timezone == UTC { Ok(TimeZone::UTC) } else { TimeZone::get(&self.timezone) }
+    }
 }
 
 /// `[mqtt]`

@@ -100,7 +100,7 @@ impl<'a> Reader<'a> {
             self.rule = Rule::of(&decoded);
             self.value_went = false;
             self.key = raw;
-            self.look_at_string((start - 1, end + 1), &decoded, Rule::Look);
+            self.look_at_string((start - 1, end + 1), raw, &decoded, Rule::Look);
         } else if self.rule == Rule::Remove {
             self.value_went = true;
             if !raw.is_empty() && raw != REMOVED.as_bytes() {
@@ -108,20 +108,25 @@ impl<'a> Reader<'a> {
             }
         } else if raw.len() >= MIN_DIGITS {
             // An escape is longer than what it says, never shorter: what is short here is no number.
-            self.look_at_string((start - 1, end + 1), &decode(raw, escaped), self.rule);
+            self.look_at_string((start - 1, end + 1), raw, &decode(raw, escaped), self.rule);
         } else if self.rule == Rule::Aim {
             self.aim = Some(decode(raw, escaped));
         }
     }
 
-    fn look_at_string(&mut self, span: (usize, usize), decoded: &[u8], rule: Rule) {
-        if decoded.len() < MIN_DIGITS || rule.spares(decoded) {
+    fn look_at_string(&mut self, span: (usize, usize), raw: &[u8], decoded: &[u8], rule: Rule) {
+        if raw.len() < MIN_DIGITS || rule.spares(decoded) {
             return;
         }
         let cut = match rule {
             Rule::BarcodeData => barcode::cut(self.aim.as_deref().unwrap_or_default(), decoded),
             _ => scan::cut(decoded, &Alphabet::TEXT, |_| false),
         };
+        let cut = cut.or_else(|| {
+            let has_escapes = raw.len() != decoded.len();
+            has_escapes
+                .then(|| scan::cut(raw, &Alphabet::TEXT, |hit| !begins_in_escape(raw, hit.start)))?
+        });
         if let Some(cut) = cut {
             self.replace(span, &cut);
         }
@@ -308,6 +313,13 @@ fn unescape(escape: &[u8]) -> (Option<char>, usize) {
         },
         _ => (None, 2),
     }
+}
+
+/// A number that begins with digits of `\uXXXX` is none to a reader of JSON, but to anybody who searches the file.
+fn begins_in_escape(raw: &[u8], start: usize) -> bool {
+    (2..6)
+        .filter_map(|back| start.checked_sub(back))
+        .any(|at| slice(raw, at, start).starts_with(b"\\u"))
 }
 
 /// The value of `\uXXXX` at `at`.

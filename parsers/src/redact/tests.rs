@@ -98,6 +98,18 @@ fn survives(pan: &str, output: &[u8]) -> bool {
     digits_of(&String::from_utf8_lossy(output)).contains(pan)
 }
 
+#[test]
+fn a_number_that_begins_in_an_escape_is_masked_too() {
+    for input in [r#"["\u4111111111111111"]"#, r#"{"note":"a\ud4111111111111111 b"}"#] {
+        let redacted = json(input.as_bytes());
+        assert!(!survives("4111111111111111", &redacted.bytes), "{input}");
+        serde_json::from_slice::<Value>(&redacted.bytes).unwrap();
+    }
+    // What only stands beside an escape is judged as the value that it is.
+    let input = r#"{"aim":"]C1","data":"0195060001343523\u001d4111111111111111"}"#;
+    assert!(!survives("4111111111111111", &json(input.as_bytes()).bytes));
+}
+
 /// Every character as an escape, or every third.
 fn escaped(text: &str, every: usize) -> String {
     let mut units = [0; 2];

@@ -110,7 +110,7 @@ fn gateway(gateway: &Gateway, flaws: &mut Flaws) {
     flaws.name("gateway.store", &gateway.store);
     flaws.name("gateway.id", &gateway.id);
     flaws.absolute("gateway.data_dir", &gateway.data_dir);
-    if let Err(error) = jiff::tz::TimeZone::get(&gateway.timezone) {
+    if let Err(error) = gateway.time_zone() {
         flaws.error(
             "gateway.timezone",
             format!(

@@ -159,7 +159,8 @@ fn business_date(sale: &Sale, context: &Context<'_>, findings: &mut Findings) {
         ("business-date", day, days_between(day, sale.business_date).abs() > 1)
     } else {
         // Without a time of its own the sale may be old, after days without network; but not of tomorrow's tomorrow.
-        let day = TimeZone::UTC.to_datetime(context.received_at).date();
+        let zone = context.config.gateway.time_zone().unwrap_or(TimeZone::UTC);
+        let day = zone.to_datetime(context.received_at).date();
         ("business-date-future", day, days_between(day, sale.business_date) > 1)
     };
     if far {

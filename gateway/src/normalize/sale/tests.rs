@@ -53,6 +53,30 @@ fn with_config<T>(look: impl FnOnce(&Context<'_>) -> T) -> T {
     })
 }
 
+#[test]
+fn the_day_of_a_sale_without_a_time_is_that_of_the_store() {
+    let mut config: Config = toml::from_str(CONFIG).unwrap();
+    let sale = changed(&[
+        ("/started_at-", Value::Null),
+        ("/ended_at-", Value::Null),
+        ("/business_date", json!("2026-11-23")),
+    ]);
+    let raw = serde_json::to_vec(&sale).unwrap();
+    let mut is_future = |zone: &str| {
+        zone.clone_into(&mut config.gateway.timezone);
+        let received_at = "2026-11-21T23:30:00Z".parse().unwrap();
+        let context = Context { config: &config, source: "03", received_at, control_number: None };
+        match interpret(&raw, Media::SaleJson, &context).items.remove(0) {
+            Item::Candidate(candidate) => {
+                candidate.quality.iter().any(|one| one.rule == "business-date-future")
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(is_future("UTC"), "the day after tomorrow");
+    assert!(!is_future("Asia/Shanghai"), "tomorrow: there the 22nd has begun");
+}
+
 fn read_all(raw: &[u8], media: Media) -> Vec<Item> {
     with_config(|context| interpret(raw, media, context).items)
 }
