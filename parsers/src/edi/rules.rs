@@ -327,7 +327,7 @@ rules! {
     ELEMENT_LINE_BREAK = "element-line-break", FORGIVEN, ak4("6"), "send text without line breaks; a text field that was copied as it stood often causes this";
     ELEMENT_CHARSET = "element-character-set", FORGIVEN, ak4("6"), "send the characters of the X12 extended character set";
     ELEMENT_CODE = "element-code", ALWAYS, ak4("7"), "send a code of the list";
-    ELEMENT_DATE = "element-date", ALWAYS, ak4("8"), "send a day that exists, in the form that the element asks, such as CCYYMMDD";
+    ELEMENT_DATE = "element-date", ALWAYS, ak4("8"), "send a day that exists, as CCYYMMDD or as the element asks";
     ELEMENT_TIME = "element-time", ALWAYS, ak4("9"), "send a time as HHMM or HHMMSS";
     CONTROL_TOTAL = "control-total", ALWAYS, ak4("7"), "count the segments again";
     HASH_TOTAL = "hash-total", FORGIVEN, ak4("7"), "add the values up again";

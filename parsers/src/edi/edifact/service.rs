@@ -103,6 +103,8 @@ pub(in crate::edi) fn service_characters(head: &[u8]) -> Service {
 /// `head`: its first bytes; an interchange before it may have begun its first line. Most inputs are told by their first
 /// two lines.
 pub(in crate::edi) fn wrapped_columns(head: &[u8], terminator: u8) -> Option<usize> {
+    // Many have no line ends at all.
+    memchr::memchr(b'\n', head)?;
     let lines = head.trim_ascii_end().split(|byte| *byte == b'\n');
     let mut lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line)).peekable();
     let cuts = |line: &[u8]| line.last().is_some_and(|byte| *byte != terminator);

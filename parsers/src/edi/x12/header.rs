@@ -223,7 +223,8 @@ fn lacks_sixteenth(isa: &[u8], after: usize) -> bool {
     };
     let rest = isa.get(after..).unwrap_or_default();
     let next = rest.trim_ascii_start();
-    if rest.first() == Some(&terminator) {
+    // Anything else is a terminator, whatever ISA16 is.
+    if !rest.first().is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'\r' | b'\n')) {
         return false;
     }
     let Some(end) = memchr::memchr(terminator, next).filter(|_| begins(next, NEXT_TO_ISA)) else {
@@ -353,6 +354,19 @@ mod tests {
         assert_eq!(read_header(b"ISA", 0), Err(Unreadable::CutOff));
         let letter = [&ISA[..105], b"G"].concat();
         assert_eq!(read_header(&letter, 0), Err(Unreadable::Terminator { found: b'G' }));
+        let after = |end: &[u8]| [&ISA[..103], end].concat();
+        for missing in
+            [&b"*~GS*PO*A~ST*850"[..], b"*~\r\nGS*PO*A~\r\nST*850", b"*~TA1*1~\nIEA*0*1~"]
+        {
+            assert_eq!(read_header(&after(missing), 0), Err(Unreadable::Sixteenth));
+        }
+        for there in [
+            &b"*>~GS*PO*A~ST*1~X*A>ST*B~"[..],
+            b"*>\nGS*PO*A\nST*1\nX*A>ST*B\n",
+            b"*~~GS*PO*A~ST*1~",
+        ] {
+            assert!(read_header(&after(there), 0).is_ok(), "{}", there.escape_ascii());
+        }
         let wide = [&ISA[..105], "…".as_bytes()].concat();
         assert_eq!(read_header(&wide, 0), Err(Unreadable::WideTerminator));
         let lost = b"ISA*00*          *00*          *ZZ*SENDER         *ZZ*RECEIVER~GS*PO*A*B*20261121*1200*1*X*004010~ST*850*0001~BEG*00*SA*1**20261121~PO1*1*1*EA*1**UP*012345678905~CTT*1~SE*5*0001~GE*1*1~IEA*1*000000001~";
