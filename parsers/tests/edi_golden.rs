@@ -196,6 +196,27 @@ fn every_rule_is_broken_by_a_golden_file() {
 }
 
 #[test]
+fn advice_is_in_the_words_of_the_standard_and_of_the_set() {
+    let mut wrong = Vec::new();
+    for (_, name, input) in golden() {
+        let report = edi::read(&input, &options(&name, Policy::Strict));
+        let other_words: &[&str] = match report.summary.standard {
+            Some(edi::Standard::X12) => &["UNB", "UNH", "UNT", "PO1", "IT1"],
+            _ => &["transaction set", "of X12", "GS", "ST and SE"],
+        };
+        for finding in report.findings.kept() {
+            let is_of_other = |word: &&&str| {
+                finding.help.contains(**word) || finding.finding.message.contains(" 1 times")
+            };
+            if let Some(word) = other_words.iter().find(is_of_other) {
+                wrong.push(format!("{name}: {word}: {} | {}", finding.finding.code, finding.help));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
 fn every_note_of_ta1_can_be_raised() {
     let raised: BTreeSet<&str> = rules::all()
         .filter_map(|rule| match rule.answer {

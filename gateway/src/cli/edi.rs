@@ -20,7 +20,7 @@ use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 use tillgate_parsers::edi::{
     self, Closing, EdiFinding, Envelope, Events, Functional, Guide, Interchange, Issue, Options,
-    Reader, Segment, Stage, json::Lines, schema::Matcher,
+    Policy, Reader, Segment, Stage, json::Lines, schema::Matcher,
 };
 use tillgate_record::{Channel, Decision, DocumentRecord, Link, Provenance, Quality};
 
@@ -61,9 +61,13 @@ Examples:
 Exit codes: 0 fine, 1 a file could not be read, 2 a file has errors.")]
     Check(Check),
     /// Prints the acknowledgements that a file earns: TA1, and 997 or 999; CONTRL
+    ///
+    /// X12 is answered with a TA1 for an interchange where one is due, and with a 997 or 999 for each group; EDIFACT
+    /// with a CONTRL. TRADACOMS has no acknowledgements, and an acknowledgement gets none.
     #[command(after_help = "\
 Examples:
   tillgate edi ack orders.edi
+  tillgate edi ack --strict invoic.edi > contrl.edi
   tillgate edi ack --control-number 42 orders.edi > 997.edi
   tillgate edi ack --999 --guide guides/bigbox-850.toml orders.edi
 
@@ -92,7 +96,13 @@ Exit codes: 0 fine, 1 a file could not be read, 2 the file has errors.")]
 
 #[derive(Debug, Args)]
 struct Ack {
-    /// Answer with 999 instead of 997
+    /// Follow the standard to the letter
+    #[arg(long, conflicts_with = "lenient")]
+    strict: bool,
+    /// Take what the field sends every day (the default)
+    #[arg(long)]
+    lenient: bool,
+    /// Answer X12 with 999 instead of 997
     #[arg(long = "999")]
     implementation: bool,
     /// Control number of the acknowledgement
@@ -177,7 +187,8 @@ fn run_ack(
         return Ok(exit::FAILURE);
     };
     let guides: Vec<&Guide> = guides.iter().collect();
-    let report = edi::read(&input, &Options { guides: &guides, ..Options::default() });
+    let policy = if ack.strict { Policy::Strict } else { Policy::Lenient };
+    let report = edi::read(&input, &Options { policy, guides: &guides, ..Options::default() });
     let now = TimeZone::system().to_datetime(SystemClock.now());
     let issue = Issue {
         functional: if ack.implementation { Functional::F999 } else { Functional::F997 },

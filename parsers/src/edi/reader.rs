@@ -12,7 +12,7 @@ use super::event::Events;
 use super::finding::Remark;
 use super::report::Options;
 use super::rules::{self, Rule};
-use super::scanner::{HEAD_BYTES, Scanner, Step};
+use super::scanner::{Block, HEAD_BYTES, Scanner, Step};
 use super::standard::{BYTE_ORDER_MARK, Recognised, Standard, recognise};
 use super::text::CharacterSet;
 use super::validate::Spot;
@@ -52,6 +52,17 @@ pub struct Reader<'o> {
     marked: bool,
     /// Padding after the last interchange was told.
     padded: bool,
+    /// Told when its end is found.
+    junk: Option<Junk>,
+}
+
+/// Bytes that belong to no interchange.
+#[derive(Debug)]
+struct Junk {
+    /// The first of them; after them what follows, where they are few.
+    first: Vec<u8>,
+    offset: usize,
+    line: usize,
 }
 
 impl<'o> Reader<'o> {
@@ -66,6 +77,7 @@ impl<'o> Reader<'o> {
             terminator: None,
             marked: false,
             padded: false,
+            junk: None,
         }
     }
 
@@ -195,14 +207,29 @@ impl<'o> Reader<'o> {
     }
 
     fn junk(&mut self, events: &mut dyn Events) -> bool {
-        let first: Vec<u8> = self.scanner.head().iter().copied().take(MOST_SHOWN).collect();
         let (mut visit, offset) = self.visit(events);
-        let remark = Remark::new(format!("the bytes from {offset} on belong to no interchange"))
-            .expected("the header of an interchange, or the end")
-            .found(&first);
-        visit.say_of_bytes(&rules::JUNK_BETWEEN, remark, offset, &first);
+        let line = visit.line_of(offset);
+        let first = self.scanner.head().iter().copied().take(MOST_SHOWN).collect();
+        self.junk = Some(Junk { first, offset, line });
         self.mode = Mode::Lost { after: self.terminator };
         true
+    }
+
+    /// The bytes that belong to no interchange end here.
+    fn end_junk(&mut self, events: &mut dyn Events) {
+        let Some(Junk { mut first, offset, line }) = self.junk.take() else {
+            return;
+        };
+        let end = self.scanner.offset();
+        first.truncate(end - offset);
+        let range = format!("from byte {offset} to byte {}", end - 1);
+        let remark = Remark::new(format!("what stands {range} belongs to no interchange"))
+            .expected("the header of an interchange, or the end")
+            .found(&first);
+        // They may have left the block.
+        let block = Block { bytes: &first, base: offset, line };
+        let mut visit = Visit { state: &mut self.state, events, block };
+        visit.say_of_bytes(&rules::JUNK_BETWEEN, remark, offset, &first);
     }
 
     /// Looks for the next header that stands where a segment can begin and that can be read.
@@ -212,6 +239,9 @@ impl<'o> Reader<'o> {
         let at = found.unwrap_or(searched);
         let last = at.checked_sub(1).and_then(|last| rest.get(last)).copied();
         self.scanner.consume(at);
+        if found.is_some() || ended {
+            self.end_junk(events);
+        }
         if found.is_some() {
             return self.open(events);
         }
@@ -235,16 +265,7 @@ impl<'o> Reader<'o> {
         self.padded = false;
         match standard {
             Standard::X12 => self.open_x12(events),
-            Standard::Edifact => {
-                let service = edifact::service_characters(self.scanner.rest());
-                if service.width > 0 && events.reads_all() {
-                    let una = self.scanner.rest().get(..service.width);
-                    events.service_string(una.unwrap_or_default());
-                }
-                self.scanner.consume(service.width);
-                self.state.edifact = edifact::Syntax::new(service);
-                self.begin(standard, service.delimiters);
-            }
+            Standard::Edifact => self.open_edifact(events),
             Standard::Tradacoms => self.open_tradacoms(events),
         }
         true
@@ -270,9 +291,13 @@ impl<'o> Reader<'o> {
                 if visit.events.reads_all() {
                     visit.events.passed(Standard::X12, &header.keep().view());
                 }
-                visit.open_x12(&header);
+                let is_readable = visit.open_x12(&header);
                 self.scanner.consume(header.width);
-                self.begin(Standard::X12, header.delimiters);
+                self.begin(Standard::X12, header.usable());
+                if !is_readable {
+                    self.scanner.close();
+                    self.mode = Mode::Lost { after: self.terminator };
+                }
             }
             Err(fault) => {
                 visit.unreadable((offset, head), fault);
@@ -283,6 +308,21 @@ impl<'o> Reader<'o> {
                 self.scanner.consume(if fault == Unreadable::CutOff { usize::MAX } else { 3 });
             }
         }
+    }
+
+    fn open_edifact(&mut self, events: &mut dyn Events) {
+        let service = edifact::service_characters(self.scanner.rest());
+        let (mut visit, offset) = self.visit(events);
+        let line = visit.line_of(offset);
+        let una = self.scanner.rest().get(..service.width).unwrap_or_default();
+        if service.width > 0 && events.reads_all() {
+            events.service_string(una);
+        }
+        let wrapped = edifact::wrapped_columns(self.scanner.head(), service.delimiters.segment);
+        let syntax = edifact::Syntax::new(service, (una, offset, line));
+        self.state.edifact = syntax.in_lines(wrapped);
+        self.scanner.consume(service.width);
+        self.begin(Standard::Edifact, service.delimiters);
     }
 
     fn open_tradacoms(&mut self, events: &mut dyn Events) {

@@ -162,7 +162,7 @@ rules! {
     INPUT:
     NOT_EDI = "not-edi", ALWAYS, None, "ask the sender for X12, EDIFACT or TRADACOMS with its envelope";
     BYTE_ORDER_MARK = "byte-order-mark", FORGIVEN, None, "ask the sender to write the file without a byte order mark";
-    LEADING_BLANKS = "leading-blanks", FORGIVEN, None, "ask the sender to begin the file with ISA";
+    LEADING_BLANKS = "leading-blanks", FORGIVEN, None, "ask the sender to begin the file with its first segment";
     LINE_ENDS = "line-ends", NOTED, None, "nothing to do: line ends after terminators are no data";
     INDENTED = "blanks-around-segment", NOTED, None, "nothing to do: blanks before tags are no data";
     PADDING = "padding-after-interchange", FORGIVEN, None, "ask the sender to end the file with its last segment; Ctrl-Z and zero bytes are left by old transfer programs";
@@ -180,6 +180,7 @@ rules! {
     TERMINATOR_WIDE = "terminator-multibyte", ALWAYS, ta1("004"), "use one byte such as ~ as terminator; an editor or a character set conversion often causes this";
     ELEMENT_SEPARATOR = "element-separator-invalid", ALWAYS, ta1("026"), "use a separator that is no letter, digit or blank and nothing else, such as *";
     COMPONENT_SEPARATOR = "component-separator-invalid", ALWAYS, ta1("027"), "use a component separator of its own, such as >";
+    ISA16_MISSING = "component-separator-invalid", ALWAYS, ta1("027"), "send a component separator in ISA16, such as >, and the segment terminator after it";
     REPETITION_SEPARATOR = "repetition-separator-invalid", ALWAYS, ta1("032"), "use a repetition separator of its own, such as ^";
     ISA_AUTHORIZATION_QUALIFIER = "isa-authorization-qualifier", FORGIVEN, ta1("010"), "send 00 in ISA01, or the qualifier of what stands in ISA02";
     ISA_AUTHORIZATION = "isa-authorization", FORGIVEN, ta1("011"), "send ten blanks in ISA02 with ISA01 00, and else what its qualifier names";
@@ -191,7 +192,7 @@ rules! {
     ISA_RECEIVER = "isa-receiver", FORGIVEN, ta1("008"), "send who the receiver is in ISA08";
     ISA_STANDARD = "isa-standard", FORGIVEN, ta1("016"), "send U in ISA11 up to version 00401";
     ISA_STANDARD_UNSUPPORTED = "isa-standard-unsupported", FORGIVEN, ta1("002"), "send U in ISA11: tillgate takes no control standard but that of X12";
-    REPETITION_UNUSABLE = "repetition-separator-unusable", FORGIVEN, ta1("032"), "send a repetition separator in ISA11 that is no letter, digit or blank, such as ^";
+    REPETITION_UNUSABLE = "repetition-separator-unusable", FORGIVEN, ta1("032"), "send a repetition separator in ISA11 that never stands in data, such as ^; nothing is read as repeated";
     ISA_DATE = "isa-date", FORGIVEN, ta1("014"), "send ISA09 as YYMMDD";
     ISA_TIME = "isa-time", FORGIVEN, ta1("015"), "send ISA10 as HHMM";
     ISA_VERSION = "isa-version", FORGIVEN, ta1("017"), "send the control version in ISA12 as five digits, such as 00401";
@@ -230,6 +231,7 @@ rules! {
     INTERCHANGE_EMPTY = "interchange-empty", ALWAYS, ta1("024"), "send at least one functional group or TA1";
     INTERCHANGE_DUPLICATE = "isa13-duplicate", NOTED, ta1("025"), "use each interchange control number once";
     TA1_INVALID = "ta1-invalid", FORGIVEN, ta1("024"), "send TA1 with what ISA13, ISA09 and ISA10 of the interchange were, A, E or R, and a note";
+    GS_MISSING = "gs-missing", ALWAYS, ta1("024"), "send GS before the first transaction set and GE behind the last; those without a group were not read";
     OUTSIDE_SET = "segment-outside-set", ALWAYS, ta1("024"), "put every segment between ST and SE";
     UNTERMINATED = "last-segment-unterminated", FORGIVEN, ta1("023"), "end the last segment with the terminator too";
     LIMIT_SEGMENT = "limit-segment", ALWAYS, ak3("8"), "raise the limit for segments, or look for a lost terminator";
@@ -303,9 +305,9 @@ pub const SET_UNSUPPORTED: Rule = Rule::new(
 rules! {
     SEGMENTS:
     SEGMENT_EMPTY = "segment-empty", FORGIVEN, ak3("1"), "remove the second terminator";
-    SEGMENT_TAG = "segment-tag", ALWAYS, ak3("1"), "send a tag of X12: a capital letter and one or two letters or digits";
+    SEGMENT_TAG = "segment-tag", ALWAYS, ak3("1"), "send a tag of the standard: a capital letter and one or two letters or digits";
     SEGMENT_UNKNOWN = "segment-unknown", ALWAYS, ak3("1"), "look for a misspelt tag, or for a lost separator";
-    SEGMENT_NOT_IN_SET = "segment-not-in-set", ALWAYS, ak3("6"), "leave the segment out, or use the transaction set that has it";
+    SEGMENT_NOT_IN_SET = "segment-not-in-set", ALWAYS, ak3("6"), "leave the segment out, or send what it belongs to as the set or message that has it";
     SEGMENT_UNEXPECTED = "segment-unexpected", ALWAYS, ak3("2"), "look for a segment that is missing before it: its loop was not opened";
     SEGMENT_ORDER = "segment-out-of-order", ALWAYS, ak3("7"), "send the segments in the order of the standard";
     SEGMENT_MISSING = "segment-missing", ALWAYS, ak3("3"), "send the mandatory segment";
@@ -327,7 +329,7 @@ rules! {
     ELEMENT_EXCLUSION = "element-exclusion", ALWAYS, ak4("10"), "send only one of the elements";
     ELEMENT_TOO_MANY = "too-many-elements", ALWAYS, ak4("3"), "look for a separator in data, or remove the elements that the segment does not have";
     COMPONENT_TOO_MANY = "too-many-components", ALWAYS, ak4("13"), "look for a component separator in data";
-    REPETITION_TOO_MANY = "too-many-repetitions", ALWAYS, ak4("12"), "send the element less often";
+    REPETITION_TOO_MANY = "too-many-repetitions", ALWAYS, ak4("12"), "send the element less often; where the separator of repetitions is data, name another one in ISA11 or UNA";
     COMPONENT_TRAILING = "trailing-component-separators", NOTED, ak4("16"), "nothing to do: empty components at the end say nothing";
     ELEMENT_TOO_SHORT = "element-too-short", ALWAYS, ak4("4"), "send a value of the length that the standard asks";
     ELEMENT_TOO_LONG = "element-too-long", ALWAYS, ak4("5"), "send a value of the length that the standard allows";
@@ -336,7 +338,7 @@ rules! {
     ELEMENT_LINE_BREAK = "element-line-break", FORGIVEN, ak4("6"), "send text without line breaks; a text field that was copied as it stood often causes this";
     ELEMENT_CHARSET = "element-character-set", FORGIVEN, ak4("6"), "send the characters of the X12 extended character set";
     ELEMENT_CODE = "element-code", ALWAYS, ak4("7"), "send a code of the list";
-    ELEMENT_DATE = "element-date", ALWAYS, ak4("8"), "send a date as CCYYMMDD";
+    ELEMENT_DATE = "element-date", ALWAYS, ak4("8"), "send a day that exists, as CCYYMMDD or as the element asks";
     ELEMENT_TIME = "element-time", ALWAYS, ak4("9"), "send a time as HHMM or HHMMSS";
     // The tables have no code for a number that leads nowhere; 7 is what a wrong total has too. A level without its
     // parent has no place in the shipment. Some count anew in each order: what a level belongs to can be told then.
@@ -345,8 +347,8 @@ rules! {
     HL_COUNT = "hl-count", NOTED, None, "nothing to do: numbers of levels are right if each is there once";
     CONTROL_TOTAL = "control-total", ALWAYS, ak4("7"), "count the segments again";
     HASH_TOTAL = "hash-total", FORGIVEN, ak4("7"), "add the values up again";
-    CTT01_COUNT = "ctt01-count", ALWAYS, ak4("7"), "count the line items in CTT01: PO1 (850), IT1 (810), POC (860), LIN (832)";
-    CTT01_OTHERWISE = "ctt01-count", FORGIVEN, ak4("7"), "count the HL segments (856) or the LIN segments in CTT01; some count items or packages";
+    CTT01_COUNT = "ctt01-count", ALWAYS, ak4("7"), "send in CTT01 how many of these segments the set has";
+    CTT01_OTHERWISE = "ctt01-count", FORGIVEN, ak4("7"), "send in CTT01 how many of these segments the set has; some partners count items or packages";
 }
 
 // TRADACOMS: no acknowledgement codes, since it has no acknowledgements.

@@ -10,6 +10,7 @@ use super::delimiters::Delimiters;
 use super::scanner::{Scanner, Step};
 use super::standard::Standard;
 use super::text::CharacterSet;
+use super::value;
 
 /// What is wrong with binary data: BIN, BDS, UNO.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,6 +155,14 @@ impl<'s> Segment<'s> {
         let delimiters = self.delimiters;
         let mut components = delimiters.split(self.element(element), delimiters.component);
         component.checked_sub(1).and_then(|index| components.nth(index)).unwrap_or_default()
+    }
+
+    /// Offset of a component in the input; of its element's end where it is absent.
+    #[must_use]
+    pub fn offset_of_component(&self, element: usize, component: usize) -> usize {
+        let Delimiters { component: separator, release, .. } = self.delimiters;
+        let (at, _) = value::piece(self.element(element), component, separator, release);
+        self.offset_of(element) + at
     }
 
     /// An element from 1 without blanks and release characters, as text of the declared character set.

@@ -1,5 +1,6 @@
 //! Bytes of an input as people may see them: control bytes escaped, card numbers masked, length bounded.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::redact;
@@ -37,6 +38,12 @@ pub fn escaped(bytes: &[u8]) -> String {
         }
     }
     text
+}
+
+/// How often: `once`, `3 times`.
+#[must_use]
+pub(super) fn times(count: u32) -> Cow<'static, str> {
+    if count == 1 { "once".into() } else { format!("{count} times").into() }
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use super::finding::Remark;
 use super::rules::{self, Rule};
 use super::schema::{Matcher, Outcome, Transaction, tag_text};
 use super::segment::Segment;
+use super::shown::times;
 use super::standard::Standard;
 
 /// Where in a segment a remark belongs.
@@ -172,11 +173,12 @@ impl Validator {
         };
         let (rule, message) = match outcome {
             Outcome::Placed => return,
-            Outcome::SegmentTooOften(most) => {
-                (&rules::SEGMENT_TOO_OFTEN, format!("the segment is there more than {most} times"))
-            }
+            Outcome::SegmentTooOften(most) => (
+                &rules::SEGMENT_TOO_OFTEN,
+                format!("the segment is there more than {}", times(most)),
+            ),
             Outcome::LoopTooOften(most) => {
-                (&rules::LOOP_TOO_OFTEN, format!("the loop is there more than {most} times"))
+                (&rules::LOOP_TOO_OFTEN, format!("the loop is there more than {}", times(most)))
             }
             Outcome::OutOfOrder => (&rules::SEGMENT_ORDER, "the segment comes too late".to_owned()),
             Outcome::Unexpected => (

@@ -152,6 +152,19 @@ pub fn split(
     })
 }
 
+/// A piece, from 1, and where it begins in the value: nothing at its end, where there are fewer.
+#[must_use]
+pub fn piece(value: &[u8], number: usize, separator: u8, release: Option<u8>) -> (usize, &[u8]) {
+    let mut at = 0;
+    for (index, piece) in (1..).zip(split(value, separator, release)) {
+        if index == number {
+            return (at, piece);
+        }
+        at += piece.len() + 1;
+    }
+    (value.len(), &[])
+}
+
 /// A value without its release characters; `scratch` is used where there are any.
 #[must_use]
 pub fn unreleased<'v>(value: &'v [u8], release: Option<u8>, scratch: &'v mut Vec<u8>) -> &'v [u8] {
@@ -210,6 +223,9 @@ mod tests {
     fn release_characters_make_data_and_are_no_data() {
         let pieces: Vec<&[u8]> = split(b"A?:B:C??:D", b':', Some(b'?')).collect();
         assert_eq!(pieces, [&b"A?:B"[..], b"C??", b"D"]);
+        let piece = |number| piece(b"A?:B:C??:D", number, b':', Some(b'?'));
+        assert_eq!([piece(1), piece(2)], [(0, &b"A?:B"[..]), (5, b"C??")]);
+        assert_eq!([piece(3), piece(4)], [(9, &b"D"[..]), (10, b"")]);
         let mut scratch = Vec::new();
         assert_eq!(unreleased(b"A?:B???'", Some(b'?'), &mut scratch), b"A:B?'");
         assert_eq!(unreleased(b"A?", None, &mut scratch), b"A?");

@@ -176,6 +176,10 @@ impl<O: Write, W: Write> Printer<'_, O, W> {
                 self.code = exit::FAILURE;
                 let name = input.map(|input| report::name(&input.path)).unwrap_or_default();
                 self.progress.clear(self.words)?;
+                if self.check.json {
+                    report::write_json_unreadable(self.out, &name, &error)?;
+                    self.out.flush()?;
+                }
                 return writeln!(self.words, "{}: {error}", report::shown(&name));
             }
         };

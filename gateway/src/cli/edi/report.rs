@@ -86,6 +86,9 @@ struct FileJson<'r> {
     file: &'r str,
     standard: Option<Standard>,
     verdict: &'static str,
+    /// Why the file could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
     interchanges: usize,
     groups: usize,
     transactions: usize,
@@ -118,6 +121,7 @@ pub(super) fn write_json(out: &mut impl Write, checked: &Checked) -> io::Result<
         file: &checked.name,
         standard: summary.standard,
         verdict: checked.verdict().as_str(),
+        error: None,
         interchanges: summary.interchanges,
         groups: summary.groups,
         transactions: summary.sets,
@@ -125,7 +129,32 @@ pub(super) fn write_json(out: &mut impl Write, checked: &Checked) -> io::Result<
         findings_dropped: checked.dropped(),
         findings: &checked.findings,
     };
-    serde_json::to_writer(&mut *out, &line)?;
+    write_line(out, &line)
+}
+
+/// Writes one line of JSON for a file that could not be read, which is no judgement of what is in it.
+pub(super) fn write_json_unreadable(
+    out: &mut impl Write,
+    file: &str,
+    error: &io::Error,
+) -> io::Result<()> {
+    let line = FileJson {
+        file,
+        standard: None,
+        verdict: "unreadable",
+        error: Some(error.to_string()),
+        interchanges: 0,
+        groups: 0,
+        transactions: 0,
+        segments: 0,
+        findings_dropped: 0,
+        findings: &[],
+    };
+    write_line(out, &line)
+}
+
+fn write_line(out: &mut impl Write, line: &FileJson<'_>) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, line)?;
     out.write_all(b"\n")
 }
 

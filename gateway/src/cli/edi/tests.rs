@@ -147,6 +147,43 @@ fn loops_are_nested_in_json() {
     assert_eq!(content.last().unwrap()["segment"], "SE");
 }
 
+/// Exit code and acknowledgements.
+fn answered(path: &Path, change: impl FnOnce(&mut Ack)) -> (u8, String) {
+    let mut ack = Ack {
+        strict: false,
+        lenient: false,
+        implementation: false,
+        control_number: 5,
+        guides: Vec::new(),
+        file: path.to_owned(),
+    };
+    change(&mut ack);
+    let mut out = Vec::new();
+    let code = run_ack((&ack, &[]), &mut out, &mut Vec::new()).unwrap();
+    (code, String::from_utf8(out).unwrap())
+}
+
+#[test]
+fn an_acknowledgement_follows_the_policy() {
+    let wrong_count = ORDER.replace("~SE*19*", "~SE*20*");
+    assert_ne!(wrong_count, ORDER);
+    let (_folder, path) = file(wrong_count.as_bytes());
+    let (code, text) = answered(&path, |_| {});
+    assert!(code == exit::FINE && text.contains("~AK5*E*4~"), "{text}");
+    let (code, text) = answered(&path, |ack| ack.strict = true);
+    assert!(code == exit::INPUT && text.contains("~AK5*R*4~"), "{text}");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_has_its_line_of_json() {
+    let (code, out, words) = checked(&[Path::new("/nonexistent/x")], |check| check.json = true);
+    assert_eq!((code, words.lines().count()), (exit::FAILURE, 1), "{words}");
+    let line: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&line["file"], &line["verdict"]), (&"/nonexistent/x".into(), &"unreadable".into()));
+    assert!(line["error"].as_str().unwrap().starts_with("No such file"), "{line}");
+    assert_eq!(line["findings"], serde_json::json!([]));
+}
+
 #[test]
 fn sales_are_records_and_ack_is_a_997() {
     let (_folder, path) = file(ORDER.as_bytes());
@@ -154,10 +191,8 @@ fn sales_are_records_and_ack_is_a_997() {
     assert_eq!(run_sales(&path, None, (&mut out, &mut words)).unwrap(), exit::FINE);
     let record: DocumentRecord = serde_json::from_slice(&out).unwrap();
     assert_eq!(record.document.number, "PO-7001");
-    let mut out = Vec::new();
-    let ack = Ack { implementation: false, control_number: 5, guides: Vec::new(), file: path };
-    assert_eq!(run_ack((&ack, &[]), &mut out, &mut Vec::new()).unwrap(), exit::FINE);
-    let text = String::from_utf8(out).unwrap();
+    let (code, text) = answered(&path, |_| {});
+    assert_eq!(code, exit::FINE);
     assert!(text.starts_with("ISA*00*") && text.ends_with("IEA*1*000000005~"), "{text}");
 }
 
@@ -174,10 +209,8 @@ fn a_file_that_cannot_be_read_does_not_stop_the_others() {
 #[test]
 fn it_is_said_whose_fault_it_is_and_what_to_do() {
     let (_, text) = check(ORDER.replace("*20261121~CUR", "*20261341~CUR").as_bytes(), false, false);
-    assert!(
-        text.contains("\n   = fault: the sender's; to do: send a date as CCYYMMDD\n"),
-        "{text}"
-    );
+    let advice = "to do: send a day that exists, as CCYYMMDD or as the element asks";
+    assert!(text.contains(&format!("\n   = fault: the sender's; {advice}\n")), "{text}");
     assert!(text.contains(", BEG05, segment 2 of transaction set 0001, interchange "), "{text}");
     let (_, text) = check(ORDER.replace('~', "~\n").as_bytes(), false, false);
     assert!(text.contains("   = fault: the sender's; nothing to do: line ends"), "{text}");
@@ -317,10 +350,9 @@ fn the_999_answers_where_it_is_asked_for() {
     let (_folder, path) =
         file(include_bytes!("../../../../parsers/tests/edi/golden/element-missing.edi"));
     let answer = |implementation| {
-        let ack = Ack { implementation, control_number: 5, guides: Vec::new(), file: path.clone() };
-        let mut out = Vec::new();
-        assert_eq!(run_ack((&ack, &[]), &mut out, &mut Vec::new()).unwrap(), exit::INPUT);
-        String::from_utf8(out).unwrap()
+        let (code, text) = answered(&path, |ack| ack.implementation = implementation);
+        assert_eq!(code, exit::INPUT);
+        text
     };
     assert!(answer(false).contains("~ST*997*0001~AK1*PO*101~"));
     let implementation = answer(true);

@@ -94,6 +94,8 @@ pub(super) struct Told {
     pub(super) line_break: bool,
     /// A run of segments outside of sets.
     pub(super) outside: bool,
+    /// That sets stand in the interchange without a group.
+    pub(super) group_missing: bool,
     pub(super) line_ends: bool,
     pub(super) indent: bool,
     /// That this version has no tables.

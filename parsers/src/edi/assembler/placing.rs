@@ -136,7 +136,7 @@ impl Visit<'_, '_> {
     }
 
     /// The line of a place in the block, or in the header of an open level, which may have left the block.
-    pub(super) fn line_of(&mut self, offset: usize) -> usize {
+    pub(in crate::edi) fn line_of(&mut self, offset: usize) -> usize {
         let newlines = |bytes: &[u8]| memchr::memchr_iter(b'\n', bytes).count();
         let Block { bytes, base, line } = self.block;
         let Some(at) = offset.checked_sub(base) else {
@@ -144,6 +144,9 @@ impl Visit<'_, '_> {
                 return 1;
             }
             let state = &*self.state;
+            if let Some(line) = state.edifact.line_in_una(offset) {
+                return line;
+            }
             let levels = [&state.set, &state.group, &state.interchange].into_iter();
             let level = levels
                 .filter(|level| level.header.offset <= offset)

@@ -53,8 +53,13 @@ impl Visit<'_, '_> {
         }
         self.state.edifact.characters_told = true;
         let found = bytes.get(at..(at + 4).min(bytes.len())).unwrap_or_default();
-        let remark = Remark::new(message).found(found);
-        self.say(rule, remark, spot(segment, at), Some(segment));
+        let remark = match found.first() {
+            Some(byte) if rule.code == rules::MALFORMED.code => {
+                Remark::new(format!("{message}: byte {byte:02X}, which is read as U+FFFD"))
+            }
+            _ => Remark::new(message),
+        };
+        self.say(rule, remark.found(found), spot(segment, at), Some(segment));
     }
 }
 
@@ -68,7 +73,7 @@ fn rule_of(fault: Fault) -> (&'static Rule, &'static str) {
             "this byte is no character of the declared set, but one of Windows-1252",
         ),
         Fault::Foreign => (&rules::NOT_IN_SET, "this character is not in the declared set"),
-        Fault::Malformed => (&rules::MALFORMED, "these bytes are no character of the declared set"),
+        Fault::Malformed => (&rules::MALFORMED, "this is no character of the declared set"),
     }
 }
 

@@ -14,16 +14,17 @@ mod trailers;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 pub(super) use self::characters::stray_release;
+use self::header::At;
 use self::packages::Package;
 pub(super) use self::packages::length as package_length;
-pub(super) use self::service::{Service, defaults, service_characters};
+pub(super) use self::service::{Service, defaults, service_characters, wrapped_columns};
 use super::assembler::{Entry, Flow, Visit, spot_of};
 use super::event::Stage;
 use super::finding::Remark;
 use super::rules::edifact as rules;
-use super::rules::{self as shared};
+use super::rules::{self as shared, Rule};
 use super::schema::{Transaction, find, is_known_set};
-use super::segment::Segment;
+use super::segment::{KeptSegment, Segment};
 use super::shown::shown;
 use super::standard::Standard;
 use super::text::CharacterSet;
@@ -38,6 +39,11 @@ const MESSAGES: u64 = 1;
 #[derive(Debug, Default)]
 pub(super) struct Syntax {
     service: Service,
+    /// As it stands, and the line on which it begins; empty where there is none.
+    una: KeptSegment,
+    una_line: usize,
+    /// Characters a line, where its lines cut segments.
+    wrapped: Option<usize>,
     /// 1 to 4; 3 where it cannot be read.
     version: u8,
     /// The declared character set, where it is one of the standard's.
@@ -51,8 +57,21 @@ pub(super) struct Syntax {
 }
 
 impl Syntax {
-    pub(super) fn new(service: Service) -> Self {
-        Self { service, version: 3, ..Self::default() }
+    /// `una`: its bytes, which may be none; where they begin, and on which line.
+    pub(super) fn new(service: Service, (una, offset, una_line): (&[u8], usize, usize)) -> Self {
+        let una = Segment::of_bytes(una, offset).keep();
+        Self { service, una, una_line, version: 3, ..Self::default() }
+    }
+
+    /// As [`wrapped_columns`] has it.
+    pub(super) fn in_lines(self, wrapped: Option<usize>) -> Self {
+        Self { wrapped, ..self }
+    }
+
+    /// The line of a place in UNA, which may have left the block before UNB was read.
+    pub(super) fn line_in_una(&self, offset: usize) -> Option<usize> {
+        let before = self.una.view().bytes.get(..offset.checked_sub(self.una.offset)?)?;
+        Some(self.una_line + memchr::memchr_iter(b'\n', before).count())
     }
 
     /// Whether a package is open.
@@ -137,24 +156,59 @@ impl Visit<'_, '_> {
         header.character_set = character_set;
         header.delimiters.repetition = repetition;
         self.state.summary.segments -= 1;
+        if let Some(columns) = self.state.edifact.wrapped {
+            return self.wrapped(columns, &header);
+        }
         self.open_interchange(EDIFACT, &header);
-        for (rule, element, component, remark) in
-            header::check(&header, &self.state.edifact, &self.state.options)
-        {
-            let tag = if element == 0 { "UNA" } else { "UNB" };
-            let spot = Spot {
-                offset: segment.offset_of(element as usize),
-                tag: Some(tag.to_owned()),
-                element: Some(element).filter(|element| *element > 0),
-                component,
-                ..Spot::default()
-            };
-            self.say(rule, remark, spot, Some(segment));
+        if let Some((rule, at, remark)) = header::clash(&header, &self.state.edifact) {
+            self.say_of_header(rule, remark, at, &header);
+            self.close(Stage::Interchange, segment.end);
+            return Flow::Lost;
+        }
+        for (rule, at, remark) in header::check(&header, &self.state.edifact, &self.state.options) {
+            self.say_of_header(rule, remark, at, &header);
         }
         self.constituents(&header);
         self.check_reference_of_interchange(&header);
         self.characters(&header);
         Flow::Syntax { repetition, character_set }
+    }
+
+    /// The lines of an interchange cut its segments. Who sent it is known where UNB is whole.
+    fn wrapped(&mut self, columns: usize, unb: &Segment<'_>) -> Flow {
+        let message = format!("the interchange is cut into lines of {columns} characters");
+        let is_whole = !unb.bytes.contains(&b'\n');
+        if is_whole {
+            self.open_interchange(EDIFACT, unb);
+        }
+        self.state.summary.standard.get_or_insert(EDIFACT);
+        self.say(&rules::WRAPPED, Remark::new(message), spot_of(unb), Some(unb));
+        if is_whole {
+            self.close(Stage::Interchange, unb.end);
+        }
+        Flow::Lost
+    }
+
+    /// About UNA where there is one, or UNB.
+    fn say_of_header(&mut self, rule: &Rule, remark: Remark, at: At, unb: &Segment<'_>) {
+        let una = self.state.edifact.una.clone();
+        let una = if una.is_empty() { *unb } else { una.view() };
+        match at {
+            At::Una(at) => {
+                let tag = Some("UNA".to_owned());
+                let spot = Spot { offset: una.offset + at, tag, ..Spot::default() };
+                self.say(rule, remark, spot, Some(&una));
+            }
+            At::Unb(element, component) => {
+                let number = element as usize;
+                let offset = match component {
+                    Some(component) => unb.offset_of_component(number, component as usize),
+                    None => unb.offset_of(number),
+                };
+                let spot = Spot { offset, element: Some(element), component, ..Spot::default() };
+                self.say(rule, remark, spot, Some(unb));
+            }
+        }
     }
 
     fn check_reference_of_interchange(&mut self, unb: &Segment<'_>) {

@@ -11,6 +11,9 @@ const UNA_BYTES: usize = 9;
 /// How far behind a UNA of the wrong length UNB is looked for.
 const UNA_REACH: usize = 24;
 
+/// Characters a line of files that were wrapped: 72, 80, 128, 132 are usual. More than a few lines have to be seen.
+const WRAPPED_COLUMNS: std::ops::RangeInclusive<usize> = 40..=256;
+
 const DEFAULT: Delimiters = Delimiters {
     element: b'+',
     component: b':',
@@ -51,9 +54,9 @@ impl Service {
         match self.repetition {
             _ if version < 4 => None,
             Some(b' ') => None,
-            Some(byte) => Some(byte),
             None if self.delimiters == LEVEL_B => None,
-            None => Some(b'*'),
+            // One that has another meaning already separates nothing.
+            byte => byte.or(Some(b'*')).filter(|byte| !self.delimiters.contains(*byte)),
         }
     }
 
@@ -94,6 +97,41 @@ pub(in crate::edi) fn service_characters(head: &[u8]) -> Service {
         }
         _ => without_una(head),
     }
+}
+
+/// Characters a line, where a program cut the interchange into lines of the same length whatever stands in them.
+/// `head`: its first bytes; an interchange before it may have begun its first line. Most inputs are told by their first
+/// two lines.
+pub(in crate::edi) fn wrapped_columns(head: &[u8], terminator: u8) -> Option<usize> {
+    // Many have no line ends at all.
+    memchr::memchr(b'\n', head)?;
+    let lines = head.trim_ascii_end().split(|byte| *byte == b'\n');
+    let mut lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line)).peekable();
+    let cuts = |line: &[u8]| line.last().is_some_and(|byte| *byte != terminator);
+    let (first, second) = (lines.next()?, lines.next()?);
+    let columns = width(second);
+    if !WRAPPED_COLUMNS.contains(&columns) || width(first) > columns {
+        return None;
+    }
+    let mut whole = 1 + usize::from(width(first) == columns);
+    let mut cuts_segments = cuts(first) || cuts(second);
+    while let Some(line) = lines.next() {
+        let is_last = lines.peek().is_none();
+        if is_last && width(line) <= columns {
+            return (whole > 1 && cuts_segments).then_some(columns);
+        }
+        if is_last || (line.len() != columns && width(line) != columns) {
+            return None;
+        }
+        whole += 1;
+        cuts_segments |= cuts(line);
+    }
+    None
+}
+
+/// Some programs count characters, others bytes: those of UTF-8 that go on begin no character.
+fn width(line: &[u8]) -> usize {
+    line.iter().filter(|byte| !(0x80..0xC0).contains(*byte)).count()
 }
 
 /// Blanks at its end or in its middle get lost: five characters are read as those without the reserved one.
@@ -160,6 +198,28 @@ mod tests {
         ] {
             assert_eq!(bytes(service_characters(head)), expected, "{}", head.escape_ascii());
         }
+    }
+
+    #[test]
+    fn lines_of_the_same_length_that_cut_segments_are_wrapped() {
+        let wrap = |text: &str, columns: usize, end: &str| {
+            let lines = text.as_bytes().chunks(columns).map(String::from_utf8_lossy);
+            lines.collect::<Vec<_>>().join(end)
+        };
+        let text = format!("UNB+UNOC:3+A+B+261121:0900+1'{}", "UNH+1+ORDERS:D:96A:UN'".repeat(30));
+        let columns = |text: &str| wrapped_columns(text.as_bytes(), b'\'');
+        for (width, end) in [(72, "\r\n"), (80, "\n"), (132, "\n")] {
+            assert_eq!(columns(&wrap(&text, width, end)), Some(width));
+            assert_eq!(columns(&wrap(&text[20..], width, end)), Some(width));
+        }
+        let begun = format!("{}\n{}", &text[..30], wrap(&text[30..], 80, "\n"));
+        assert_eq!(columns(&begun), Some(80));
+        assert_eq!(columns(&text), None);
+        // A segment a line, all of the same length; a text with a line break.
+        assert_eq!(columns(&text.replace('\'', "'\n")), None);
+        let lines = format!("UNH+1+ORDERS:D:96A:UN'{}'\n", "x".repeat(40)).repeat(10);
+        assert_eq!(columns(&lines), None);
+        assert_eq!(columns(&text.replacen("ORDERS", "OR\nDERS", 2)), None);
     }
 
     #[test]

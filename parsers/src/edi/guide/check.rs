@@ -11,6 +11,7 @@ use crate::edi::finding::{Remark, Trigger};
 use crate::edi::rules::{self, Rule};
 use crate::edi::schema::{Matcher, Need, Position, tag_text};
 use crate::edi::segment::Segment;
+use crate::edi::shown::times;
 use crate::edi::validate::{Sink, Spot};
 use crate::edi::value;
 
@@ -401,9 +402,4 @@ impl<'h, 's> Hearer<'h, 's> {
 /// An element that the standard asks for is missed by it.
 fn is_asked_by_the_standard(ask: &element::Ask) -> bool {
     ask.address.component == 0 && ask.address.usage.need == Need::Mandatory
-}
-
-/// `once`, `3 times`
-fn times(count: u32) -> String {
-    if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }

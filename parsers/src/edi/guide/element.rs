@@ -95,16 +95,11 @@ impl Address {
         found: Found<'s>,
         (separator, release): (u8, Option<u8>),
     ) -> Found<'s> {
-        let Some(before) = self.component.checked_sub(1) else { return found };
-        let mut offset = found.offset;
-        let mut components = value::split(found.value, separator, release);
-        for component in components.by_ref().take(before) {
-            offset += component.len() + 1;
+        if self.component == 0 {
+            return found;
         }
-        // Where there are fewer components, the place is the end of the composite.
-        let end = found.offset + found.value.len();
-        let value = components.next().unwrap_or_default();
-        Found { value, offset: offset.min(end), ..found }
+        let (at, value) = value::piece(found.value, self.component, separator, release);
+        Found { value, offset: found.offset + at, ..found }
     }
 
     /// The length of a value as the standard counts it.

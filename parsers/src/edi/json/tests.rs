@@ -1,7 +1,9 @@
 use serde_json::{Value, json};
 
+use proptest::prelude::*;
+
 use super::Lines;
-use crate::edi::{Options, Reader};
+use crate::edi::{self, EdiFinding, Options, Policy, Reader};
 
 const ORDER: &str = include_str!("../../../tests/edi/golden/composite-reference.edi");
 const ORDER_5010: &str = include_str!("../../../tests/edi/golden/order-5010.edi");
@@ -143,4 +145,99 @@ fn card_numbers_are_masked_in_tags_and_in_the_long_texts_of_tradacoms() {
     assert!(text.contains("\"CARD 411111******1111\""), "{text}");
     assert!(text.contains("\"segment\":\"411111******1111\""), "{text}");
     assert!(!text.contains("4111111111111111"), "{text}");
+}
+
+fn lines_of(input: &[u8]) -> Vec<Value> {
+    let mut lines = Lines::default();
+    let mut reader = Reader::new(&Options::default());
+    reader.feed(input, &mut lines);
+    reader.finish(&mut lines);
+    let text = str::from_utf8(lines.text()).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn findings(input: &[u8]) -> Vec<EdiFinding> {
+    let options = Options { policy: Policy::Strict, ..Options::default() };
+    edi::read(input, &options).findings.kept().to_vec()
+}
+
+#[test]
+fn bytes_that_are_no_character_are_shown_and_named() {
+    const MESSAGE: &str = "UNB+UNOW:4+4012345000009:14+5412345000013:14+20261121:0900+R1'\
+        UNH+1+ORDERS:D:96A:UN'BGM+220+47+9'DTM+137:20261121:102'NAD+BY+++M?LLER'LIN+1'UNS+S'UNT+7+1'UNZ+1+R1'";
+    let at = MESSAGE.find("M?LLER").unwrap() + 1;
+    let mut declared = MESSAGE.as_bytes().to_vec();
+    declared[at] = 0xFC;
+    let text = lines_of(&declared)[0].to_string();
+    assert!(text.contains("\"M\u{FFFD}LLER\""), "{text}");
+    let found = findings(&declared);
+    let found = found.iter().find(|one| one.finding.code == "character-malformed").unwrap();
+    assert_eq!(found.place.offset, at);
+    assert!(found.finding.message.contains("byte FC"), "{}", found.finding.message);
+
+    let at = ORDER.find("BALLPOINT").unwrap() + 1;
+    let mut undeclared = ORDER.as_bytes().to_vec();
+    undeclared[at] = 0xC4;
+    let text = lines_of(&undeclared)[0].to_string();
+    assert!(text.contains("B\u{C4}LLPOINT PENS"), "{text}");
+    let found = findings(&undeclared);
+    assert_eq!((found[0].finding.code, found[0].place.offset), ("element-character-set", at));
+    assert!(found[0].finding.message.contains("byte C4"), "{}", found[0].finding.message);
+}
+
+/// JSON's numbers have no zeros before them, and readers round them.
+#[test]
+fn elements_of_every_type_are_the_strings_that_were_sent() {
+    const INVOICE: &str = include_str!("../../../tests/edi/golden/invoice-clean.edi");
+    const MESSAGE: &str = "UNB+UNOC:3+0012:14+0034:14+261121:0900+00R1'UNH+0001+ORDERS:D:96A:UN'\
+        BGM+220+0047?+11+9'DTM+137:20261121:102'NAD+BY+0012345000010::9'LIN+000001++0012345678905:EN'\
+        QTY+21:012,50'PRI+AAA:-0.500'UNS+S'UNT+10+0001'UNZ+1+00R1'";
+    const TRADACOMS: &str = include_str!("../../../tests/edi/golden/tradacoms-order.edi");
+    let invoice = INVOICE
+        .replace("REF*IA*V-55", "REF*IA*007.50")
+        .replace("*4.25*", "*04.250*")
+        .replace("TDS*16996", "TDS*-0016996")
+        .replace("TXI*ST*5.96*", "TXI*ST*.5960*")
+        .replace("SE*18*", "SE*0018*");
+    for (input, sent) in [
+        // N0, N2, R; then ID, AN, DT, TM.
+        (&*invoice, "SE01 0018,TDS01 -0016996,IT104 04.250,TXI02 .5960,CTT01 2"),
+        (&*invoice, "SAC05 300,CUR02 USD,REF02 007.50,ST02 0001,N104 0012345000027,GS06 101"),
+        (
+            &*invoice,
+            "BIG01 20261121,GS05 0915,ISA13 000000101,ISA06 BIGBOX         ,ISA04           ",
+        ),
+        (MESSAGE, "QTY01-2 012,50;PRI01-2 -0.500;LIN01 000001;LIN03-1 0012345678905;UNT01 10"),
+        (MESSAGE, "BGM02 0047+11;DTM01-2 20261121;UNH01 0001;UNB02-1 0012;UNB05 00R1"),
+        (TRADACOMS, "OLD01 1;OLD02-1 5010210000000"),
+    ] {
+        let text = lines_of(input.as_bytes()).iter().map(Value::to_string).collect::<String>();
+        let separator = if sent.contains(';') { ';' } else { ',' };
+        for one in sent.split(separator) {
+            let (reference, value) = one.split_once(' ').unwrap();
+            assert!(text.contains(&format!("\"{reference}\":\"{value}\"")), "{one}: {text}");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_line_is_json_in_utf_8_whatever_the_bytes(
+        bytes in prop::collection::vec((0_usize..4000, any::<u8>()), 1..40),
+        which in 0_usize..3,
+    ) {
+        let inputs: [&[u8]; 3] = [
+            ORDER.as_bytes(),
+            include_bytes!("../../../tests/edi/golden/edifact-repetition-in-version-4.edi"),
+            include_bytes!("../../../tests/edi/golden/tradacoms-order.edi"),
+        ];
+        let mut input = inputs[which].to_vec();
+        let length = input.len();
+        for (at, byte) in bytes {
+            input[at % length] = byte;
+        }
+        for set in lines_of(&input) {
+            prop_assert!(set["content"].is_array());
+        }
+    }
 }

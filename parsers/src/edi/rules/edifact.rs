@@ -82,7 +82,9 @@ rules! {
     UNA_MISSING = "una-missing", FORGIVEN, uci("22"), "send UNA before UNB, or use the service characters of the standard";
     UNA_CHARACTER = "una-character", ALWAYS, uci("20"), "use service characters that are no letters, digits or blanks";
     UNA_LINE_END = "una-line-end", FORGIVEN, uci("20"), "end segments with a character that is no line break, such as '";
-    UNA_CLASH = "una-clash", ALWAYS, uci("22"), "give each service character a meaning of its own";
+    UNA_CLASH = "una-clash", ALWAYS, uci("22"), "give each service character a meaning of its own, as in UNA:+.? '; the interchange was not read";
+    UNA_REPETITION_CLASH = "una-clash", ALWAYS, uci("22"), "separate repetitions by a character of their own, such as *; nothing is read as repeated";
+    WRAPPED = "wrapped-lines", ALWAYS, uci("21"), "ask for the file without line wrapping; binary transfer often helps";
     UNA_REPETITION = "una-repetition", FORGIVEN, uci("22"), "syntax version 4 wants a repetition separator in UNA, such as *; nothing is read as repeated";
     UNA_RESERVED = "una-reserved", NOTED, None, "nothing to do: before syntax version 4 nothing separates repetitions, and the character is data";
     SYNTAX_ID = "syntax-identifier", FORGIVEN, uci("46"), "send UNOA to UNOL, UNOW or UNOY in S001, unless another was agreed";

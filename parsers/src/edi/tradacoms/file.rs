@@ -10,6 +10,7 @@ use crate::edi::finding::Remark;
 use crate::edi::rules;
 use crate::edi::schema::{Directory, FileKind, UNBOUNDED};
 use crate::edi::segment::Segment;
+use crate::edi::shown::times;
 
 use super::RECONCILIATION;
 
@@ -94,7 +95,7 @@ impl Visit<'_, '_> {
         }
         // Told once, by the first that is too many.
         if read.checked_sub(1) == Some(most) {
-            let remark = Remark::new(format!("{message} is in its file more than {most} times"));
+            let remark = Remark::new(format!("{message} is in its file more than {}", times(most)));
             self.say_of_element(&rules::FILE_ORDER, remark, segment, 2);
         }
     }

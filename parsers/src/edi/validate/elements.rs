@@ -4,11 +4,14 @@
 
 use super::fit::is_missing;
 use super::{Sink, Spot, period};
+use crate::edi::delimiters::Delimiters;
 use crate::edi::finding::{Remark, Trigger};
 use crate::edi::rules::{self, Rule};
 use crate::edi::schema::{Bond, Kind, Need, Note, Shape, Tables, Usage};
 use crate::edi::segment::{BinaryFault, Segment};
+use crate::edi::shown::times;
 use crate::edi::standard::Standard;
+use crate::edi::text::CharacterSet;
 use crate::edi::value;
 
 /// The longest value of what people read: numbers of items and documents are shorter in all three standards.
@@ -55,6 +58,7 @@ impl Elements<'_, '_> {
             self.standard == Standard::Edifact && self.segment.delimiters.repetition.is_none();
         let (mut index, mut repeated) = (0, 0_u16);
         let (mut present, mut filled, mut total) = (0_u64, 0, 0);
+        let (mut excess, mut excesses) = (None, 0);
         let segment = *self.segment;
         for (offset, value) in segment.elements() {
             total += 1;
@@ -67,7 +71,8 @@ impl Elements<'_, '_> {
             }
             let Some(usage) = usages.get(index) else {
                 if !value.is_empty() {
-                    self.excess(total, (offset, value));
+                    excess.get_or_insert((total, offset, value));
+                    excesses += 1;
                 }
                 continue;
             };
@@ -78,6 +83,9 @@ impl Elements<'_, '_> {
             if !stands_alone || (repeated >= usage.most && usage.most != u16::MAX) {
                 (index, repeated) = (index + 1, 0);
             }
+        }
+        if let Some(first) = excess {
+            self.excess(first, excesses);
         }
         let after = index + usize::from(repeated > 0);
         for (number, usage) in (total + 1..).zip(usages.iter().skip(after)) {
@@ -107,8 +115,15 @@ impl Elements<'_, '_> {
         self.sink.remark(&rules::ELEMENT_MISSING, remark, spot);
     }
 
-    fn excess(&mut self, number: usize, (offset, value): (usize, &[u8])) {
-        let remark = Remark::new("the segment does not have so many elements").found(value);
+    /// Told once, by the first that is too many: one separator too many moves all that follow.
+    fn excess(&mut self, (number, offset, value): (usize, usize, &[u8]), count: usize) {
+        let remark = match count {
+            1 => Remark::new("the segment does not have so many elements"),
+            _ => Remark::new(format!(
+                "the segment does not have so many elements, this is the first of {count} too many"
+            )),
+        };
+        let remark = remark.found(value);
         let spot = Spot { offset, ..self.spot(number) };
         self.sink.remark(&rules::ELEMENT_TOO_MANY, remark, spot);
     }
@@ -138,7 +153,7 @@ impl Elements<'_, '_> {
             if index >= usize::from(usage.most) && usage.most != u16::MAX {
                 return self.too_many_repetitions(
                     usage,
-                    Spot { offset: at - 1, repetition, ..spot },
+                    Spot { offset: at, repetition, ..spot },
                     value,
                 );
             }
@@ -152,7 +167,7 @@ impl Elements<'_, '_> {
     fn too_many_repetitions(&mut self, usage: &Usage, spot: Spot, value: &[u8]) {
         let remark = match usage.most {
             1 => Remark::new("the element may not be repeated"),
-            most => Remark::new(format!("the element is there more than {most} times")),
+            most => Remark::new(format!("the element is there more than {}", times(most.into()))),
         };
         self.sink.remark(&rules::REPETITION_TOO_MANY, remark.found(value), spot);
     }
@@ -194,14 +209,23 @@ impl Elements<'_, '_> {
                 }
             }
         }
+        let end = whole.offset + value.len();
         for (number, usage) in (1..).zip(usages).skip(total) {
-            self.absent_component(usage, Spot { component: Some(number), ..whole.clone() });
+            let spot = Spot { offset: end, component: Some(number), ..whole.clone() };
+            self.absent_component(usage, spot);
         }
         if period::is_period(usages) && !period::is_right(components()) {
             let remark = Remark::new("the date or time is not what its format code says");
-            let spot = Spot { component: Some(2), element_number: Some(2380), ..whole };
+            let offset = whole.offset + self.second_component(value);
+            let spot = Spot { offset, component: Some(2), element_number: Some(2380), ..whole };
             self.sink.remark(&rules::ELEMENT_DATE, remark.found(value), spot);
         }
+    }
+
+    /// Where it begins in a value.
+    fn second_component(&self, value: &[u8]) -> usize {
+        let Delimiters { component, release, .. } = self.segment.delimiters;
+        value::piece(value, 2, component, release).0
     }
 
     fn check_component(&mut self, usage: &Usage, spot: Spot, component: &[u8]) {
@@ -238,13 +262,12 @@ impl Elements<'_, '_> {
         if pieces > 1 && spot.component.is_none() {
             let remark =
                 Remark::new("a component separator stands in an element without components");
-            let spot = Spot { component: Some(2), ..spot };
+            let offset = spot.offset + self.second_component(sent);
+            let spot = Spot { offset, component: Some(2), ..spot };
             return self.sink.remark(&rules::COMPONENT_TOO_MANY, remark.found(sent), spot);
         }
-        let known = |byte: &u8| value::in_extended_set(*byte) || byte.is_ascii_control();
-        if self.standard == Standard::X12 && !sent.iter().all(known) {
-            let remark = Remark::new("characters outside the X12 character set").found(sent);
-            self.sink.remark(&rules::ELEMENT_CHARSET, remark, spot.clone());
+        if self.standard == Standard::X12 {
+            self.check_characters(&spot, sent);
         }
         let mut scratch = std::mem::take(self.scratch);
         let value = value::unreleased(sent, delimiters.release, &mut scratch);
@@ -257,6 +280,27 @@ impl Elements<'_, '_> {
             self.sink.remark(rule, remark, spot);
         }
         *self.scratch = scratch;
+    }
+
+    /// X12 declares no character set: see [`CharacterSet::Undeclared`].
+    fn check_characters(&mut self, spot: &Spot, sent: &[u8]) {
+        let foreign = |byte: &u8| !value::in_extended_set(*byte) && !byte.is_ascii_control();
+        let Some(first) = sent.iter().position(foreign) else {
+            return;
+        };
+        let message = "characters outside the X12 character set";
+        let is_guessed = self.segment.character_set == CharacterSet::Undeclared;
+        let (at, remark) = match std::str::from_utf8(sent) {
+            Err(fault) if is_guessed => {
+                let at = fault.valid_up_to();
+                let byte = sent.get(at).copied().unwrap_or_default();
+                let read = "is no UTF-8, so that the value is read as ISO 8859-1";
+                (at, Remark::new(format!("{message}: byte {byte:02X} {read}")))
+            }
+            _ => (first, Remark::new(message)),
+        };
+        let spot = Spot { offset: spot.offset + at, ..spot.clone() };
+        self.sink.remark(&rules::ELEMENT_CHARSET, remark.found(sent), spot);
     }
 
     /// Line breaks in text are what people type: nothing is lost by them. In a number of an item or a document they

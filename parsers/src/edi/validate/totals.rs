@@ -3,6 +3,7 @@
 //! In: segments. Out: the counts and sums so far, compared with what is stated. Never: floating point.
 
 use super::{Sink, Spot};
+use crate::edi::delimiters::Delimiters;
 use crate::edi::finding::Remark;
 use crate::edi::rules;
 use crate::edi::schema::{Total, Transaction, packed, tag_code, tag_text};
@@ -159,16 +160,12 @@ fn piece<'s>(segment: &Segment<'s>, element: u8, component: u8) -> (usize, &'s [
         return (segment.offset, &[]);
     }
     let (offset, value) = (segment.offset_of(number), segment.element(number));
-    let Some(before) = usize::from(component).checked_sub(1) else {
+    if component == 0 {
         return (offset, value);
-    };
-    let delimiters = &segment.delimiters;
-    let mut at = offset;
-    for piece in value::split(value, delimiters.component, delimiters.release).take(before) {
-        at += piece.len() + 1;
     }
-    let piece = value::split(value, delimiters.component, delimiters.release).nth(before);
-    (at, piece.unwrap_or_default())
+    let Delimiters { component: separator, release, .. } = segment.delimiters;
+    let (at, piece) = value::piece(value, component.into(), separator, release);
+    (offset + at, piece)
 }
 
 /// A number in millionths, and its digits alone. None for what is no number, or too long or too fine to add up.

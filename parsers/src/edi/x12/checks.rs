@@ -46,17 +46,23 @@ fn layout(header: &Header<'_>, faults: &mut Vec<HeaderFault>) {
     }
 }
 
+/// What cannot be told apart cannot be read: nothing else is said of such an interchange.
+pub(super) fn clash(header: &Header<'_>) -> Option<(&'static Rule, Remark)> {
+    let set = header.delimiters;
+    let message = "the separator of elements and the terminator of segments are the same";
+    (set.element == set.segment)
+        .then(|| (&rules::ELEMENT_SEPARATOR, Remark::new(message).found(&[set.element])))
+}
+
 /// No byte has two meanings, and none is a letter, digit or blank.
 fn delimiters(header: &Header<'_>, faults: &mut Vec<HeaderFault>) {
     let set = header.delimiters;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b' ';
     let remark = |what: &'static str, byte: u8| {
-        Remark::new(format!("the {what} is a letter, digit or blank, or has another meaning too"))
-            .found(&[byte])
+        let why =
+            if plain(byte) { "is a letter, digit or blank" } else { "has another meaning, too" };
+        Remark::new(format!("the {what} {why}")).found(&[byte])
     };
-    if plain(set.element) || set.element == set.segment {
-        faults.push((&rules::ELEMENT_SEPARATOR, 0, remark("element separator", set.element)));
-    }
     if plain(set.component) || set.component == set.element || set.component == set.segment {
         faults.push((
             &rules::COMPONENT_SEPARATOR,
@@ -121,7 +127,7 @@ fn eleventh(header: &Header<'_>, faults: &mut Vec<HeaderFault>) {
         (true, true) => (&rules::ISA_STANDARD_UNSUPPORTED, "U"),
         (true, false) => (&rules::ISA_STANDARD, "U"),
         (false, _) if header.delimiters.repetition.is_none() => {
-            (&rules::REPETITION_UNUSABLE, "a byte that is no letter, digit or blank")
+            (&rules::REPETITION_UNUSABLE, "a byte that never stands in data")
         }
         (false, _) => return,
     };

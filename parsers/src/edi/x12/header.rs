@@ -14,6 +14,9 @@ const ISA_BYTES: usize = 106;
 const SEPARATOR_POSITIONS: [usize; 16] =
     [3, 6, 17, 20, 31, 34, 50, 53, 69, 76, 81, 83, 89, 99, 101, 103];
 
+/// ISA11.
+const REPETITION_POSITION: usize = 82;
+
 /// An ISA that is longer than this is no ISA: with every element twice as long as allowed it has 180 bytes.
 const LONGEST_ISA: usize = 200;
 
@@ -46,6 +49,21 @@ impl<'a> Header<'a> {
             .checked_sub(1)
             .and_then(|index| self.elements.get(index))
             .map_or(&[][..], |element| element.trim_ascii())
+    }
+
+    /// What the segments that follow are read with. A byte that means something else already separates no components
+    /// and no repetitions, and a letter, digit or blank is data.
+    #[must_use]
+    pub(in crate::edi) fn usable(&self) -> Delimiters {
+        let Delimiters { element, component, segment, repetition, .. } = self.delimiters;
+        let is_data = component.is_ascii_alphanumeric() || component == b' ';
+        let taken = [element, component, segment];
+        Delimiters {
+            // The separator of elements never stands within one.
+            component: if is_data || component == segment { element } else { component },
+            repetition: repetition.filter(|byte| !taken.contains(byte)),
+            ..self.delimiters
+        }
     }
 
     /// As a segment that outlives the block.
@@ -87,6 +105,8 @@ pub(in crate::edi) enum Unreadable {
         /// Separators found.
         found: usize,
     },
+    /// Its last element is missing, so that the terminator stands in its place.
+    Sixteenth,
     /// The terminator is a letter, digit or blank.
     Terminator {
         /// The byte in its place.
@@ -104,6 +124,9 @@ pub(in crate::edi) enum Unreadable {
 pub(in crate::edi) fn read_header(isa: &[u8], offset: usize) -> Result<Header<'_>, Unreadable> {
     let (positions, fixed) = places(isa)?;
     let terminator_at = positions[15] + 2;
+    if lacks_sixteenth(isa, terminator_at) {
+        return Err(Unreadable::Sixteenth);
+    }
     let (segment, skipped) = terminator(isa, terminator_at)?;
     let mut header = with_terminator(isa, offset, &positions, segment)?;
     header.width += skipped;
@@ -118,13 +141,17 @@ pub(in crate::edi) fn but_for_the_terminator(
     offset: usize,
     fault: Unreadable,
 ) -> Option<Header<'_>> {
-    let (Unreadable::Terminator { .. } | Unreadable::WideTerminator) = fault else {
+    if !matches!(
+        fault,
+        Unreadable::Sixteenth | Unreadable::Terminator { .. } | Unreadable::WideTerminator
+    ) {
         return None;
-    };
+    }
     let (positions, true) = places(isa).ok()? else {
         return None;
     };
-    with_terminator(isa, offset, &positions, *isa.get(ISA_BYTES - 1)?).ok()
+    let at = if fault == Unreadable::Sixteenth { ISA_BYTES - 2 } else { ISA_BYTES - 1 };
+    with_terminator(isa, offset, &positions, *isa.get(at)?).ok()
 }
 
 /// Where the separators stand, and whether that is where they have to.
@@ -179,9 +206,42 @@ fn fixed_positions(isa: &[u8], separator: u8) -> Option<[usize; 16]> {
     let in_place = SEPARATOR_POSITIONS.iter().all(|&at| fixed.get(at) == Some(&separator));
     // ISA16 and the terminator are judged as delimiters, with a clearer word if one of them clashes.
     let values = fixed.get(..ISA_BYTES - 2)?;
-    let count = values.iter().filter(|byte| **byte == separator).count();
+    // ISA11 may name the separator once more, as that of repetitions.
+    let again = usize::from(fixed.get(REPETITION_POSITION) == Some(&separator));
+    let count = values.iter().filter(|byte| **byte == separator).count() - again;
     (in_place && count == SEPARATOR_POSITIONS.len()).then_some(SEPARATOR_POSITIONS)
 }
+
+/// Whether what stands as ISA16 ends the next segment, too, and what should end ISA ends none: `*P*~GS*…~ST*`, also
+/// with line ends after terminators.
+fn lacks_sixteenth(isa: &[u8], after: usize) -> bool {
+    let Some((&[separator], &terminator)) = isa.get(3..4).zip(isa.get(after - 1)) else {
+        return false;
+    };
+    let begins = |text: &[u8], tags: [&[u8]; 4]| {
+        tags.iter().any(|tag| text.starts_with(tag)) && text.iter().take(4).any(|b| *b == separator)
+    };
+    let rest = isa.get(after..).unwrap_or_default();
+    let next = rest.trim_ascii_start();
+    // Anything else is a terminator, whatever ISA16 is.
+    if !rest.first().is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'\r' | b'\n')) {
+        return false;
+    }
+    let Some(end) = memchr::memchr(terminator, next).filter(|_| begins(next, NEXT_TO_ISA)) else {
+        return false;
+    };
+    let (segment, rest) = next.split_at(end);
+    let behind = rest.get(1..).unwrap_or_default().trim_ascii_start();
+    memchr::memchr2(b'\r', b'\n', segment).is_none() && begins(behind, NEXT_TO_GS)
+}
+
+fn is_no_data(byte: u8) -> bool {
+    !byte.is_ascii_alphanumeric() && byte != b' '
+}
+
+/// The segments that may follow ISA, and those that may follow GS or TA1.
+const NEXT_TO_ISA: [&[u8]; 4] = [b"GS", b"TA1", b"ISB", b"ISX"];
+const NEXT_TO_GS: [&[u8]; 4] = [b"ST", b"GS", b"TA1", b"IEA"];
 
 fn loose_positions(isa: &[u8], separator: u8) -> Result<[usize; 16], Unreadable> {
     let head = isa.get(..LONGEST_ISA).unwrap_or(isa);
@@ -207,8 +267,14 @@ fn loose_positions(isa: &[u8], separator: u8) -> Result<[usize; 16], Unreadable>
         head.windows(3).position(|w| w.starts_with(b"GS") && w.get(2) == Some(&separator))
             .is_some_and(|gs| gs < last)
     }));
+    // P, T or I, and then the terminator.
+    let ends_with_usage = positions
+        .get(14)
+        .and_then(|at| head.get(at + 1..at + 3))
+        .is_some_and(|end| matches!(end, [b'P' | b'T' | b'I', byte] if is_no_data(*byte)));
     match (found, head.len() < LONGEST_ISA) {
         (16, _) if !runs_into_gs => Ok(positions),
+        (16, _) if ends_with_usage => Err(Unreadable::Sixteenth),
         (16, _) | (_, false) => Err(Unreadable::Separators { found: found.min(15) }),
         (_, true) => Err(Unreadable::CutOff),
     }
@@ -246,14 +312,14 @@ fn terminator(isa: &[u8], at: usize) -> Result<(u8, usize), Unreadable> {
     }
 }
 
-/// Byte 82 separates repetitions only from version 00402 on, and only if it is no letter, digit or blank: many
-/// senders write `U` under 00501 as well.
+/// Byte 82 separates repetitions only from version 00402 on, and only if it is no letter, digit, blank or part of a
+/// number: many senders write `U` under 00501 as well, and with `-` every order number would be a list.
 fn repetition(isa11: &[u8], isa12: &[u8]) -> Option<u8> {
     let &[byte] = isa11 else {
         return None;
     };
     let counts = digits(isa12.trim_ascii()).is_some_and(|version| version >= 402);
-    (counts && !byte.is_ascii_alphanumeric() && byte != b' ').then_some(byte)
+    (counts && is_no_data(byte) && !matches!(byte, b'-' | b'.')).then_some(byte)
 }
 
 #[cfg(test)]
@@ -288,6 +354,19 @@ mod tests {
         assert_eq!(read_header(b"ISA", 0), Err(Unreadable::CutOff));
         let letter = [&ISA[..105], b"G"].concat();
         assert_eq!(read_header(&letter, 0), Err(Unreadable::Terminator { found: b'G' }));
+        let after = |end: &[u8]| [&ISA[..103], end].concat();
+        for missing in
+            [&b"*~GS*PO*A~ST*850"[..], b"*~\r\nGS*PO*A~\r\nST*850", b"*~TA1*1~\nIEA*0*1~"]
+        {
+            assert_eq!(read_header(&after(missing), 0), Err(Unreadable::Sixteenth));
+        }
+        for there in [
+            &b"*>~GS*PO*A~ST*1~X*A>ST*B~"[..],
+            b"*>\nGS*PO*A\nST*1\nX*A>ST*B\n",
+            b"*~~GS*PO*A~ST*1~",
+        ] {
+            assert!(read_header(&after(there), 0).is_ok(), "{}", there.escape_ascii());
+        }
         let wide = [&ISA[..105], "…".as_bytes()].concat();
         assert_eq!(read_header(&wide, 0), Err(Unreadable::WideTerminator));
         let lost = b"ISA*00*          *00*          *ZZ*SENDER         *ZZ*RECEIVER~GS*PO*A*B*20261121*1200*1*X*004010~ST*850*0001~BEG*00*SA*1**20261121~PO1*1*1*EA*1**UP*012345678905~CTT*1~SE*5*0001~GE*1*1~IEA*1*000000001~";

@@ -29,10 +29,15 @@ use super::validate::{Spot, Validator};
 const X12: Standard = Standard::X12;
 
 impl Visit<'_, '_> {
-    /// ISA was read.
-    pub(super) fn open_x12(&mut self, header: &Header<'_>) {
+    /// ISA was read. Gives back whether segments can be told from elements.
+    pub(super) fn open_x12(&mut self, header: &Header<'_>) -> bool {
         let kept = header.keep();
         self.open_interchange(X12, &kept.view());
+        if let Some((rule, remark)) = checks::clash(header) {
+            self.say(rule, remark, isa_spot(kept.offset + 3, 0), Some(&kept.view()));
+            self.close(Stage::Interchange, kept.end);
+            return false;
+        }
         for (rule, number, remark) in checks::check(header, &self.state.options) {
             let at = number.checked_sub(1).and_then(|index| header.offsets.get(index)).copied();
             let spot = isa_spot(at.unwrap_or(kept.offset), number);
@@ -51,6 +56,7 @@ impl Visit<'_, '_> {
             }
             Entry::Forgotten => self.numbers_forgotten(kept.offset),
         }
+        true
     }
 
     /// ISA cannot be read. Where nothing but its terminator is wrong, who sent it is known and gets an answer.
@@ -67,11 +73,15 @@ impl Visit<'_, '_> {
                     .expected("16 element separators")
                     .found(found.to_string().as_bytes()),
             ),
+            Unreadable::Sixteenth => (
+                &rules::ISA16_MISSING,
+                Remark::new("ISA16 is missing: the segment terminator stands in its place")
+                    .expected("a component separator"),
+            ),
             // GS or TA1 follows at once.
             Unreadable::Terminator { found: b'G' | b'T' } => (
                 &rules::TERMINATOR_INVALID,
-                Remark::new("ISA16 is missing, or the segment terminator after it")
-                    .expected("a component separator and a segment terminator"),
+                Remark::new("no segment terminator stands behind ISA16"),
             ),
             Unreadable::QuotedPrintable => (
                 &rules::ISA_WRAPPED,
@@ -89,10 +99,16 @@ impl Visit<'_, '_> {
         self.state.standard = Some(X12);
         self.state.summary.standard.get_or_insert(X12);
         let header = header::but_for_the_terminator(head, at, fault);
+        let mut spot = isa_spot(at, 0);
         if let Some(header) = &header {
             self.open_interchange(X12, &header.keep().view());
+            spot = match fault {
+                Unreadable::Sixteenth => isa_spot(header.offsets[15], 16),
+                // ISA16 is one byte long.
+                _ => isa_spot(header.offsets[15] + 1, 0),
+            };
         }
-        self.say(rule, remark, isa_spot(at, 0), Some(&Segment::of_bytes(head, at)));
+        self.say(rule, remark, spot, Some(&Segment::of_bytes(head, at)));
         if let Some(header) = header {
             self.close(Stage::Interchange, at + header.width);
         }
@@ -159,7 +175,7 @@ impl Visit<'_, '_> {
     fn open_transaction(&mut self, segment: &Segment<'_>) {
         self.end_set_early(segment);
         if !self.state.group.open {
-            return self.outside(segment);
+            return self.without_group(segment);
         }
         let (id, number) = (segment.element(1).trim_ascii(), segment.element(2).trim_ascii());
         let entry = self.state.group.numbers.enter(0, number);
@@ -172,6 +188,16 @@ impl Visit<'_, '_> {
         self.check_transaction_header(segment, (id, number), entry);
         self.check_guide(segment);
         self.first_segment(segment);
+    }
+
+    /// A set that no GS precedes. Told once; what it has is passed over with it, and groups are not counted.
+    fn without_group(&mut self, segment: &Segment<'_>) {
+        self.state.told.outside = true;
+        if !std::mem::replace(&mut self.state.told.group_missing, true) {
+            let remark = Remark::new("a transaction set stands outside of functional groups");
+            let remark = remark.expected("GS").found(segment.tag());
+            self.say(&rules::GS_MISSING, remark, spot_of(segment), Some(segment));
+        }
     }
 
     fn check_transaction_header(

@@ -7,6 +7,7 @@ use crate::edi::delimiters::digits;
 use crate::edi::finding::Remark;
 use crate::edi::rules::{self, Rule};
 use crate::edi::segment::Segment;
+use crate::edi::validate::Spot;
 use crate::edi::value;
 
 /// ISA12 from which ISX may be there, and from which it has a third and a fourth element.
@@ -136,9 +137,14 @@ impl Visit<'_, '_> {
             if !ends_empty || (is_binary && number == segment.count()) {
                 continue;
             }
-            let number = u32::try_from(number).unwrap_or(u32::MAX);
+            let filled = value.iter().rposition(|byte| *byte != separator).map_or(0, |at| at + 1);
+            let spot = Spot {
+                offset: segment.offset_of(number) + filled,
+                element: u32::try_from(number).ok(),
+                ..Spot::default()
+            };
             let remark = Remark::new("component separators stand at the end of a composite");
-            self.say_of_element(&rules::COMPONENT_TRAILING, remark.found(value), segment, number);
+            self.say(&rules::COMPONENT_TRAILING, remark.found(value), spot, Some(segment));
         }
         let last = segment.count();
         if self.state.validator.is_none() && last > 0 && segment.element(last).is_empty() {

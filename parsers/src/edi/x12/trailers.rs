@@ -73,7 +73,8 @@ impl Visit<'_, '_> {
         let answers = self.state.interchange.segments;
         let stated = segment.element(1).trim_ascii();
         self.state.interchange.stated = digits(stated);
-        if digits(stated) != Some(groups) {
+        let countable = !self.state.told.group_missing;
+        if digits(stated) != Some(groups) && countable {
             let only_answers = groups == 0 && answers > 0;
             let rule = if only_answers { &rules::IEA01_TA1_ONLY } else { &rules::IEA01_COUNT };
             let remark = Remark::new("IEA01 is not the number of functional groups")
@@ -84,7 +85,7 @@ impl Visit<'_, '_> {
         let names = ("IEA02", "ISA13", &rules::IEA02_MISMATCH, &rules::IEA02_ZEROS);
         self.compare(Stage::Interchange, 13, names, segment);
         self.too_many_elements(segment, 2, &rules::IEA_TOO_MANY);
-        if groups == 0 && answers == 0 {
+        if groups == 0 && answers == 0 && countable {
             let remark = Remark::new("the interchange is empty");
             self.say(&rules::INTERCHANGE_EMPTY, remark, spot_of(segment), Some(segment));
         }
