@@ -304,7 +304,7 @@ impl Visit<'_, '_> {
                 let remark = Remark::new("tillgate does not know this directory")
                     .expected("a directory such as 96A or 01B")
                     .found(release);
-                (&rules::MESSAGE_UNSUPPORTED, 3, remark)
+                (&rules::MESSAGE_UNSUPPORTED, 3_u32, remark)
             }
             None => {
                 let remark = Remark::new("tillgate has no table for this message").found(name);
@@ -318,7 +318,7 @@ impl Visit<'_, '_> {
             }
         };
         let spot = Spot {
-            offset: unh.offset_of(2),
+            offset: unh.offset_of_component(2, component as usize),
             element: Some(2),
             component: Some(component),
             ..Spot::default()
