@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
+use crate::deadline::{eventually, until};
 use crate::http::Connection;
 use crate::process::{Process, command};
 
@@ -46,6 +47,11 @@ pub fn has_fail_points() -> bool {
 
 /// A daemon that is to fail at a point gets there in the ordinary course of its work.
 const FAILED_WITHIN: Duration = Duration::from_secs(150);
+
+/// Fail points kill as `kill -9` does.
+fn is_kill(ended: Option<ExitStatus>) -> bool {
+    ended.and_then(|status| status.signal()) == Some(Signal::KILL.as_raw())
+}
 
 /// A running daemon.
 #[derive(Debug)]
@@ -123,53 +129,40 @@ impl Gateway {
     /// When it does not get there in time.
     pub fn resume_until(&mut self, fail_point: &str, nth: u32) {
         self.process = self.armed(fail_point, nth);
-        self.wait_for_failure(fail_point, |gateway, ended| {
-            assert!(ended.is_none(), "{fail_point}: {ended:?}; it said:\n{}", gateway.log());
+        until(FAILED_WITHIN.as_secs(), fail_point, || {
+            let ended = self.process.ended();
+            let killed = is_kill(ended);
+            assert!(killed || ended.is_none(), "{fail_point}: {ended:?}; it said:\n{}", self.log());
+            killed
         });
     }
 
-    /// The same with a point that lies in an orderly stop: stops and starts until the daemon has got there.
+    /// The same with a point that lies in an orderly stop: stops and starts until the daemon has got there, so many
+    /// times. Whether it did: not every stop has everything to do.
     ///
     /// # Panics
     ///
-    /// When it does not get there in time.
-    pub fn stop_until(&mut self, fail_point: &str) {
-        let mut before = self.process.log_bytes();
-        self.process = self.armed(fail_point, 1);
-        let mut is_stopping = false;
-        self.wait_for_failure(fail_point, |gateway, ended| {
-            if ended.is_some() {
-                // It stopped without having had to do that.
-                before = gateway.process.log_bytes();
-                gateway.process = gateway.armed(fail_point, 1);
-                is_stopping = false;
-            } else if !is_stopping
-                // The cursor goes with every commit. It is left to the stop where acknowledgements come behind the last
-                // one, so the daemon is stopped as soon as it has a connection.
-                && gateway.process.log_behind(before).contains("connected to the broker")
-            {
-                gateway.process.signal(Signal::TERM);
-                is_stopping = true;
+    /// When a stop takes too long.
+    pub fn stop_until(&mut self, fail_point: &str, stops: u32) -> bool {
+        (0..stops).any(|_| {
+            let before = self.process.log_bytes();
+            self.process = self.armed(fail_point, 1);
+            // The cursor goes with every commit. It is left to the stop where acknowledgements come behind the last
+            // one, so the daemon is stopped as soon as it has a connection.
+            let too_late = Instant::now() + FAILED_WITHIN;
+            while self.process.ended().is_none() {
+                let said = self.process.log_behind(before);
+                if said.contains("connected to the broker") {
+                    self.process.signal(Signal::TERM);
+                    break;
+                }
+                assert!(Instant::now() < too_late, "no connection to the broker; it said:\n{said}");
+                std::thread::sleep(Duration::from_millis(5));
             }
-        });
-    }
-
-    fn wait_for_failure(
-        &mut self,
-        fail_point: &str,
-        mut meanwhile: impl FnMut(&mut Self, Option<ExitStatus>),
-    ) {
-        let end = Instant::now() + FAILED_WITHIN;
-        let killed = Some(Signal::KILL.as_raw());
-        loop {
-            let ended = self.process.ended();
-            if ended.is_some_and(|status| status.signal() == killed) {
-                return;
-            }
-            assert!(Instant::now() < end, "{fail_point} was not reached:\n{}", self.log());
-            meanwhile(self, ended);
-            std::thread::sleep(Duration::from_millis(5));
-        }
+            let end =
+                eventually(2 * STOP_WITHIN.as_secs(), "the daemon stops", || self.process.ended());
+            is_kill(Some(end))
+        })
     }
 
     fn armed(&self, fail_point: &str, nth: u32) -> Process {

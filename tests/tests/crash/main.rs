@@ -53,6 +53,8 @@ const BUSY: [&str; 7] = [
 ];
 /// Points that a start passes once; pruning comes again after a minute.
 const ONCE_A_START: [&str; 3] = ["journal-opened", "pruning-written", "pruned"];
+/// Stops in which a point of an orderly stop is looked for.
+const STOPS: u32 = 20;
 /// Points of an orderly stop. The cursor goes with every commit; on its own it is stored when there are none.
 const AT_STOP: [&str; 3] = ["cursor-stored", "stop-cursor-stored", "log-folded-in"];
 
@@ -146,7 +148,11 @@ impl Marathon {
     fn kill_at(&mut self, point: &str) {
         self.gateway.kill();
         if AT_STOP.contains(&point) {
-            self.gateway.stop_until(point);
+            let reached = self.gateway.stop_until(point, STOPS);
+            println!(
+                "{point}: {}",
+                if reached { "killed there" } else { "no stop had to do that" }
+            );
         } else {
             let most = match point {
                 _ if ONCE_A_START.contains(&point) => 1,

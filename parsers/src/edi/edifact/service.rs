@@ -107,10 +107,16 @@ pub(in crate::edi) fn wrapped_columns(head: &[u8], terminator: u8) -> Option<usi
     memchr::memchr(b'\n', head)?;
     let lines = head.trim_ascii_end().split(|byte| *byte == b'\n');
     let mut lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line)).peekable();
+    let is_text = |line: &[u8]| !line.iter().any(u8::is_ascii_control);
     let cuts = |line: &[u8]| line.last().is_some_and(|byte| *byte != terminator);
     let (first, second) = (lines.next()?, lines.next()?);
     let columns = width(second);
-    if !WRAPPED_COLUMNS.contains(&columns) || width(first) > columns {
+    // What is no text has line breaks by chance.
+    if !WRAPPED_COLUMNS.contains(&columns)
+        || width(first) > columns
+        || !is_text(first)
+        || !is_text(second)
+    {
         return None;
     }
     let mut whole = 1 + usize::from(width(first) == columns);
