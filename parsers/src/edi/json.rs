@@ -4,8 +4,8 @@
 //! In: what a [`Reader`](super::Reader) tells. Out: text, which the caller takes out whenever it likes; a line is
 //! whole when its set ends. Empty elements are left out. Components are named `REF04-1`. An element that repeats is a
 //! list: of values, or of objects where it has components. Card numbers are masked in free text and where no table says
-//! what an element is; in fields with a meaning a number is what the field says. `valid` is the verdict on the set alone:
-//! its line is gone when GE, IEA, UNE or UNZ tell that its group or interchange is refused.
+//! what an element is; in fields with a meaning a number is what the field says. `valid` is the verdict on the set
+//! alone: its line is gone when GE, IEA, UNE or UNZ tell that its group or interchange is refused.
 //! Never: a set that is held, so that memory does not depend on its size.
 
 use std::borrow::Cow;
