@@ -181,8 +181,8 @@ impl Interchange {
     /// Whether it is marked as a test: ISA15, UNB 0035.
     ///
     /// Code list 0035 of syntax version 4 has 1 for a test, 2 for one of the syntax, 3 and 4 for an echo that is asked
-    /// for and given. Whatever else stands there: it does not say production. Of a UNB that has no terminator, and goes on
-    /// to the end of the input, that is not known.
+    /// for and given. Whatever else stands there: it does not say production. Of a UNB that has no terminator, and goes
+    /// on to the end of the input, that is not known.
     #[must_use]
     pub fn is_test(&self) -> bool {
         match self.standard {

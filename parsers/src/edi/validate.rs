@@ -1,4 +1,4 @@
-//! Holds one set or message against its table: places, use, elements, syntax notes, totals.
+//! Holds one set or message against its table: places, use, elements, syntax notes, totals, levels.
 //!
 //! In: segments one by one. Out: remarks to whoever assembles the report. Never: an opinion on envelopes, an
 //! allocation for a segment that is right.
