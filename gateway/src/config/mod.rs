@@ -117,7 +117,7 @@ pub struct Gateway {
     /// Where the journal lives. Owned by the daemon alone.
     #[schemars(example = &"/var/lib/tillgate")]
     pub data_dir: PathBuf,
-    /// The store's time zone, by its IANA name: what day it is there, for a sale without a time of its own.
+    /// The store's time zone, by its IANA name: what day it is there, where a sale has no time.
     #[serde(default = "default_timezone")]
     pub timezone: String,
     /// The store's currency, ISO 4217.

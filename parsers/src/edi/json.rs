@@ -3,15 +3,14 @@
 //!
 //! In: what a [`Reader`](super::Reader) tells. Out: text, which the caller takes out whenever it likes; a line is
 //! whole when its set ends. Empty elements are left out. Components are named `REF04-1`. An element that repeats is a
-//! list: of values, or of objects where it has components. `valid` is the verdict on the set alone: its line is gone when
-//! GE, IEA, UNE or UNZ tell that its group or interchange is refused. Every value is the string that was sent, numbers
-//! too: zeros before and behind them, signs and padding stay, and the point that N2 implies is not written. Card numbers
-//! are masked in free text and where no table says what an element is; in fields with a meaning a number is what the
-//! field says. What is written is UTF-8: values are decoded by the character set of their interchange, as
+//! list: of values, or of objects where it has components. `valid` is the verdict on the set alone: its line is gone
+//! when GE, IEA, UNE or UNZ tell that its group or interchange is refused. Every value is the string that was sent,
+//! numbers too: zeros before and behind them, signs and padding stay, and the point that N2 implies is not written.
+//! Card numbers are masked in free text and where no table says what an element is; in fields with a meaning a number
+//! is what the field says. What is written is UTF-8: values are decoded by the character set of their interchange, as
 //! [`CharacterSet::decode`] does. A byte that is no character of a declared set is written as U+FFFD, and a finding
-//! names it and its place; where none is declared, a value that is not UTF-8 is read as ISO 8859-1, in which every byte
-//! is a character.
-//! Never: a set that is held, so that memory does not depend on its size.
+//! names it and its place; where none is declared, a value that is not UTF-8 is read as ISO 8859-1, in which every
+//! byte is a character. Never: a set that is held, so that memory does not depend on its size.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -307,7 +307,7 @@ fn each_report_is_whole() {
 fn many_files_as_json_are_a_line_each_and_the_summary_is_for_people() {
     let folder = folder_of_files();
     let (_, out, words) = checked(&[folder.path()], |check| check.json = true);
-    assert_eq!(out.lines().count(), 101);
+    assert_eq!(out.lines().count(), 102);
     for line in out.lines() {
         let value: serde_json::Value = serde_json::from_str(line).unwrap();
         assert!(value["file"].as_str().unwrap().starts_with('/'), "{line}");
@@ -316,7 +316,7 @@ fn many_files_as_json_are_a_line_each_and_the_summary_is_for_people() {
     let (_, out, _) = checked(&[folder.path()], |check| {
         (check.json, check.quiet) = (true, true);
     });
-    assert_eq!(out.lines().count(), 51);
+    assert_eq!(out.lines().count(), 52);
     assert!(!out.contains("\"verdict\":\"valid\""), "{out}");
 }
 

@@ -145,8 +145,8 @@ rules! {
     UNP_ZEROS = "unp-zeros", FORGIVEN, ucm("28"), "write UNP 0800 with the zeros of UNO";
 }
 
-/// There is no table for the type of the message, or none for its directory. 14, not 17: the value is one that we do not
-/// support, and what was agreed with the sender is not known here.
+/// There is no table for the type of the message, or none for its directory. 14, not 17: the value is one that we do
+/// not support, and what was agreed with the sender is not known here.
 pub const MESSAGE_UNSUPPORTED: Rule = rule(
     "message-unsupported",
     NOTED,
