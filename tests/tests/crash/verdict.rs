@@ -99,8 +99,8 @@ fn readings(readings: &[&Value], sent: &Sent) {
         cards.len(),
         sent.swipes
     );
-    // A daemon that is killed between two reads of one code leaves the rest of it in the line. Where the rest happens to
-    // be a number with a right check digit, one in ten of those that are long enough, the next life cannot know.
+    // A daemon that is killed between two reads of one code leaves the rest of it in the line. Where the rest happens
+    // to be a number with a right check digit, one in ten of those that are long enough, the next life cannot know.
     let is_rest = |number: &str| {
         let digits = number.trim_start_matches('0');
         sent.scans.iter().any(|scanned| scanned.ends_with(digits))
