@@ -150,13 +150,13 @@ impl Writer {
         let binary = standard == Standard::X12 && matches!(segment.tag(), b"BIN" | b"BDS");
         let count = segment.count();
         let tag = segment.bytes.get(..segment.tag_end).unwrap_or_default();
-        let is_released = segment
-            .delimiters
-            .release
-            .is_some_and(|release| memchr::memchr(release, tag).is_some());
+        let release = segment.delimiters.release;
+        let is_released = release.is_some_and(|release| memchr::memchr(release, tag).is_some());
         if is_released && self.delimiters == segment.delimiters {
-            // No tag needs it. Where it stands it keeps blanks before a tag, or what looks like another header.
-            self.out.extend_from_slice(tag);
+            // No tag needs it. Where it stands it keeps blanks before a tag, or what looks like another header. As the
+            // last byte of an input it would release the terminator that is written behind it.
+            let last = tag.iter().rev().take_while(|byte| Some(**byte) == release).count() % 2;
+            self.out.extend_from_slice(tag.get(..tag.len() - last).unwrap_or_default());
         } else {
             self.copy_element(segment, 0, tag)?;
         }
