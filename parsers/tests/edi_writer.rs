@@ -71,14 +71,12 @@ fn in_chunks(input: &[u8], bytes: usize) -> Result<Vec<u8>, Unwritable> {
 }
 
 /// EDIFACT tells in its header and its tags how the rest is to be read: where they are broken, what is written may be
-/// read in another way than what was sent. So may be a line break within a header of X12: whether a program wrapped the
-/// whole file is told by the length of its lines, and a broken file is not written with the same.
+/// read in another way than what was sent.
 fn is_guessed(input: &[u8]) -> bool {
     let options = Options { check_sets: false, policy: Policy::Strict, ..Options::default() };
     let report = edi::read(input, &options);
     let has_edifact = report.interchanges.iter().any(|one| one.standard == Standard::Edifact);
-    let is_broken = |one: &edi::Interchange| one.header.view().bytes.contains(&b'\n');
-    (has_edifact || report.interchanges.iter().any(is_broken)) && report.findings.errors() > 0
+    has_edifact && report.findings.errors() > 0
 }
 
 fn holds(input: &[u8]) {

@@ -149,6 +149,7 @@ impl Marathon {
         self.gateway.kill();
         if AT_STOP.contains(&point) {
             let reached = self.gateway.stop_until(point, STOPS);
+            assert!(reached || point == "cursor-stored", "every stop passes {point}");
             println!(
                 "{point}: {}",
                 if reached { "killed there" } else { "no stop had to do that" }
