@@ -169,7 +169,8 @@ impl Writer {
         if is_released && self.delimiters == segment.delimiters {
             // No tag needs it. Where it stands it keeps blanks before a tag, or what looks like another header. As the
             // last byte of an input it would release the terminator that is written behind it.
-            let last = tag.iter().rev().take_while(|byte| Some(**byte) == release).count() % 2;
+            let at_end = tag.iter().rev().take_while(|byte| Some(**byte) == release).count();
+            let last = if count == 0 { at_end % 2 } else { 0 };
             self.out.extend_from_slice(tag.get(..tag.len() - last).unwrap_or_default());
         } else {
             self.copy_element(segment, 0, tag)?;
