@@ -1,6 +1,6 @@
 //! `serial-magstripe`: a magnetic-stripe reader that sends the tracks of a card as lines.
 //!
-//! In: frames. Out: one reading a swipe. Readers send tracks 1, 2 and 3 in one line or in three, so lines are joined
+//! In: lines. Out: one reading a swipe. Readers send tracks 1, 2 and 3 in one line or in three, so lines are joined
 //! until the tracks have come or the line is quiet. Never: two cards in one reading, or anything of a card but what
 //! [`read_tracks`] lets through.
 
@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tillgate_parsers::card::{TokenKey, read_tracks};
-use tillgate_parsers::framing::Frame;
 use zeroize::Zeroizing;
 
 use crate::serial::{self, Decoder, Lines};
@@ -55,11 +54,7 @@ impl MagstripeDecoder {
 }
 
 impl Decoder for MagstripeDecoder {
-    fn frame(&mut self, frame: Frame<'_>, events: &mut Vec<DeviceEvent>) {
-        let (line, damaged) = match frame {
-            Frame::Line { bytes, damaged } => (bytes, damaged),
-            Frame::Overflow { bytes } => return events.push(DeviceEvent::Overflow { bytes }),
-        };
+    fn line(&mut self, line: &[u8], damaged: bool, events: &mut Vec<DeviceEvent>) {
         let track = next_track(self.last_track, &self.swipe, line).unwrap_or_else(|| {
             self.quiet(events);
             last_track_of(line)
@@ -153,7 +148,7 @@ mod tests {
         let mut decoder = decoder();
         let mut events = Vec::new();
         for line in lines {
-            decoder.frame(Frame::Line { bytes: line.as_bytes(), damaged: false }, &mut events);
+            decoder.line(line.as_bytes(), false, &mut events);
         }
         decoder.quiet(&mut events);
         assert!(decoder.gap().is_none() && decoder.swipe.is_empty());
@@ -205,8 +200,8 @@ mod tests {
     fn noise_on_the_line_marks_the_card_it_came_with_and_no_other() {
         let mut decoder = decoder();
         let mut events = Vec::new();
-        decoder.frame(Frame::Line { bytes: TRACK_2.as_bytes(), damaged: true }, &mut events);
-        decoder.frame(Frame::Line { bytes: OTHER_2.as_bytes(), damaged: false }, &mut events);
+        decoder.line(TRACK_2.as_bytes(), true, &mut events);
+        decoder.line(OTHER_2.as_bytes(), false, &mut events);
         decoder.quiet(&mut events);
         let damaged: Vec<bool> = events
             .iter()

@@ -1,9 +1,8 @@
 //! `serial-scanner`: a barcode scanner that sends each code as a line, or as packets of SSI.
 //!
-//! In: frames, packets. Out: barcodes in the order they came, equal ones too: two equal items give two equal scans.
+//! In: lines, packets. Out: barcodes in the order they came, equal ones too: two equal items give two equal scans.
 
 use tillgate_parsers::code_id::Maker;
-use tillgate_parsers::framing::Frame;
 use zeroize::Zeroizing;
 
 use crate::serial::{self, Decoder, Dialogue, Lines, SsiDialogue};
@@ -36,11 +35,7 @@ struct ScannerDecoder {
 }
 
 impl Decoder for ScannerDecoder {
-    fn frame(&mut self, frame: Frame<'_>, events: &mut Vec<DeviceEvent>) {
-        let (bytes, damaged) = match frame {
-            Frame::Line { bytes, damaged } => (bytes, damaged),
-            Frame::Overflow { bytes } => return events.push(DeviceEvent::Overflow { bytes }),
-        };
+    fn line(&mut self, bytes: &[u8], damaged: bool, events: &mut Vec<DeviceEvent>) {
         let (aim, content, damaged) = match self.code_ids.map(|maker| maker.split(bytes)) {
             None => {
                 let (aim, content) = split_identifier(bytes);

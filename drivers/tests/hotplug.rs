@@ -16,7 +16,7 @@ use tillgate_drivers::simulated::machine::{SimulatedMachine, SimulatedUsb};
 use tillgate_drivers::{DeviceEvent, DeviceSettings, DriverKind, Reading};
 use tillgate_parsers::card::TokenKey;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// The promise to the shop.
@@ -62,7 +62,11 @@ impl Driver {
     async fn next(&mut self) -> String {
         let event = timeout(Duration::from_secs(5), self.events.recv()).await;
         match event.expect("an event within 5 seconds").expect("the driver runs") {
-            DeviceEvent::Connected { .. } => "connected".to_owned(),
+            DeviceEvent::Connected { .. } => {
+                // What comes at once may be the rest of a code.
+                sleep(Duration::from_millis(25)).await;
+                "connected".to_owned()
+            }
             DeviceEvent::Disconnected { reason, hint } => format!("{reason}; {hint}"),
             DeviceEvent::Reading(Reading::Barcode { data, damaged: false, .. }) => {
                 String::from_utf8(data.to_vec()).unwrap()

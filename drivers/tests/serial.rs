@@ -18,7 +18,7 @@ use tillgate_parsers::card::TokenKey;
 use tillgate_parsers::framing::FrameEnd;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// A driver at work.
@@ -47,6 +47,8 @@ impl Running {
     async fn connected(&mut self) {
         let event = self.next().await;
         assert!(matches!(event, DeviceEvent::Connected { .. }), "{event:?}");
+        // What comes at once may be the rest of a code.
+        sleep(Duration::from_millis(25)).await;
     }
 
     /// The content of the next reading, which must be an undamaged barcode.
@@ -249,7 +251,7 @@ async fn a_lost_port_costs_no_cpu() {
     drop(device);
     driver.disconnected().await;
     let before = cpu_time();
-    tokio::time::sleep(Duration::from_millis(1500)).await;
+    sleep(Duration::from_millis(1500)).await;
     let spent = cpu_time() - before;
     assert!(spent < Duration::from_millis(100), "{spent:?} of CPU in 1.5 s of waiting");
 }
@@ -261,11 +263,46 @@ async fn what_had_no_end_at_unplug_is_counted_and_not_delivered() {
     driver.connected().await;
     device.send(b"whole\r40063813").await.unwrap();
     assert_eq!(driver.barcode().await, "whole");
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    sleep(Duration::from_millis(50)).await;
     drop(device);
     let event = driver.next().await;
     assert!(matches!(event, DeviceEvent::Partial { bytes: 8 }), "{event:?}");
     driver.disconnected().await;
+}
+
+/// What a daemon that was killed had not read, and what a scanner was sending when its port was opened.
+#[tokio::test]
+async fn the_rest_of_a_code_is_no_code() {
+    let device = SimulatedDevice::plug_in().unwrap();
+    // 96385074 is a code of its own.
+    device.send(b"96385074\r4006381333931\r").await.unwrap();
+    let mut settings = scanner(device.port());
+    settings.acknowledge = true;
+    let mut driver = Running::start(settings);
+    driver.connected().await;
+    let event = driver.next().await;
+    assert!(matches!(event, DeviceEvent::Damaged { bytes: 8, .. }), "{event:?}");
+    assert_eq!(driver.barcode().await, "4006381333931");
+    assert_eq!(device.heard().await.unwrap(), b"\x15\x06", "send it again; thank you");
+
+    let device = SimulatedDevice::plug_in().unwrap();
+    let mut driver = Running::start(scanner(device.port()));
+    let sent = async {
+        loop {
+            if device.send(b"96385074\r").await.is_err() {
+                panic!("the port is there");
+            }
+            sleep(Duration::from_millis(2)).await;
+        }
+    };
+    let first = async {
+        assert!(matches!(driver.next().await, DeviceEvent::Connected { .. }));
+        driver.next().await
+    };
+    tokio::select! {
+        () = sent => {}
+        event = first => assert!(matches!(event, DeviceEvent::Damaged { bytes: 8, .. }), "{event:?}"),
+    }
 }
 
 #[tokio::test]
@@ -318,7 +355,7 @@ async fn a_swipe_leaves_mask_and_token_and_the_number_nowhere() {
     let mut driver = Running::start(magstripe(device.port()));
     driver.connected().await;
     device.swipe(&[TRACK_1]).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(60)).await;
+    sleep(Duration::from_millis(60)).await;
     device.swipe(&[TRACK_2]).await.unwrap();
     let event = driver.next().await;
     let shown = format!("{event:?}");
@@ -336,7 +373,7 @@ async fn a_swipe_that_ends_with_the_cable_is_read_as_far_as_it_was_whole() {
     driver.connected().await;
     device.swipe(&[TRACK_1]).await.unwrap();
     device.send(b";41111111").await.unwrap();
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    sleep(Duration::from_millis(50)).await;
     drop(device);
     let event = driver.next().await;
     assert!(matches!(event, DeviceEvent::Reading(Reading::Card(_))), "{event:?}");
@@ -443,7 +480,7 @@ async fn a_scanner_without_a_suffix_is_read_by_its_pauses() {
     for code in ["4006381333931", "96385074"] {
         let (front, back) = code.split_at(4);
         device.send(front.as_bytes()).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        sleep(Duration::from_millis(50)).await;
         device.send(back.as_bytes()).await.unwrap();
         assert_eq!(driver.barcode().await, code);
     }

@@ -69,7 +69,7 @@ fn frames(data: &[u8], chunk: usize, suffix: FrameEnd, prefix: &[u8]) -> Vec<See
                 assert!(!bytes.is_empty() && bytes.len() <= frame_bytes_max);
                 seen.push((Some(bytes.to_vec()), bytes.len(), damaged));
             }
-            Frame::Overflow { bytes } => seen.push((None, bytes, true)),
+            Frame::Rest { bytes } | Frame::Overflow { bytes } => seen.push((None, bytes, true)),
         });
     }
     let pending = framer.pending_bytes();

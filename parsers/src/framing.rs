@@ -46,6 +46,12 @@ pub enum Frame<'a> {
         /// line setting.
         damaged: bool,
     },
+    /// The end of a frame whose beginning nobody has: not handed over, since what is left of a code can be another
+    /// code with a right check digit, and what is left of a track a number.
+    Rest {
+        /// Bytes that were dropped.
+        bytes: usize,
+    },
     /// So many bytes came without a frame end that they could not be kept.
     Overflow {
         /// Bytes that were dropped.
@@ -75,6 +81,8 @@ pub struct LineFramer {
     /// The rest of this frame is to be dropped.
     dropping: bool,
     last_was_cr: bool,
+    /// The line was opened in the middle of this frame, as far as anybody knows.
+    midway: bool,
 }
 
 impl LineFramer {
@@ -82,7 +90,12 @@ impl LineFramer {
     #[must_use]
     pub fn new(settings: FramingSettings) -> Self {
         let pending = Zeroizing::new(Vec::with_capacity(settings.frame_bytes_max + 2));
-        Self { settings, pending, dropped: 0, dropping: false, last_was_cr: false }
+        Self { settings, pending, dropped: 0, dropping: false, last_was_cr: false, midway: false }
+    }
+
+    /// What comes first may be the rest of a frame. Only a prefix tells that it is whole.
+    pub fn begin_midway(&mut self) {
+        self.midway = true;
     }
 
     /// Takes the next bytes of the line and hands over each frame that ends in them.
@@ -118,6 +131,7 @@ impl LineFramer {
         self.dropped = 0;
         self.dropping = false;
         self.last_was_cr = false;
+        self.midway = false;
         partial
     }
 
@@ -165,6 +179,7 @@ impl LineFramer {
     }
 
     fn end(&mut self, deliver: &mut impl FnMut(Frame<'_>)) {
+        let midway = std::mem::take(&mut self.midway);
         if std::mem::take(&mut self.dropping) {
             deliver(Frame::Overflow { bytes: std::mem::take(&mut self.dropped) });
             return;
@@ -173,7 +188,10 @@ impl LineFramer {
         let content = frame.strip_prefix(self.settings.prefix.as_slice());
         let bytes = content.unwrap_or(frame);
         let damaged = content.is_none() || bytes.iter().copied().any(is_foreign);
-        if !bytes.is_empty() {
+        let begins_here = !self.settings.prefix.is_empty() && content.is_some();
+        if midway && !begins_here && !frame.is_empty() {
+            deliver(Frame::Rest { bytes: frame.len() });
+        } else if !bytes.is_empty() {
             deliver(Frame::Line { bytes, damaged });
         }
         self.wipe();
@@ -217,6 +235,7 @@ mod tests {
             Frame::Line { bytes, damaged } => {
                 format!("{}{}", bytes.escape_ascii(), if *damaged { "!" } else { "" })
             }
+            Frame::Rest { bytes } => format!("<{bytes}"),
             Frame::Overflow { bytes } => format!(">{bytes}"),
         }
     }
@@ -257,6 +276,29 @@ mod tests {
     #[test]
     fn a_missing_prefix_marks_the_frame_and_keeps_it() {
         assert_eq!(frames(FrameEnd::Any, b"\x02", &[b"\x02a\rb\r\x02\r"]), ["a", "b!"]);
+    }
+
+    #[test]
+    fn what_a_line_is_opened_in_the_middle_of_is_no_frame() {
+        let cases: &[(&[u8], &[u8], &[&str])] = &[
+            (b"", b"6381333931\r4006381333931\r", &["<10", "4006381333931"]),
+            (b"", b"\r\nab\r\n", &["ab"]),
+            (b"", b"123456789012345\rab\r", &[">15", "ab"]),
+            (b"\x02", b"\x02ab\r\x02c\r", &["ab", "c"]),
+            (b"\x02", b"ab\rc\r", &["<2", "c!"]),
+        ];
+        for (prefix, input, expected) in cases {
+            let settings = FramingSettings {
+                prefix: prefix.to_vec(),
+                suffix: FrameEnd::Any,
+                frame_bytes_max: 13,
+            };
+            let mut framer = LineFramer::new(settings);
+            framer.begin_midway();
+            let mut seen = Vec::new();
+            framer.feed(input, &mut |frame| seen.push(as_text(&frame)));
+            assert_eq!(seen, *expected, "{input:?}");
+        }
     }
 
     #[test]
@@ -329,7 +371,7 @@ mod tests {
                     assert!(bytes.len() <= 8);
                     accounted += bytes.len();
                 }
-                Frame::Overflow { bytes } => accounted += bytes,
+                Frame::Rest { bytes } | Frame::Overflow { bytes } => accounted += bytes,
             });
             prop_assert_eq!(accounted + framer.close(), input.len());
         }

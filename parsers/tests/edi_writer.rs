@@ -7,7 +7,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
 use tillgate_parsers::edi::{
     self, Events, Layout, Options, Policy, Reader, Rewriter, Segment, Standard, Unwritable,
 };
@@ -86,7 +85,9 @@ fn holds(input: &[u8]) {
     let written = match edi::rewrite(input, Layout::Dense) {
         Ok(written) => written,
         Err(fault) => {
-            assert!(matches!(fault, Unwritable::NotWhole { .. }), "{fault}");
+            let is_damaged =
+                matches!(fault, Unwritable::NotWhole { .. } | Unwritable::Ambiguous { .. });
+            assert!(is_damaged, "{fault}");
             return;
         }
     };
@@ -185,9 +186,6 @@ fn segments() -> impl Strategy<Value = Vec<(String, Vec<Vec<u8>>)>> {
 }
 
 proptest! {
-    // The same cases each time. What one damaged file in ten thousand still does wrong is for the fuzz target to find.
-    #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default() })]
-
     #[test]
     fn generated_x12_comes_back_byte_for_byte(
         segments in segments(),

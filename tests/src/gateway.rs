@@ -137,32 +137,21 @@ impl Gateway {
         });
     }
 
-    /// The same with a point that lies in an orderly stop: stops and starts until the daemon has got there, so many
-    /// times. Whether it did: not every stop has everything to do.
+    /// The same with a point that every orderly stop passes.
     ///
     /// # Panics
     ///
-    /// When a stop takes too long.
-    pub fn stop_until(&mut self, fail_point: &str, stops: u32) -> bool {
-        (0..stops).any(|_| {
-            let before = self.process.log_bytes();
-            self.process = self.armed(fail_point, 1);
-            // The cursor goes with every commit. It is left to the stop where acknowledgements come behind the last
-            // one, so the daemon is stopped as soon as it has a connection.
-            let too_late = Instant::now() + FAILED_WITHIN;
-            while self.process.ended().is_none() {
-                let said = self.process.log_behind(before);
-                if said.contains("connected to the broker") {
-                    self.process.signal(Signal::TERM);
-                    break;
-                }
-                assert!(Instant::now() < too_late, "no connection to the broker; it said:\n{said}");
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            let end =
-                eventually(2 * STOP_WITHIN.as_secs(), "the daemon stops", || self.process.ended());
-            is_kill(Some(end))
-        })
+    /// When the daemon does not stop, or not there.
+    pub fn stop_at(&mut self, fail_point: &str) {
+        let before = self.process.log_bytes();
+        self.process = self.armed(fail_point, 1);
+        until(FAILED_WITHIN.as_secs(), "a connection to the broker", || {
+            self.process.log_behind(before).contains("connected to the broker")
+        });
+        self.process.signal(Signal::TERM);
+        let end =
+            eventually(2 * STOP_WITHIN.as_secs(), "the daemon stops", || self.process.ended());
+        assert!(is_kill(Some(end)), "{fail_point}: {end}; it said:\n{}", self.log());
     }
 
     fn armed(&self, fail_point: &str, nth: u32) -> Process {

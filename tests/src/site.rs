@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use tempfile::TempDir;
 use toml::Value;
@@ -21,6 +22,9 @@ use crate::process::{self, Said};
 use crate::stream::StreamTerminal;
 use crate::terminal::Terminal;
 use crate::token::Token;
+
+/// What comes sooner after a port was opened may be the rest of a code.
+const LINE_QUIET: Duration = Duration::from_millis(25);
 
 /// The organisation of every test.
 pub const ORG: &str = "acme";
@@ -269,7 +273,8 @@ impl Site {
             .any(|source| source["id"] == id && source["connected"] == true)
     }
 
-    /// Waits until the gateway has a device open: what a scanner sends before that is lost, as on the shop floor.
+    /// Waits until the gateway has a device open: what a scanner sends before that is lost, as on the shop floor, and
+    /// what it sends right then may be the rest of a code.
     ///
     /// # Panics
     ///
@@ -277,6 +282,7 @@ impl Site {
     #[track_caller]
     pub fn wait_for_device(&self, id: &str) {
         until(30, &format!("the gateway has {id} open"), || self.source_is_connected(id));
+        std::thread::sleep(LINE_QUIET);
     }
 
     /// The nth terminal, from 0, over HTTP.

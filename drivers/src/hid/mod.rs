@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tillgate_parsers::framing::Frame;
 use tillgate_parsers::hid::Scan;
 use tillgate_parsers::hid::card::CardLayout;
 use tillgate_parsers::hid::descriptor::{ReportDescriptor, ReportKind, Usage};
@@ -100,7 +99,7 @@ impl HidProtocol {
             Reports::Card(layout) => {
                 let swipe = &mut self.swipe;
                 let whole = layout.take(report, &mut |line| {
-                    swipe.frame(Frame::Line { bytes: line, damaged: false }, events);
+                    swipe.line(line, false, events);
                 });
                 if whole {
                     swipe.quiet(events);

@@ -11,8 +11,8 @@ use crate::{DeviceEvent, DeviceSettings};
 
 /// One way to speak with a device. It outlives its port: [`Self::close`] makes it ready for the next.
 pub(crate) trait Dialogue: Send {
-    /// The port is open.
-    fn open(&mut self, _now: Instant) {}
+    /// The port is open, and bytes may wait in it already.
+    fn open(&mut self, _now: Instant, _bytes_wait: bool) {}
 
     /// Takes bytes of the line. Says how many readings they ended.
     fn take(&mut self, bytes: &[u8], now: Instant, events: &mut Vec<DeviceEvent>) -> u32;
@@ -33,10 +33,10 @@ pub(crate) trait Dialogue: Send {
     fn close(&mut self, events: &mut Vec<DeviceEvent>);
 }
 
-/// Frames to events: what tells one driver of lines from another.
+/// Lines to events: what tells one driver of lines from another.
 pub(crate) trait Decoder: Send {
-    /// Takes a frame.
-    fn frame(&mut self, frame: Frame<'_>, events: &mut Vec<DeviceEvent>);
+    /// Takes a line without prefix and suffix.
+    fn line(&mut self, bytes: &[u8], damaged: bool, events: &mut Vec<DeviceEvent>);
 
     /// How long the line must be quiet until [`Self::quiet`] is wanted, while something waits for it.
     fn gap(&self) -> Option<Duration> {
@@ -65,9 +65,15 @@ pub(crate) struct Lines<D> {
     /// Frames that are on their way to the lane.
     unanswered: usize,
     output: Vec<u8>,
+    /// When the port was opened, until the first bytes come.
+    opened_at: Option<Instant>,
     /// When the last bytes came.
     last_read_at: Option<Instant>,
 }
+
+/// Bytes that come sooner after the port was opened may be the rest of a line: no adapter holds bytes back for longer
+/// (FTDI's latency timer: 16 ms).
+const BEGINS_AFTER: Duration = Duration::from_millis(20);
 
 impl<D: Decoder> Lines<D> {
     pub(crate) fn new(settings: &DeviceSettings, decoder: D) -> Self {
@@ -80,6 +86,7 @@ impl<D: Decoder> Lines<D> {
             refuse: settings.refuse.clone(),
             unanswered: 0,
             output: Vec::new(),
+            opened_at: None,
             last_read_at: None,
         }
     }
@@ -104,25 +111,20 @@ impl<D: Decoder> Lines<D> {
         let mut frames = 0;
         feed(framer, &mut |frame| {
             frames += 1;
+            if let Frame::Line { bytes, damaged: false } = frame {
+                *unanswered += 1;
+                return decoder.line(bytes, false, events);
+            }
+            output.extend(answers.then_some(NAK));
+            output.extend_from_slice(refuse);
             match frame {
                 // It comes again: taken as well, it would be two readings.
-                Frame::Line { bytes, damaged: true } if *answers => {
-                    output.push(NAK);
-                    output.extend(refuse.iter());
+                Frame::Line { bytes, .. } if *answers => {
                     events.push(DeviceEvent::Damaged { problem: ASKED_AGAIN, bytes: bytes.len() });
                 }
-                Frame::Overflow { bytes } if *answers => {
-                    output.push(NAK);
-                    output.extend(refuse.iter());
-                    events.push(DeviceEvent::Overflow { bytes });
-                }
-                frame => {
-                    match frame {
-                        Frame::Line { damaged: false, .. } => *unanswered += 1,
-                        _ => output.extend(refuse.iter()),
-                    }
-                    decoder.frame(frame, events);
-                }
+                Frame::Rest { bytes } => events.push(DeviceEvent::Damaged { problem: REST, bytes }),
+                Frame::Overflow { bytes } => events.push(DeviceEvent::Overflow { bytes }),
+                Frame::Line { bytes, damaged } => decoder.line(bytes, damaged, events),
             }
         });
         frames
@@ -132,8 +134,21 @@ impl<D: Decoder> Lines<D> {
 const ASKED_AGAIN: &str = "a damaged line, which the device was asked to send again: compare `prefix`, `suffix`, \
                            `baud` and `line` with its settings";
 
+const REST: &str =
+    "the end of a reading that was under way when the port was opened: read it again";
+
 impl<D: Decoder> Dialogue for Lines<D> {
+    fn open(&mut self, now: Instant, bytes_wait: bool) {
+        self.opened_at = Some(now);
+        if bytes_wait {
+            self.framer.begin_midway();
+        }
+    }
+
     fn take(&mut self, bytes: &[u8], now: Instant, events: &mut Vec<DeviceEvent>) -> u32 {
+        if self.opened_at.take().is_some_and(|at| now - at < BEGINS_AFTER) {
+            self.framer.begin_midway();
+        }
         self.last_read_at = Some(now);
         self.frames(events, |framer, mut deliver| framer.feed(bytes, &mut deliver))
     }

@@ -45,11 +45,12 @@ pub(crate) async fn serve(assignment: Assignment, mut dialogue: Box<dyn Dialogue
     let Assignment { settings, events, stop, .. } = assignment;
     let outlet = Outlet { events, stop };
     while let Ok((port, node)) = wait_for_port(&settings, &outlet).await {
+        let session = Session::new(port, &settings, dialogue.as_mut());
         let opened = DeviceEvent::Connected { detail: detail(&settings, &node) };
         if outlet.send(opened).await.is_err() {
             return;
         }
-        let end = Session::new(port, &settings, dialogue.as_mut()).run(&outlet).await;
+        let end = session.run(&outlet).await;
         let End::Lost { reason } = end else { return };
         let gone = DeviceEvent::Disconnected {
             reason,

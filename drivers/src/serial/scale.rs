@@ -69,7 +69,7 @@ impl ScaleDialogue {
 }
 
 impl Dialogue for ScaleDialogue {
-    fn open(&mut self, now: Instant) {
+    fn open(&mut self, now: Instant, _bytes_wait: bool) {
         self.ask(now);
         self.silent_at = Some(now + ANSWER_WITHIN);
     }

@@ -58,19 +58,21 @@ enum Step {
 }
 
 impl<'a> Session<'a> {
+    /// Right after the port was opened, before anybody hears of it.
     pub(super) fn new(
         port: SerialStream,
         settings: &DeviceSettings,
         dialogue: &'a mut dyn Dialogue,
     ) -> Self {
-        let rate = FrameRate::new(settings.frames_per_second_max, Instant::now());
+        let now = Instant::now();
+        dialogue.open(now, port.bytes_to_read().is_ok_and(|bytes| bytes > 0));
+        let rate = FrameRate::new(settings.frames_per_second_max, now);
         Self { port, dialogue, rate, empty_reads: 0 }
     }
 
     /// Reads until the port is gone or the driver is told to stop, then closes the port.
     pub(super) async fn run(mut self, outlet: &Outlet) -> End {
         let mut chunk = Zeroizing::new([0; READ_BYTES]);
-        self.dialogue.open(Instant::now());
         let end = loop {
             self.write().await;
             let step = self.step(outlet, chunk.as_mut_slice()).await;

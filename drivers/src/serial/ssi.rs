@@ -51,7 +51,7 @@ impl SsiDialogue {
 }
 
 impl Dialogue for SsiDialogue {
-    fn open(&mut self, now: Instant) {
+    fn open(&mut self, now: Instant, _bytes_wait: bool) {
         self.host.start(now - self.began);
     }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evdev::raw_stream::RawDevice;
-use tillgate_parsers::framing::{Frame, FrameEnd};
+use tillgate_parsers::framing::FrameEnd;
 use tillgate_parsers::wedge::{KeyEvent, WedgeDecoder, WedgeRead, WedgeSettings};
 use zeroize::Zeroizing;
 
@@ -50,6 +50,8 @@ struct WedgeProtocol {
     /// For questions and the grab; events are read from the node itself, into a buffer that is zeroized.
     keyboard: Option<RawDevice>,
     told_typed: bool,
+    /// Nothing has come yet, and no pause has passed since the node was opened.
+    just_opened: bool,
 }
 
 impl WedgeProtocol {
@@ -61,7 +63,7 @@ impl WedgeProtocol {
             ends_with_key: settings.framing.suffix != FrameEnd::Any,
         });
         let swipe = MagstripeDecoder::new(&settings, &assignment.token_key);
-        Self { settings, decoder, swipe, keyboard: None, told_typed: false }
+        Self { settings, decoder, swipe, keyboard: None, told_typed: false, just_opened: false }
     }
 
     /// Grabs the keyboard once no key of it is down.
@@ -111,7 +113,7 @@ impl WedgeProtocol {
             None => (data, true),
         };
         if is_track(data) {
-            self.swipe.frame(Frame::Line { bytes: data, damaged }, events);
+            self.swipe.line(data, damaged, events);
             return;
         }
         if damaged && may_be_of_a_track(data) {
@@ -168,10 +170,14 @@ impl Protocol for WedgeProtocol {
             Err(error) => return Err(node::failed(&error)),
         }
         self.keys_down();
+        self.just_opened = true;
         Ok(Attached { detail, first: Vec::new() })
     }
 
     fn read(&mut self, bytes: &[u8], events: &mut Vec<DeviceEvent>) -> Option<Vec<u8>> {
+        if std::mem::take(&mut self.just_opened) {
+            self.decoder.begin_midway();
+        }
         let (whole, _) = bytes.as_chunks::<EVENT_BYTES>();
         for event in whole.iter().filter_map(key_event) {
             let mut reads = Vec::new();
@@ -187,11 +193,12 @@ impl Protocol for WedgeProtocol {
     fn gap(&self) -> Option<Duration> {
         let keys = || Duration::from_millis(self.settings.key_gap_ms);
         let ungrabbed = self.keyboard.as_ref().is_some_and(|keyboard| !keyboard.is_grabbed());
-        let waits = self.decoder.is_waiting().then(keys);
+        let waits = (self.just_opened || self.decoder.is_waiting()).then(keys);
         waits.or_else(|| self.swipe.gap()).or_else(|| ungrabbed.then_some(GRAB_RETRY))
     }
 
     fn quiet(&mut self, events: &mut Vec<DeviceEvent>) {
+        self.just_opened = false;
         let mut reads = Vec::new();
         self.decoder.quiet(&mut |read| reads.push(Owned::of(&read)));
         if reads.is_empty() {

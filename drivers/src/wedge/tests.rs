@@ -125,6 +125,20 @@ fn identifier_and_prefix_come_off() {
 }
 
 #[test]
+fn what_is_typed_right_after_the_node_was_opened_may_be_a_rest() {
+    let code = Recording::default().text(Layout::Us, "96385074").enter();
+    let mut wedge = protocol(Layout::Us, b"");
+    wedge.just_opened = true;
+    assert_eq!(read(&mut wedge, &code), ["|96385074|damaged"]);
+    wedge.just_opened = true;
+    let pause = wedge.gap().expect("it listens for a pause");
+    assert_eq!(pause, Duration::from_millis(wedge.settings.key_gap_ms));
+    wedge.quiet(&mut Vec::new());
+    assert!(wedge.gap().is_none());
+    assert_eq!(read(&mut wedge, &code), ["|96385074"]);
+}
+
+#[test]
 fn a_card_reader_that_types_gives_a_card() {
     let mut wedge = protocol(Layout::Us, b"");
     let mut swipe =

@@ -139,6 +139,8 @@ pub struct WedgeDecoder {
     lost: usize,
     /// The kernel dropped events of this read.
     damaged: bool,
+    /// The device was opened in the middle of this read, as far as anybody knows.
+    midway: bool,
     /// Events up to the next mark are worth nothing.
     dropping: bool,
     wants_keys_down: bool,
@@ -165,6 +167,7 @@ impl WedgeDecoder {
             strokes: Zeroizing::new(Vec::with_capacity(STROKES_MAX)),
             lost: 0,
             damaged: false,
+            midway: false,
             dropping: false,
             wants_keys_down: false,
             strange: false,
@@ -173,6 +176,13 @@ impl WedgeDecoder {
             first_us: 0,
             last_us: 0,
         }
+    }
+
+    /// What comes now, up to an end or a pause, may be the rest of a read.
+    pub fn begin_midway(&mut self) {
+        self.midway = true;
+        // Nobody knows how long ago the key before was.
+        self.last_us = u64::MAX;
     }
 
     /// Another layout, from the next read on.
@@ -232,6 +242,7 @@ impl WedgeDecoder {
         let keys = self.keys();
         self.begin_again();
         self.damaged = false;
+        self.midway = false;
         self.is_tail = false;
         self.held = Held::default();
         keys
@@ -247,6 +258,7 @@ impl WedgeDecoder {
             self.quiet(sink);
             self.strange = false;
             self.by_hand = false;
+            self.midway = false;
             self.is_tail &= pause_us <= TAIL_GAPS * self.settings.gap_us;
         }
         self.last_us = time_us;
@@ -337,7 +349,8 @@ impl WedgeDecoder {
         let keys = self.keys();
         let cut = !by_key && self.settings.ends_with_key;
         let keys_lost = self.damaged;
-        let damaged = keys_lost || self.strange || self.is_tail || cut;
+        let damaged =
+            keys_lost || std::mem::take(&mut self.midway) || self.strange || self.is_tail || cut;
         // Only when the end is seen is it sure that what was lost is behind.
         self.damaged &= cut;
         self.is_tail = cut && keys > 0;

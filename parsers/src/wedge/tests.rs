@@ -238,6 +238,20 @@ fn dropped_events_mark_the_read_and_modifiers_are_asked_for() {
 }
 
 #[test]
+fn what_a_keyboard_is_opened_in_the_middle_of_is_marked() {
+    let mut typist = Typist::new(Layout::Us);
+    typist.text("6381333931").tap(ENTER).text("96385074").tap(ENTER);
+    let mut decoder = WedgeDecoder::new(settings(Layout::Us));
+    decoder.begin_midway();
+    assert_eq!(reads_of(&mut decoder, &typist.events), ["6381333931|damaged", "96385074"]);
+    // Of the code before only the end of its Enter is seen.
+    let mut typist = Typist::new(Layout::Us);
+    typist.up(ENTER).pause(1000).text("96385074").tap(ENTER);
+    decoder.begin_midway();
+    assert_eq!(reads_of(&mut decoder, &typist.events), ["96385074"]);
+}
+
+#[test]
 fn a_key_without_meaning_marks_the_read() {
     assert_eq!(
         reads(Layout::Us, |typist| {

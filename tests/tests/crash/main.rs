@@ -53,10 +53,11 @@ const BUSY: [&str; 7] = [
 ];
 /// Points that a start passes once; pruning comes again after a minute.
 const ONCE_A_START: [&str; 3] = ["journal-opened", "pruning-written", "pruned"];
-/// Stops in which a point of an orderly stop is looked for.
-const STOPS: u32 = 20;
-/// Points of an orderly stop. The cursor goes with every commit; on its own it is stored when there are none.
-const AT_STOP: [&str; 3] = ["cursor-stored", "stop-cursor-stored", "log-folded-in"];
+/// Points of an orderly stop.
+const AT_STOP: [&str; 2] = ["stop-cursor-stored", "log-folded-in"];
+/// Under load the cursor goes with every commit, so a daemon does not get there. It has a test of its own, among the
+/// restarts of the end-to-end tests.
+const WITHOUT_LOAD: &str = "cursor-stored";
 
 fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|value| value.parse().ok())
@@ -134,6 +135,7 @@ impl Marathon {
     fn run(&mut self, rounds: u64) {
         let mut points: Vec<_> =
             if gateway::has_fail_points() { fail_point::NAMES.to_vec() } else { Vec::new() };
+        points.retain(|point| *point != WITHOUT_LOAD);
         points.shuffle(&mut self.random);
         let mut points = points.iter().cycle();
         for round in 0..rounds {
@@ -148,12 +150,7 @@ impl Marathon {
     fn kill_at(&mut self, point: &str) {
         self.gateway.kill();
         if AT_STOP.contains(&point) {
-            let reached = self.gateway.stop_until(point, STOPS);
-            assert!(reached || point == "cursor-stored", "every stop passes {point}");
-            println!(
-                "{point}: {}",
-                if reached { "killed there" } else { "no stop had to do that" }
-            );
+            self.gateway.stop_at(point);
         } else {
             let most = match point {
                 _ if ONCE_A_START.contains(&point) => 1,

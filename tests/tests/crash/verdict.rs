@@ -99,17 +99,8 @@ fn readings(readings: &[&Value], sent: &Sent) {
         cards.len(),
         sent.swipes
     );
-    // A daemon that is killed between two reads of one code leaves the rest of it in the line. Where the rest happens
-    // to be a number with a right check digit, one in ten of those that are long enough, the next life cannot know.
-    let is_rest = |number: &str| {
-        let digits = number.trim_start_matches('0');
-        sent.scans.iter().any(|scanned| scanned.ends_with(digits))
-    };
-    let (rests, invented): (Vec<&String>, Vec<&String>) =
-        scans.difference(&sent.scans).partition(|number| is_rest(number));
-    println!("{} rests of codes that a kill had cut", rests.len());
+    let invented: Vec<_> = scans.difference(&sent.scans).collect();
     assert!(invented.is_empty(), "readings of articles that nobody scanned: {invented:?}");
-    assert!(rests.len() <= 1 + sent.scans.len() / 10_000, "cut codes: {rests:?}");
     assert!(cards.len() <= sent.swipes, "readings of cards that nobody swiped");
     assert!(!scans.is_empty() && !cards.is_empty(), "the lane never worked");
 }

@@ -2,6 +2,7 @@
 
 use tillgate_tests::broker::{Broker, BrokerOptions};
 use tillgate_tests::deadline::{eventually, until, within};
+use tillgate_tests::gateway;
 use tillgate_tests::sales::{self, sale};
 use tillgate_tests::site::Site;
 use tillgate_tests::witness::Witness;
@@ -65,6 +66,30 @@ fn tills_work_while_the_broker_is_away() {
         assert_eq!(site.terminal(0).sell_all(&sales::sales("01", 101..201)).status, 201);
         broker.resume();
         witness.wait_for_events(200, WAIT_SECONDS);
+    });
+}
+
+/// The marathon never gets there: under load the cursor goes with every commit.
+#[test]
+fn what_a_quiet_daemon_stored_of_its_deliveries_outlives_a_kill() {
+    if !gateway::has_fail_points() {
+        return println!("skipped: a release build has no fail points");
+    }
+    within(TEST_SECONDS, || {
+        let mut broker = Broker::plain();
+        let witness = Witness::of(&broker);
+        broker.stop();
+        let site = Site::with(&broker);
+        let mut gateway = site.start();
+        assert_eq!(site.terminal(0).sell(&sale("01", 1)).status, 201);
+        gateway.kill();
+        broker.resume();
+        gateway.resume_until("cursor-stored", 1);
+        witness.wait_for_events(1, WAIT_SECONDS);
+        gateway.resume();
+        assert_eq!(site.terminal(0).sell(&sale("01", 2)).status, 201);
+        witness.wait_for_events(2, WAIT_SECONDS);
+        assert_eq!(witness.messages_on("/records").len(), 2, "the first was not sent again");
     });
 }
 

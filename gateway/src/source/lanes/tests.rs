@@ -99,6 +99,8 @@ impl Rig {
         let task = tokio::spawn(run(device, services, stop.clone()));
         let rig = Self { hardware, notebook, board, stop, task };
         rig.eventually("connected", || rig.state().0).await;
+        // What comes at once may be the rest of a code.
+        sleep(Duration::from_millis(25)).await;
         rig
     }
 

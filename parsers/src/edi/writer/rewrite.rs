@@ -38,6 +38,15 @@ pub enum Unwritable {
         /// From 1.
         element: usize,
     },
+    /// Written again it would be read in another way: ISA with a line break, which only a wrapped file has; a header of
+    /// EDIFACT or X12 amid TRADACOMS.
+    #[error(
+        "the segment at byte {offset} is part of a damaged header, and written again it would be read in another way"
+    )]
+    Ambiguous {
+        /// First byte of the segment in the input.
+        offset: usize,
+    },
     /// Its bytes are not known: longer than the limit, binary data of a wrong length, a package of EDIFACT, a header
     /// of which nothing but the tag came.
     #[error(
@@ -147,6 +156,11 @@ impl Writer {
         if traits.cut || traits.binary_fault.is_some() || is_package || is_bare_header {
             return Err(Unwritable::NotWhole { offset: segment.offset });
         }
+        let opens_another =
+            |tag: &[u8]| [&b"ISA"[..], b"UNA", b"UNB"].iter().any(|header| tag.starts_with(header));
+        if standard == Standard::Tradacoms && opens_another(segment.tag()) {
+            return Err(Unwritable::Ambiguous { offset: segment.offset });
+        }
         let binary = standard == Standard::X12 && matches!(segment.tag(), b"BIN" | b"BDS");
         let count = segment.count();
         let tag = segment.bytes.get(..segment.tag_end).unwrap_or_default();
@@ -155,7 +169,8 @@ impl Writer {
         if is_released && self.delimiters == segment.delimiters {
             // No tag needs it. Where it stands it keeps blanks before a tag, or what looks like another header. As the
             // last byte of an input it would release the terminator that is written behind it.
-            let last = tag.iter().rev().take_while(|byte| Some(**byte) == release).count() % 2;
+            let at_end = tag.iter().rev().take_while(|byte| Some(**byte) == release).count();
+            let last = if count == 0 { at_end % 2 } else { 0 };
             self.out.extend_from_slice(tag.get(..tag.len() - last).unwrap_or_default());
         } else {
             self.copy_element(segment, 0, tag)?;
@@ -228,6 +243,9 @@ impl Writer {
                     self.out.push(repetition.unwrap_or(b'U'));
                 }
                 16 => self.out.push(component),
+                _ if memchr::memchr2(b'\r', b'\n', value).is_some() => {
+                    return Err(Unwritable::Ambiguous { offset: isa.offset });
+                }
                 _ if value.contains(&element) => {
                     let offset = isa.offset;
                     return Err(Unwritable::Separator { offset, element: number, byte: element });

@@ -106,6 +106,10 @@ pub(crate) struct Store {
     printed: usize,
 }
 
+/// What comes sooner after a device was opened may be the rest of a code: `key_gap_ms` of a keyboard, and some more for
+/// a slow guest.
+const FIRST_CODE: Duration = Duration::from_millis(300);
+
 impl Store {
     pub(crate) fn open() -> Self {
         let broker = Broker::plain();
@@ -131,7 +135,9 @@ impl Store {
         let began = Instant::now();
         let plugged = plug();
         self.wait(device, true);
-        (plugged, began.elapsed())
+        let took = began.elapsed();
+        sleep(FIRST_CODE);
+        (plugged, took)
     }
 
     /// Unplugs a device and waits until the daemon and udev have let go of it. Says how long the daemon took.
