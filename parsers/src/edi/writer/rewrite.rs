@@ -186,6 +186,10 @@ impl Writer {
                 self.copy_element(segment, number, value)?;
             }
         }
+        // A reader takes one CR in front of this terminator for a part of the line end.
+        if self.delimiters.segment == b'\n' && !binary && self.out.last() == Some(&b'\r') {
+            self.out.push(b'\r');
+        }
         self.end_segment();
         Ok(())
     }
@@ -323,6 +327,12 @@ mod tests {
         let stray = b"UNB+UNOC:3+A+B+261121:1200+1'FTX+a?@b'";
         let written = rewrite(stray, Layout::Dense).unwrap();
         assert!(written.ends_with(b"FTX+a@b'"));
+    }
+
+    #[test]
+    fn a_cr_that_is_data_outlives_a_line_feed_that_ends_segments() {
+        let lines = String::from_utf8_lossy(ORDER).replace('~', "\n").replace("*19\n", "*19\r\r\n");
+        assert_eq!(rewrite(lines.as_bytes(), Layout::Dense).unwrap(), lines.as_bytes());
     }
 
     #[test]
