@@ -367,7 +367,9 @@ pub fn wedge(data: &[u8]) {
                     assert!(std::str::from_utf8(data).is_ok(), "{}", shown(data));
                     assert!(damaged || !dropped, "a read of which events are lost is not marked");
                 }
-                WedgeRead::Typed { keys: typed } | WedgeRead::Overflow { keys: typed } => {
+                WedgeRead::Typed { keys: typed }
+                | WedgeRead::Overflow { keys: typed }
+                | WedgeRead::Card { keys: typed, .. } => {
                     assert!(typed <= keys, "{typed} of {keys}");
                 }
                 WedgeRead::Calibration { .. } => {}

@@ -153,6 +153,28 @@ fn a_card_reader_that_types_gives_a_card() {
 }
 
 #[test]
+fn a_card_reader_in_another_layout_gives_words_and_nothing_else() {
+    for (typed, configured, text) in [
+        (Layout::Us, Layout::Fr, "4111111111111111"),
+        (Layout::Us, Layout::Fr, ";4111111111111111=29121011234?"),
+        (Layout::Us, Layout::De, "%B4111111111111111^DOE/JANE^29121011234?"),
+        (Layout::Us, Layout::De, ";4111111111111111=29121011234?"),
+    ] {
+        let mut wedge = protocol(configured, b"");
+        let code = Recording::default().text(configured, "96385074").enter();
+        assert_eq!(read(&mut wedge, &code), ["|96385074"]);
+        let mut events = Vec::new();
+        wedge.read(&Recording::default().text(typed, text).enter().bytes, &mut events);
+        wedge.quiet(&mut events);
+        let [DeviceEvent::Damaged { problem, bytes }] = events.as_slice() else {
+            panic!("{text}: {:?}", events.iter().map(shown).collect::<Vec<_>>())
+        };
+        assert!(problem.contains("set `layout = \"us\"`"), "{text}: {problem}");
+        assert_eq!(*bytes, text.len());
+    }
+}
+
+#[test]
 fn a_pause_ends_a_read_and_a_person_is_told_once() {
     let mut wedge = protocol(Layout::Us, b"");
     assert!(read(&mut wedge, &Recording::default().text(Layout::Us, "96385074")).is_empty());

@@ -5,12 +5,14 @@
 //! person typed, and a read as whole of which the kernel dropped events.
 
 mod alt;
+mod foreign;
 mod layout;
 mod text;
 
 use zeroize::{Zeroize, Zeroizing};
 
 use alt::AltDigits;
+use foreign::Foreign;
 pub use layout::{KEYS, Layout, Symbol, composed, spacing};
 pub use text::CALIBRATION;
 
@@ -66,6 +68,13 @@ pub enum WedgeRead<'a> {
     Calibration {
         /// The layout that the scanner is set to.
         layout: Layout,
+    },
+    /// The keys are a card in another layout than the configured one, or what is left of one. Nothing of it leaves.
+    Card {
+        /// The layout that the reader is set to; none where too much is lost to know it.
+        layout: Option<Layout>,
+        /// How many keys.
+        keys: usize,
     },
     /// A person typed.
     Typed {
@@ -375,8 +384,16 @@ impl WedgeDecoder {
         if let Some(layout) = text::calibrated(&self.strokes) {
             return sink(WedgeRead::Calibration { layout });
         }
-        let (data, clean) = text::written(&self.strokes, self.settings.layout);
-        sink(WedgeRead::Scan { data: &data, damaged: damaged || !clean });
+        let layout = self.settings.layout;
+        let (data, clean) = text::written(&self.strokes, layout);
+        let damaged = damaged || !clean;
+        sink(match foreign::card(&self.strokes, layout, &data, damaged) {
+            None => WedgeRead::Scan { data: &data, damaged },
+            Some(Foreign::Card(layout)) => {
+                WedgeRead::Card { layout: Some(layout), keys: self.keys() }
+            }
+            Some(Foreign::Stump) => WedgeRead::Card { layout: None, keys: self.keys() },
+        });
     }
 
     /// A person needs longer from key to key than a scanner, and ends by pausing.

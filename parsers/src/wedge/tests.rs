@@ -302,6 +302,95 @@ fn the_calibration_code_finds_each_layout_whatever_is_configured() {
     }
 }
 
+/// What a reader that is set to `typed` gives under each configured layout.
+fn swipe_reads(typed: Layout, text: &str) -> Vec<(Layout, Vec<String>)> {
+    let mut typist = Typist::new(typed);
+    typist.text(text).tap(ENTER);
+    let read = |(configured, _): &(Layout, &str)| {
+        (*configured, reads_of(&mut WedgeDecoder::new(settings(*configured)), &typist.events))
+    };
+    Layout::ALL.iter().map(read).collect()
+}
+
+#[test]
+fn a_card_in_another_layout_leaves_nothing_and_names_a_layout() {
+    for (typed, name) in Layout::ALL {
+        for track in [
+            ";4111111111111111=29121011234?",
+            "%B4111111111111111^DOE/JANE^29121011234?",
+            "%B378282246310005^DOE/JANE^29121011234?;378282246310005=29121011234?",
+        ] {
+            for (configured, seen) in swipe_reads(typed, track) {
+                let [seen] = seen.as_slice() else { panic!("{name} {configured:?}: {seen:?}") };
+                // A read that begins as a track in the configured layout is one to the driver.
+                let is_track = ["%B4", "%B3", ";4"].iter().any(|front| seen.starts_with(front));
+                assert!(
+                    is_track || seen.starts_with("Card { layout: Some("),
+                    "{name} as {configured:?}: {seen}"
+                );
+                assert!(typed != configured || seen == track, "{name}: {seen}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_bare_card_number_does_not_leave_as_what_another_layout_makes_of_its_keys() {
+    for (typed, configured, wanted) in [
+        (Layout::Us, Layout::Fr, "Card { layout: Some(Us), keys: 16 }"),
+        (Layout::Fr, Layout::Us, "Card { layout: Some(Be), keys: 16 }"),
+        (Layout::De, Layout::Be, "Card { layout: Some(Us), keys: 16 }"),
+        (Layout::De, Layout::Us, "4111111111111111"),
+    ] {
+        let mut typist = Typist::new(typed);
+        typist.text("4111111111111111").tap(ENTER);
+        let seen = reads_of(&mut WedgeDecoder::new(settings(configured)), &typist.events);
+        assert_eq!(seen, [wanted], "{typed:?} as {configured:?}");
+    }
+    // A reader that leaves the sentinels out.
+    let mut typist = Typist::new(Layout::De);
+    typist.text("4111111111111111=29121011234").tap(ENTER);
+    let seen = reads_of(&mut WedgeDecoder::new(settings(Layout::Us)), &typist.events);
+    assert_eq!(seen, ["Card { layout: Some(Ch), keys: 28 }"]);
+}
+
+#[test]
+fn the_rest_of_a_card_in_another_layout_does_not_leave() {
+    for (typed, configured) in
+        [(Layout::De, Layout::Us), (Layout::Us, Layout::Fr), (Layout::Fr, Layout::De)]
+    {
+        let mut typist = Typist::new(typed);
+        typist.text("111111111=29121011234?").tap(ENTER);
+        let mut decoder = WedgeDecoder::new(settings(configured));
+        decoder.begin_midway();
+        let seen = reads_of(&mut decoder, &typist.events);
+        assert_eq!(seen, ["Card { layout: None, keys: 22 }"], "{typed:?} as {configured:?}");
+    }
+}
+
+#[test]
+fn codes_that_are_no_cards_pass_in_every_layout() {
+    for (layout, name) in Layout::ALL {
+        for code in [
+            "4006381333931",
+            "4012345000009",
+            "(01)04006381333931(10)AB-12_3",
+            "]C10104006381333931",
+            "https://host:8080/01/04006381333931?17=291231",
+            "4012345678901_01",
+            "AB-1234567890_x",
+        ] {
+            assert_eq!(
+                reads(layout, |typist| {
+                    typist.text(code).tap(ENTER);
+                }),
+                [code],
+                "{name}"
+            );
+        }
+    }
+}
+
 fn layout() -> impl Strategy<Value = Layout> {
     (0..Layout::ALL.len()).prop_map(|place| Layout::ALL[place].0)
 }
@@ -335,10 +424,12 @@ proptest! {
         }
         decoder.set_keys_down(down.into_iter());
         seen.extend(reads_of(&mut decoder, &events[behind..]));
-        for read in seen.iter().filter(|read| !read.ends_with("|damaged")) {
+        // Where a Shift is lost, digits of France and Belgium look like the rest of a card.
+        let is_marked = |read: &&String| read.ends_with("|damaged") || read.starts_with("Card {");
+        for read in seen.iter().filter(|read| !is_marked(read)) {
             prop_assert!(codes.contains(&read.as_str()), "{read}");
         }
-        let whole = seen.iter().filter(|read| !read.ends_with("|damaged")).count();
+        let whole = seen.iter().filter(|read| !is_marked(read)).count();
         prop_assert!(whole + 1 + length / 16 >= codes.len() - 1, "{seen:?}");
     }
 
