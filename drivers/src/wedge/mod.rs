@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use evdev::raw_stream::RawDevice;
 use tillgate_parsers::framing::FrameEnd;
-use tillgate_parsers::wedge::{KeyEvent, Layout, WedgeDecoder, WedgeRead, WedgeSettings};
+use tillgate_parsers::wedge::{KeyEvent, Layout, ReadEnd, WedgeDecoder, WedgeRead, WedgeSettings};
 use zeroize::Zeroizing;
 
 use crate::magstripe::MagstripeDecoder;
@@ -60,7 +60,11 @@ impl WedgeProtocol {
         let decoder = WedgeDecoder::new(WedgeSettings {
             layout: settings.layout,
             gap_us: settings.key_gap_ms.saturating_mul(1000),
-            ends_with_key: settings.framing.suffix != FrameEnd::Any,
+            end: match settings.framing.suffix {
+                FrameEnd::Any => ReadEnd::Learnt,
+                FrameEnd::Gap => ReadEnd::Pause,
+                _ => ReadEnd::Key,
+            },
         });
         let swipe = MagstripeDecoder::new(&settings, &assignment.token_key);
         Self { settings, decoder, swipe, keyboard: None, told_typed: false, just_opened: false }

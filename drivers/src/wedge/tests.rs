@@ -66,6 +66,10 @@ fn protocol(layout: Layout, prefix: &[u8]) -> WedgeProtocol {
         DeviceSettings::new("wedge-1", DriverKind::KeyboardWedge, Path::new("/dev/input/event9"));
     settings.layout = layout;
     settings.framing.prefix = prefix.to_vec();
+    protocol_of(settings)
+}
+
+fn protocol_of(settings: DeviceSettings) -> WedgeProtocol {
     WedgeProtocol::new(&Assignment {
         settings,
         token_key: Arc::new(TokenKey::from_hex(&"5a".repeat(32)).unwrap()),
@@ -189,6 +193,26 @@ fn a_pause_ends_a_read_and_a_person_is_told_once() {
     let seen: Vec<String> = events.iter().map(shown).collect();
     assert_eq!(seen.len(), 2, "{seen:?}");
     assert!(seen[0] == "|96385074" && seen[1].contains("a person types"), "{seen:?}");
+}
+
+#[test]
+fn the_suffix_says_whether_a_pause_ends_a_read() {
+    for (suffix, mark) in [
+        (FrameEnd::Gap, ""),
+        (FrameEnd::Any, ""),
+        (FrameEnd::Cr, "|damaged"),
+        (FrameEnd::Tab, "|damaged"),
+    ] {
+        let path = Path::new("/dev/input/event9");
+        let mut settings = DeviceSettings::new("wedge-1", DriverKind::KeyboardWedge, path);
+        settings.framing.suffix = suffix;
+        let mut wedge = protocol_of(settings);
+        let mut events = Vec::new();
+        wedge.read(&Recording::default().text(Layout::Us, "96385074").bytes, &mut events);
+        wedge.quiet(&mut events);
+        let seen: Vec<String> = events.iter().map(shown).collect();
+        assert_eq!(seen, [format!("|96385074{mark}")], "{suffix:?}");
+    }
 }
 
 #[test]

@@ -100,7 +100,7 @@ impl Typist {
 }
 
 fn settings(layout: Layout) -> WedgeSettings {
-    WedgeSettings { layout, gap_us: 100_000, ends_with_key: false }
+    WedgeSettings { layout, gap_us: 100_000, end: ReadEnd::Learnt }
 }
 
 fn shown(read: &WedgeRead<'_>) -> String {
@@ -193,6 +193,79 @@ fn a_pause_within_a_code_makes_no_wrong_read() {
         typist.text("96385074").tap(ENTER);
     });
     assert_eq!(seen, ["96385074", "400638|damaged", "1333931|damaged", "96385074"]);
+}
+
+#[test]
+fn with_an_end_by_pause_a_pause_ends_a_read_whatever_came_before() {
+    let mut typist = Typist::new(Layout::Us);
+    typist.text("96385074").tap(ENTER).text("4006381333931").pause(150).text("20471100");
+    for (end, wanted) in [
+        (ReadEnd::Pause, ["96385074", "4006381333931", "20471100"]),
+        (ReadEnd::Learnt, ["96385074", "4006381333931|damaged", "20471100|damaged"]),
+    ] {
+        let settings = WedgeSettings { end, ..settings(Layout::Us) };
+        assert_eq!(reads_of(&mut WedgeDecoder::new(settings), &typist.events), wanted);
+    }
+}
+
+#[test]
+fn what_ends_a_code_is_learnt_from_scans_only() {
+    for type_first in [
+        |typist: &mut Typist| {
+            // A person, who ends by Enter.
+            typist.step_us = 40_000;
+            typist.text("secret").tap(ENTER).pause(2000).step_us = 1000;
+        },
+        |typist: &mut Typist| {
+            typist.text(CALIBRATION).tap(ENTER).pause(2000);
+        },
+        |typist: &mut Typist| {
+            typist.text("1234").tap(60).tap(ENTER).pause(2000);
+        },
+    ] {
+        let seen = reads(Layout::Us, |typist| {
+            type_first(typist);
+            typist.text("4006381333931").pause(2000).text("96385074");
+        });
+        assert_eq!(seen[1..], ["4006381333931", "96385074"]);
+    }
+}
+
+#[test]
+fn a_device_that_was_set_up_anew_is_learnt_anew() {
+    let codes = |typist: &mut Typist| {
+        (0..4).for_each(|_| {
+            typist.text("96385074").pause(2000);
+        });
+    };
+    let seen = reads(Layout::Us, |typist| {
+        typist.text("4006381333931").tap(ENTER);
+        codes(typist);
+    });
+    let cut = "96385074|damaged";
+    assert_eq!(seen, ["4006381333931", cut, cut, "96385074", "96385074"]);
+    let mut typist = Typist::new(Layout::Us);
+    typist.text("4006381333931").tap(ENTER);
+    let mut decoder = WedgeDecoder::new(settings(Layout::Us));
+    assert_eq!(reads_of(&mut decoder, &typist.events), ["4006381333931"]);
+    decoder.close();
+    typist.events.clear();
+    codes(&mut typist);
+    assert_eq!(reads_of(&mut decoder, &typist.events), ["96385074"; 4], "after an unplug");
+}
+
+#[test]
+fn pauses_within_codes_that_end_by_a_key_unlearn_nothing() {
+    let seen = reads(Layout::Us, |typist| {
+        typist.text("96385074").tap(ENTER);
+        (0..4).for_each(|_| {
+            typist.text("400638").pause(150).text("1333931").tap(ENTER).pause(2000);
+            typist.text("96385074").tap(ENTER).pause(2000);
+        });
+        typist.text("400638");
+    });
+    assert_eq!(seen.last().map(String::as_str), Some("400638|damaged"));
+    assert_eq!(seen.iter().filter(|read| read.ends_with("|damaged")).count(), 9);
 }
 
 #[test]
