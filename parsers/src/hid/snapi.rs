@@ -10,6 +10,7 @@
 //! | 01, to the device | id, the report that is acknowledged, 01, 00 |
 
 use super::{Pending, Scan};
+use crate::code_id::without_suffix;
 
 /// The USB vendor and product of a scanner in this mode.
 pub const USB_IDENTITY: (u16, u16) = (0x05E0, 0x1900);
@@ -113,7 +114,8 @@ impl SnapiReports {
             sink(Scan::Overflow { bytes });
         } else if bytes > 0 {
             let aim = identifier(code_type);
-            sink(Scan::Barcode { aim, data: &self.pending.data, damaged: false });
+            let data = without_suffix(&self.pending.data);
+            sink(Scan::Barcode { aim, data, damaged: false });
         }
         self.pending.clear();
     }
@@ -185,7 +187,10 @@ mod tests {
         let parts = [scan(2, 0, 0x0F, b"0104006381333931"), scan(2, 1, 0x0F, b"10A\x1d21B")];
         assert_eq!(scans(&parts), ["]C1|010400638133393110A\\x1d21B"]);
         assert_eq!(scans(&[long(2, 0, b"ab"), vec![], long(2, 1, b"c")]), ["|abc"]);
-        assert_eq!(scans(&[scan(1, 0, 0x48, b"03600029145212")]), ["|03600029145212"]);
+        for end in ["\r", "\r\n", "\t"] {
+            let data = format!("4006381333931{end}");
+            assert_eq!(scans(&[scan(1, 0, 0x0B, data.as_bytes())]), ["]E0|4006381333931"]);
+        }
     }
 
     #[test]
@@ -225,7 +230,7 @@ mod tests {
                 });
                 prop_assert_eq!(answer, Some([1, LONG_SCAN, 1, 0]));
             }
-            prop_assert_eq!(whole, vec![data]);
+            prop_assert_eq!(whole, vec![without_suffix(&data).to_vec()]);
         }
     }
 }

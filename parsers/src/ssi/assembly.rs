@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::command::opcode;
 use super::packet::{CONTINUED, DATA_BYTES_MAX, Packet};
+use crate::code_id::without_suffix;
 
 /// The longest code that is taken. The longest there is has 7,089 digits (ISO/IEC 18004, table 7).
 pub const CODE_BYTES_MAX: usize = 8192;
@@ -17,7 +18,7 @@ pub const CODE_BYTES_MAX: usize = 8192;
 pub struct Code {
     /// See [`super::aim`].
     pub code_type: u8,
-    /// With the prefix and suffix that the scanner is set to.
+    /// With the prefix that the scanner is set to. A suffix of a line end or Tab is off.
     pub data: Zeroizing<Vec<u8>>,
 }
 
@@ -132,7 +133,10 @@ impl Assembly {
     }
 
     fn whole(&mut self) -> Step {
-        self.open.take().map_or(Step::Broken, |open| Step::Whole(open.code))
+        let Some(Open { mut code, .. }) = self.open.take() else { return Step::Broken };
+        let content = without_suffix(&code.data).len();
+        code.data.truncate(content);
+        Step::Whole(code)
     }
 
     fn broken(&mut self) -> Step {
