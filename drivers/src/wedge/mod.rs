@@ -39,8 +39,10 @@ const GRAB_RETRY: Duration = Duration::from_millis(100);
 
 const TYPED: &str = "a person types on this keyboard: name the scanner's node, or set `key_gap_ms` higher if it is slow";
 const STUMP: &str = "a damaged reading that may be part of a card was dropped: read it again";
-const KEYS_LOST: &str =
-    "the kernel dropped keys of a code: scan it again; the machine may be too busy";
+/// The kernel keeps 64 events for a reader; when they are not read in time it drops them all, and says that once for as
+/// many codes as come until somebody reads.
+const KEYS_LOST: &str = "the kernel dropped keys, perhaps of several codes: scan again what was scanned just now; the \
+                         machine may be too busy";
 
 /// Reads one keyboard.
 struct WedgeProtocol {

@@ -223,6 +223,16 @@ fn dropped_events_and_an_unplug_lose_no_code_silently() {
     recording.event(0, 0, 0);
     let recording = recording.text(Layout::Us, "31").enter().text(Layout::Us, "96385074").enter();
     assert_eq!(read(&mut wedge, &recording), ["|4006331|damaged", "|96385074"]);
+    let mut lost = Recording::default();
+    lost.event(0, 3, 0);
+    lost.event(0, 0, 0);
+    assert!(read(&mut wedge, &lost).is_empty());
+    assert!(wedge.gap().is_some(), "it is told though nothing comes behind it");
+    let mut events = Vec::new();
+    wedge.quiet(&mut events);
+    let told: Vec<String> = events.iter().map(shown).collect();
+    assert!(told.len() == 1 && told[0].contains("the kernel dropped keys"), "{told:?}");
+    assert!(wedge.gap().is_none());
     let mut stump = Recording::default();
     stump.event(0, 3, 0);
     stump.event(0, 0, 0);

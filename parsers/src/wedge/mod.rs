@@ -161,6 +161,8 @@ pub struct WedgeDecoder {
     lost: usize,
     /// The kernel dropped events of this read.
     damaged: bool,
+    /// That was told already, though no end was seen since.
+    told: bool,
     /// The device was opened in the middle of this read, as far as anybody knows.
     midway: bool,
     /// Events up to the next mark are worth nothing.
@@ -193,6 +195,7 @@ impl WedgeDecoder {
             strokes: Zeroizing::new(Vec::with_capacity(STROKES_MAX)),
             lost: 0,
             damaged: false,
+            told: false,
             midway: false,
             dropping: false,
             wants_keys_down: false,
@@ -224,6 +227,7 @@ impl WedgeDecoder {
             (EV_SYN, SYN_DROPPED) => {
                 self.dropping = true;
                 self.damaged = true;
+                self.told = false;
             }
             (EV_SYN, SYN_REPORT) if self.dropping => {
                 self.dropping = false;
@@ -252,10 +256,10 @@ impl WedgeDecoder {
         }
     }
 
-    /// Whether something waits for its end.
+    /// Whether something waits for its end, or a loss of keys to be told: nothing may come behind it.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
-        self.keys() > 0
+        self.keys() > 0 || self.damaged && !self.told
     }
 
     /// Nothing came for the length of the gap.
@@ -388,6 +392,7 @@ impl WedgeDecoder {
         let damaged = spoilt || cut;
         // Only when the end is seen is it sure that what was lost is behind.
         self.damaged &= cut;
+        self.told = keys_lost;
         self.is_tail = cut && keys > 0;
         if keys == 0 && !keys_lost {
             return self.begin_again();

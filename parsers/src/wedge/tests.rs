@@ -311,6 +311,30 @@ fn dropped_events_mark_the_read_and_modifiers_are_asked_for() {
 }
 
 #[test]
+fn dropped_events_are_told_once_though_nothing_comes_behind_them() {
+    for first in ["", "96385074"] {
+        let mut typist = Typist::new(Layout::Us);
+        if !first.is_empty() {
+            typist.text(first).tap(ENTER);
+        }
+        typist.event(EV_SYN, SYN_DROPPED, 0).event(EV_SYN, SYN_REPORT, 0);
+        let mut decoder = WedgeDecoder::new(settings(Layout::Us));
+        let mut seen = Vec::new();
+        for event in &typist.events {
+            decoder.take(*event, &mut |read| seen.push(shown(&read)));
+        }
+        decoder.set_keys_down(std::iter::empty());
+        for _ in 0..2 {
+            let waits = decoder.is_waiting();
+            decoder.quiet(&mut |read| seen.push(format!("{waits} {}", shown(&read))));
+        }
+        assert_eq!(seen.last().map(String::as_str), Some("true |damaged"));
+        assert_eq!(seen.len(), 1 + usize::from(!first.is_empty()), "{seen:?}");
+        assert!(!decoder.is_waiting());
+    }
+}
+
+#[test]
 fn what_a_keyboard_is_opened_in_the_middle_of_is_marked() {
     let mut typist = Typist::new(Layout::Us);
     typist.text("6381333931").tap(ENTER).text("96385074").tap(ENTER);
