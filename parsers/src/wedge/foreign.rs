@@ -38,7 +38,8 @@ pub(super) fn card(
     if is_track(read) {
         return None;
     }
-    let begun = begins_track(read);
+    // So is what begins as one or has no sentinels; only a whole track is better than that.
+    let begun = begins_track(read) || is_bare_track(read);
     let mut number = None;
     let mut stump = None;
     for layout in others(configured) {
@@ -46,12 +47,15 @@ pub(super) fn card(
         if *text == read {
             continue;
         }
-        if is_track(&text) || is_bare_track(&text) {
+        if is_track(&text) || !begun && is_bare_track(&text) {
             return Some(Foreign::Card(layout));
+        }
+        if begun {
+            continue;
         }
         // The same digits are digits to everything behind this too.
         let new_digits = !digits(&text).eq(digits(read));
-        if new_digits && !begun && holds_number(&text) {
+        if new_digits && holds_number(&text) {
             number.get_or_insert(Foreign::Card(layout));
         }
         if damaged && may_be_of_a_card(&text, new_digits) {

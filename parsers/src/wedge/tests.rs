@@ -452,6 +452,28 @@ fn a_bare_card_number_does_not_leave_as_what_another_layout_makes_of_its_keys() 
 }
 
 #[test]
+fn a_track_without_its_end_or_its_sentinels_stays_one_in_its_own_layout() {
+    for (layout, name) in Layout::ALL {
+        for track in [
+            ";4111111111111111=2912",
+            ";4111111111111111",
+            "%B4111111111111111^DOE/JANE^2912",
+            "4111111111111111=29121011234",
+            "B4111111111111111^DOE/JANE^2912",
+        ] {
+            let mut typist = Typist::new(layout);
+            typist.text(track).tap(ENTER);
+            let seen = reads_of(&mut WedgeDecoder::new(settings(layout)), &typist.events);
+            assert_eq!(seen, [track], "{name}");
+            let mut decoder = WedgeDecoder::new(settings(layout));
+            decoder.begin_midway();
+            let seen = reads_of(&mut decoder, &typist.events);
+            assert_eq!(seen, [format!("{track}|damaged")], "{name}");
+        }
+    }
+}
+
+#[test]
 fn the_rest_of_a_card_in_another_layout_does_not_leave() {
     for (typed, configured) in
         [(Layout::De, Layout::Us), (Layout::Us, Layout::Fr), (Layout::Fr, Layout::De)]
