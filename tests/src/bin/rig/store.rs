@@ -1,12 +1,12 @@
 //! A store whose devices are all configured from the start, on a lane each, and come and go.
 
-use std::fs;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tillgate_tests::broker::Broker;
+use tillgate_tests::canary::{Place, files};
 use tillgate_tests::deadline::until;
 use tillgate_tests::gateway::Gateway;
 use tillgate_tests::site::Site;
@@ -40,6 +40,9 @@ const fn device(
 /// By `/dev/uhid`, with a link of the rig's own rule.
 pub(crate) const HID_SCANNER: Device =
     device("hid-scanner", "11", "hid-scanner", &[("port", "/dev/rig/hid-scanner")]);
+/// A Zebra scanner in its own mode.
+pub(crate) const SNAPI_SCANNER: Device =
+    device("snapi-scanner", "20", "snapi", &[("port", "/dev/rig/snapi-scanner")]);
 /// A USB gadget, by what it says of itself.
 pub(crate) const USB_HID_SCANNER: Device = device(
     "usb-hid-scanner",
@@ -75,8 +78,9 @@ pub(crate) const FTDI_SCANNER: Device = device(
     &[("port", "/dev/serial/by-id/usb-QEMU_QEMU_USB_SERIAL_SCN0001-if00-port0")],
 );
 
-const DEVICES: [&Device; 9] = [
+const DEVICES: [&Device; 10] = [
     &HID_SCANNER,
+    &SNAPI_SCANNER,
     &USB_HID_SCANNER,
     &CARD_READER,
     &STRIPE_READER,
@@ -199,15 +203,15 @@ impl Store {
     }
 
     /// Everything that left the gateway or that it wrote.
-    pub(crate) fn traces(&self) -> Vec<(String, Vec<u8>)> {
+    pub(crate) fn traces(&self) -> Vec<Place> {
         let messages = self.witness.messages().into_iter();
-        let mut traces: Vec<(String, Vec<u8>)> =
-            messages.map(|message| (message.topic, message.payload)).collect();
-        traces.push(("the log".to_owned(), self.gateway.log().into_bytes()));
+        let mut traces: Vec<Place> =
+            messages.map(|message| Place::new(&message.topic, message.payload)).collect();
+        traces.push(Place::text("the log", self.gateway.log()));
         for path in ["/metrics", "/v1/status"] {
-            traces.push((path.to_owned(), self.site.look(path).body));
+            traces.push(Place::new(path, self.site.look(path).body));
         }
-        add_files(&self.site.data_dir(), &mut traces);
+        traces.extend(files(&self.site.data_dir()));
         traces
     }
 
@@ -233,14 +237,4 @@ pub(crate) fn assert_on_lane(event: &Value, device: &Device) {
 /// What a barcode's event says was read.
 pub(crate) fn code_of(event: &Value) -> String {
     event["data"]["data"].as_str().unwrap_or_default().to_owned()
-}
-
-fn add_files(folder: &Path, traces: &mut Vec<(String, Vec<u8>)>) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        match fs::read(&path) {
-            Ok(content) => traces.push((path.display().to_string(), content)),
-            Err(_) => add_files(&path, traces),
-        }
-    }
 }
