@@ -2,7 +2,7 @@
 
 /// Scheme and number. Without another word: in the test card lists of several processors (Adyen, Braintree, `PayPal`,
 /// Stripe, Mastercard Gateway).
-pub const CARDS: [(&str, &str); 33] = [
+pub const CARDS: [(&str, &str); 34] = [
     ("visa", "4111111111111111"),
     ("visa", "4012888888881881"),
     ("visa", "4242424242424242"),
@@ -25,6 +25,8 @@ pub const CARDS: [(&str, &str); 33] = [
     ("unionpay", "6212345678900000003"),
     ("maestro", "6759649826438453"),
     ("maestro", "6304000000000000"),
+    // YooKassa, both.
+    ("mir", "2202474301322987"),
     ("mir", "2200000000000004"),
     // EBANX.
     ("elo", "6362970000457013"),
@@ -34,8 +36,8 @@ pub const CARDS: [(&str, &str); 33] = [
     ("hipercard", "6062825624254001"),
     // Cashfree.
     ("rupay", "6074825972083818"),
-    // Paystack, 19 digits.
-    ("verve", "5060666666666666666"),
+    // Interswitch, 19 digits.
+    ("verve", "5060990580000217499"),
     // Flutterwave, 19 digits.
     ("verve", "5061460410120223210"),
     // PayTR, iyzico.

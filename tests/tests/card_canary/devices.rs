@@ -64,8 +64,10 @@ impl Lane {
         for code in [
             format!("]Q1{card}"),
             format!("]Q1https://pay.example/?pan={card}&x=1"),
-            format!("]C121{card}"),
-            format!("]d2019506000134352\u{1d}21{card}"),
+            // Elements for anything. A serial number or a lot stays what its element says, also when it looks like a card.
+            format!("]C191{card}"),
+            format!("]d20109506000134352{FNC1}10A1{FNC1}98{card}"),
+            format!("]d20109506000134352{FNC1}10B2{FNC1}98CARD {card}"),
             format!("]C0{card}"),
             card.to_owned(),
             format!(";{track}?"),
@@ -80,6 +82,8 @@ impl Lane {
     }
 }
 
+/// As scanners send it in text.
+const FNC1: char = '\u{1d}';
 const CODE_128: u8 = 0x03;
 const QR: u8 = 0x1C;
 
