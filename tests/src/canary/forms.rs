@@ -45,14 +45,20 @@ pub(super) fn forms(secret: &str) -> Vec<Form> {
         forms.push(form("hex", listed(text, |byte| format!("{byte:02X}"), separator)));
     }
     forms.extend((0..3).map(|offset| form("base64", base64(text, offset))));
-    if text.iter().all(u8::is_ascii_digit) {
+    let is_number = text.iter().all(u8::is_ascii_digit);
+    if !is_number {
+        forms.push(form("clear", text.to_vec()));
+    } else if !is_monotonous(text) {
         let ways = [(true, false), (true, true), (false, false), (false, true)];
         let packed = ways.map(|(first_high, shifted)| packed(text, first_high, shifted));
         forms.extend(packed.into_iter().filter(|form| form.is_telling()));
-    } else {
-        forms.push(form("clear", text.to_vec()));
     }
     forms
+}
+
+/// Two digits by turns make one byte over and over, as searches for that byte keep it in memory sixteen times.
+fn is_monotonous(digits: &[u8]) -> bool {
+    digits.windows(3).all(|three| three[0] == three[2])
 }
 
 fn form(name: &'static str, bytes: Vec<u8>) -> Form {

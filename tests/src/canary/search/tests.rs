@@ -40,13 +40,14 @@ fn clear_digits_are_found_whatever_stands_between() {
     }
 }
 
-/// All but five numbers that are mostly zeros, as other things in memory are; each scheme has one that is not.
+/// All but those that are mostly zeros, or one byte over and over, as other things in memory are; each scheme has one
+/// that is not.
 #[test]
 fn packed_digits_are_found_at_each_half_byte() {
-    let has_zeros = |card: &str| card.contains("00000000");
-    let schemes = CARDS.iter().filter(|(_, card)| !has_zeros(card)).map(|(scheme, _)| scheme);
+    let is_dull = |card: &str| card.contains("00000000") || card == "4242424242424242";
+    let schemes = CARDS.iter().filter(|(_, card)| !is_dull(card)).map(|(scheme, _)| scheme);
     assert_eq!(schemes.collect::<std::collections::BTreeSet<_>>().len(), 18);
-    for (_, card) in CARDS.iter().filter(|(_, card)| !has_zeros(card)) {
+    for (_, card) in CARDS.iter().filter(|(_, card)| !is_dull(card)) {
         for swapped in [false, true] {
             for (before, behind) in [
                 (vec![], vec![]),

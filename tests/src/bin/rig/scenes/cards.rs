@@ -7,6 +7,7 @@ use serde_json::Value;
 use tillgate_tests::canary::{
     BEHIND_THE_NUMBER, HOLDER, Needles, assert_absent, masked, memory, one_of_each_scheme,
 };
+use tillgate_tests::site::ORG;
 
 use crate::hid;
 use crate::store::{
@@ -32,6 +33,7 @@ pub(crate) fn play(store: &mut Store) -> String {
     let traces = store.traces();
     assert_absent(&traces, &needles);
     let memory = memory(store.gateway.id()).expect("the guest's root looks into every process");
+    assert!(!Needles::of(&[ORG]).found_in(&memory).is_empty(), "what surely is there");
     assert_absent(&memory, &needles);
     let (cards, traces, memory) = (cards.len(), traces.len(), memory.len());
     format!(
