@@ -1,4 +1,5 @@
-//! The test card numbers: those that schemes and processors publish, at least one of each scheme that the gateway knows.
+//! The test card numbers: those that schemes and processors publish, one or more of each scheme that the gateway
+//! knows.
 
 /// Scheme and number. Without another word: in the test card lists of several processors (Adyen, Braintree, `PayPal`,
 /// Stripe, Mastercard Gateway).

@@ -64,7 +64,8 @@ impl Lane {
         for code in [
             format!("]Q1{card}"),
             format!("]Q1https://pay.example/?pan={card}&x=1"),
-            // Elements for anything. A serial number or a lot stays what its element says, also when it looks like a card.
+            // Elements for anything. A serial number or a lot stays what its element says, also when it looks like a
+            // card.
             format!("]C191{card}"),
             format!("]d20109506000134352{FNC1}10A1{FNC1}98{card}"),
             format!("]d20109506000134352{FNC1}10B2{FNC1}98CARD {card}"),

@@ -1,8 +1,9 @@
 //! Card data stays out: public test numbers of every scheme are sent through every way in and every field, and then
 //! searched for everywhere that the gateway writes, sends or shows. Masks (first six, last four) may be found.
 //!
-//! The numbers are those of `canary/cards.rs`, which says whose they are. Nothing here is a real card. Where its memory
-//! may be read, the daemon is searched as well; devices that need more are in `tests/cards` and the guest of `tests/rig`.
+//! The numbers are those of `canary/cards.rs`, which says whose they are. Nothing here is a real card. Where that is
+//! allowed, the daemon's memory is searched as well. Devices that need more are in `tests/cards` and in the guest of
+//! `tests/rig`.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
