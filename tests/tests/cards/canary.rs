@@ -6,8 +6,8 @@ use tillgate_tests::canary::{
 use tillgate_tests::deadline::within;
 use tillgate_tests::site::{ORG, READER};
 
-use super::card::Content;
 use super::{APPLICATION, TEST_SECONDS, Till};
+use tillgate_tests::chip_card::Content;
 
 /// 19 digits, two a byte.
 const NUMBER_BYTES: u8 = 10;

@@ -8,13 +8,14 @@ mod canary;
 
 use serde_json::Value;
 use tillgate_tests::broker::Broker;
+use tillgate_tests::chip_card::Content;
 use tillgate_tests::config;
 use tillgate_tests::deadline::{until, within};
 use tillgate_tests::gateway::Gateway;
 use tillgate_tests::site::{READER, Site};
 use tillgate_tests::witness::Witness;
 
-use card::{Content, Pcscd, VirtualCard};
+use card::{Pcscd, VirtualCard};
 
 /// Longest test here, on a machine that builds something else at the same time.
 const TEST_SECONDS: u64 = 120;

@@ -14,7 +14,7 @@ use tillgate_tests::witness::{Witness, first_deliveries};
 
 /// The guest's clock counts instructions and skips what is idle: while QEMU itself has something to do for a scene, it
 /// runs far ahead of any other.
-const WAIT_SECONDS: u64 = 120;
+pub(crate) const WAIT_SECONDS: u64 = 120;
 
 /// So long nothing comes once everything has come.
 const QUIET: Duration = Duration::from_millis(400);
@@ -42,7 +42,7 @@ pub(crate) const HID_SCANNER: Device =
     device("hid-scanner", "11", "hid-scanner", &[("port", "/dev/rig/hid-scanner")]);
 /// A Zebra scanner in its own mode.
 pub(crate) const SNAPI_SCANNER: Device =
-    device("snapi-scanner", "20", "snapi", &[("port", "/dev/rig/snapi-scanner")]);
+    device("snapi-scanner", "21", "snapi", &[("port", "/dev/rig/snapi-scanner")]);
 /// A USB gadget, by what it says of itself.
 pub(crate) const USB_HID_SCANNER: Device = device(
     "usb-hid-scanner",
@@ -77,8 +77,14 @@ pub(crate) const FTDI_SCANNER: Device = device(
     "serial-scanner",
     &[("port", "/dev/serial/by-id/usb-QEMU_QEMU_USB_SERIAL_SCN0001-if00-port0")],
 );
+/// QEMU's reader of chip cards, at the guest's pcscd.
+pub(crate) const CHIP_READER: Device =
+    device("chip-reader", "20", "pcsc", &[("port", "/run/pcscd/pcscd.comm")]);
 
-const DEVICES: [&Device; 10] = [
+/// The application of the store's chip cards.
+pub(crate) const LOYALTY_APPLICATION: &str = "f074696c6c67617465";
+
+const DEVICES: [&Device; 11] = [
     &HID_SCANNER,
     &SNAPI_SCANNER,
     &USB_HID_SCANNER,
@@ -89,6 +95,7 @@ const DEVICES: [&Device; 10] = [
     &KEYBOARD,
     &ACM_SCANNER,
     &FTDI_SCANNER,
+    &CHIP_READER,
 ];
 
 /// The store.
@@ -115,9 +122,9 @@ impl Store {
         for device in DEVICES {
             let who = [("id", device.id), ("lane", device.lane), ("driver", device.driver)];
             let keys = who.into_iter().chain(device.address.iter().copied());
-            site.config
-                .add("lane", [("id", device.lane.into())])
-                .add("device", keys.map(|(key, value)| (key, value.into())));
+            let keys = keys.map(|(key, value)| (key, value.into()));
+            let card = (device.driver == "pcsc").then(|| ("card", chip_card()));
+            site.config.add("lane", [("id", device.lane.into())]).add("device", keys.chain(card));
         }
         // A debug build takes a minute to fill one.
         site.config.set("disk", "ballast", "0 B");
@@ -144,7 +151,9 @@ impl Store {
         unplug();
         self.wait(device, false);
         let noticed = began.elapsed();
-        let links = device.address.iter().filter(|(key, _)| *key == "port");
+        // pcscd's socket stays.
+        let is_link = |place: &str| place.starts_with("/dev/");
+        let links = device.address.iter().filter(|(key, at)| *key == "port" && is_link(at));
         for (_, link) in links {
             until(WAIT_SECONDS, "its link is gone", || !Path::new(link).exists());
         }
@@ -226,6 +235,15 @@ impl Store {
         println!("{}", log.get(self.printed..).unwrap_or_default());
         self.printed = log.len();
     }
+}
+
+/// Where the store's chip cards have their number.
+fn chip_card() -> toml::Value {
+    let file = format!(
+        "application = '{LOYALTY_APPLICATION}', file = '0001', offset = 2, length = 7, form = 'bcd'"
+    );
+    let card = format!("files = [{{ {file} }}]");
+    card.parse::<toml::Table>().expect("a table").into()
 }
 
 #[track_caller]
