@@ -11,6 +11,7 @@
 
 pub mod bad_line;
 pub mod broker;
+pub mod canary;
 pub mod certificates;
 pub mod chip_card;
 pub mod config;

@@ -1,12 +1,12 @@
 //! A store whose devices are all configured from the start, on a lane each, and come and go.
 
-use std::fs;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tillgate_tests::broker::Broker;
+use tillgate_tests::canary::{Place, files};
 use tillgate_tests::deadline::until;
 use tillgate_tests::gateway::Gateway;
 use tillgate_tests::site::Site;
@@ -40,6 +40,9 @@ const fn device(
 /// By `/dev/uhid`, with a link of the rig's own rule.
 pub(crate) const HID_SCANNER: Device =
     device("hid-scanner", "11", "hid-scanner", &[("port", "/dev/rig/hid-scanner")]);
+/// A Zebra scanner in its own mode.
+pub(crate) const SNAPI_SCANNER: Device =
+    device("snapi-scanner", "21", "snapi", &[("port", "/dev/rig/snapi-scanner")]);
 /// A USB gadget, by what it says of itself.
 pub(crate) const USB_HID_SCANNER: Device = device(
     "usb-hid-scanner",
@@ -81,8 +84,9 @@ pub(crate) const CHIP_READER: Device =
 /// The application of the store's chip cards.
 pub(crate) const LOYALTY_APPLICATION: &str = "f074696c6c67617465";
 
-const DEVICES: [&Device; 10] = [
+const DEVICES: [&Device; 11] = [
     &HID_SCANNER,
+    &SNAPI_SCANNER,
     &USB_HID_SCANNER,
     &CARD_READER,
     &STRIPE_READER,
@@ -208,15 +212,15 @@ impl Store {
     }
 
     /// Everything that left the gateway or that it wrote.
-    pub(crate) fn traces(&self) -> Vec<(String, Vec<u8>)> {
+    pub(crate) fn traces(&self) -> Vec<Place> {
         let messages = self.witness.messages().into_iter();
-        let mut traces: Vec<(String, Vec<u8>)> =
-            messages.map(|message| (message.topic, message.payload)).collect();
-        traces.push(("the log".to_owned(), self.gateway.log().into_bytes()));
+        let mut traces: Vec<Place> =
+            messages.map(|message| Place::new(&message.topic, message.payload)).collect();
+        traces.push(Place::text("the log", self.gateway.log()));
         for path in ["/metrics", "/v1/status"] {
-            traces.push((path.to_owned(), self.site.look(path).body));
+            traces.push(Place::new(path, self.site.look(path).body));
         }
-        add_files(&self.site.data_dir(), &mut traces);
+        traces.extend(files(&self.site.data_dir()));
         traces
     }
 
@@ -251,14 +255,4 @@ pub(crate) fn assert_on_lane(event: &Value, device: &Device) {
 /// What a barcode's event says was read.
 pub(crate) fn code_of(event: &Value) -> String {
     event["data"]["data"].as_str().unwrap_or_default().to_owned()
-}
-
-fn add_files(folder: &Path, traces: &mut Vec<(String, Vec<u8>)>) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        match fs::read(&path) {
-            Ok(content) => traces.push((path.display().to_string(), content)),
-            Err(_) => add_files(&path, traces),
-        }
-    }
 }
