@@ -138,7 +138,7 @@ impl Incarnations {
     /// How the CRM names the record of a number in the outbox. Of none, 0, in the first incarnation.
     pub(super) fn name(&self, number: i64) -> Name {
         let of = self.list.iter().rfind(|incarnation| incarnation.base < number);
-        let of = of.or(self.list.first());
+        let of = of.or_else(|| self.list.first());
         let (incarnation, base) = of.map_or((1, 0), |found| (found.number, found.base));
         let incarnation = u32::try_from(incarnation).unwrap_or(u32::MAX);
         Name { incarnation, sequence: unsigned((number - base).max(0)) }
