@@ -70,7 +70,8 @@ pub fn run(args: DecodeArgs, config: Option<&Config>) -> u8 {
     let mut output = Output { data: &mut stdout, words: &mut stderr };
     let result = match args.what {
         What::Barcode(args) => {
-            barcode::decode(&args, config, &mut output).map_err(anyhow::Error::from)
+            let decoded = barcode::decode(&args, config, &mut io::stdin().lock(), &mut output);
+            decoded.map_err(anyhow::Error::from)
         }
         What::Card(args) => decode_card(&args, &mut io::stdin().lock(), &mut output),
     };
@@ -170,7 +171,8 @@ mod tests {
         let mut output = Output { data: &mut data, words: &mut words };
         let code = match command.decode.what {
             What::Barcode(args) => {
-                barcode::decode(&args, None, &mut output).map_err(anyhow::Error::from)
+                let decoded = barcode::decode(&args, None, &mut stdin.as_bytes(), &mut output);
+                decoded.map_err(anyhow::Error::from)
             }
             What::Card(args) => decode_card(&args, &mut stdin.as_bytes(), &mut output),
         };

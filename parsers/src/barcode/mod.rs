@@ -5,6 +5,7 @@
 //! what is wrong. Never: a card number, which someone may have put into a QR code; a guess where the scanner was set
 //! up to say.
 
+mod advice;
 mod association;
 mod card_numbers;
 mod coupon;
@@ -22,6 +23,7 @@ mod symbology;
 mod upc_e;
 mod written;
 
+pub use advice::advice;
 pub use association::{EXCLUDED, MISSING};
 pub use coupon::{Coupon, Purchase};
 pub use explain::explained;
@@ -189,6 +191,11 @@ impl Barcode {
             if let Some(composite) = composite {
                 self.take_elements(elements(composite));
             }
+            // Of fourteen digits one in ten fits both.
+            let upc_a = content.get(..12).filter(|_| content.len() == 14).and_then(gtin::plain);
+            self.findings.extend(upc_a.map(|_| {
+                advice::with_add_on("upc-a", 2, "is taken for the number of a carton (GTIN-14)")
+            }));
             self.symbology = plain.symbology;
             self.gtin = Some(plain.gtin);
         } else if matches!(content.len(), 12..=14) && content.iter().all(u8::is_ascii_digit) {
@@ -213,7 +220,8 @@ impl Barcode {
         if matches!(of_store, Some(Ok(_))) {
             // What the store knows for its own was never meant as a GTIN.
             let is_guess = |finding: &Finding| {
-                finding.code == "gtin-check-digit" && finding.severity == Severity::Warning
+                let codes = ["gtin-check-digit", "barcode-add-on"];
+                codes.contains(&finding.code) && finding.severity == Severity::Warning
             };
             self.findings.retain(|finding| !is_guess(finding));
         }

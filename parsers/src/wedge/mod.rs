@@ -6,12 +6,14 @@
 
 mod alt;
 mod layout;
+mod retype;
 mod text;
 
 use zeroize::{Zeroize, Zeroizing};
 
 use alt::AltDigits;
 pub use layout::{KEYS, Layout, Symbol, composed, spacing};
+pub use retype::retyped;
 pub use text::CALIBRATION;
 
 /// Keys of one read: the longest barcode is a QR code of 7,089 digits (ISO/IEC 18004, table 7).
