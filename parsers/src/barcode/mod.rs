@@ -89,7 +89,11 @@ pub fn read_with(rules: &Rules, aim: Option<&str>, data: &[u8]) -> Barcode {
     barcode.data = match card_numbers::cut_content(&symbology, content) {
         None => String::from_utf8_lossy(content).into_owned(),
         Some(cut) => {
-            barcode.findings.push(card_number_cut());
+            let finding = match barcode.findings.iter().any(is_wrong_check_digit(content)) {
+                true => obsolete_card_number_cut(),
+                false => card_number_cut(),
+            };
+            barcode.findings.push(finding);
             String::from_utf8_lossy(&cut.text).into_owned()
         }
     };
@@ -165,9 +169,7 @@ impl Barcode {
         self.findings.extend(association::findings(&parsed.list));
         for element in parsed.list {
             self.take_coupon(&element.identifier, &element.value);
-            let is_internal = element.is_internal();
-            let value = String::from_utf8_lossy(&element.value).into_owned();
-            let value = if is_internal { crate::redact::shown(&value).into_owned() } else { value };
+            let value = element.shown();
             self.elements.push((element.identifier, value));
         }
     }
@@ -257,6 +259,22 @@ fn card_number_cut() -> Finding {
             .into(),
         expected: None,
         found: None,
+    }
+}
+
+/// An EAN-13 with a wrong digit.
+fn is_wrong_check_digit(content: &[u8]) -> impl Fn(&Finding) -> bool {
+    let has_13_digits = content.len() == 13;
+    move |finding| has_13_digits && finding.code == "gtin-check-digit"
+}
+
+/// Visa has issued numbers of sixteen digits for decades, and old ones may still stand in a list.
+fn obsolete_card_number_cut() -> Finding {
+    Finding {
+        message: "the 13 digits are most likely a misread EAN; Visa once had numbers of that form too, so that their \
+                  middle was masked to be safe"
+            .into(),
+        ..card_number_cut()
     }
 }
 

@@ -118,7 +118,7 @@ fn read(aim: Option<&str>, text: &str, rules: &Rules) -> Barcode {
         }
         (Ok((_, data)), Some(_)) => barcode::read_with(rules, aim, &data),
         (Err(finding), None) => {
-            let data = tillgate_parsers::redact::shown(text).into_owned();
+            let Barcode { data, .. } = barcode::read_with(rules, Some("]C1"), text.as_bytes());
             Barcode { data, findings: vec![finding], ..Barcode::default() }
         }
         // Whoever names a symbology may mean plain data with a bracket in front.
