@@ -127,7 +127,7 @@ fn code_identifier(data: &[u8]) -> Option<Finding> {
 fn keyboard_layout(rules: &Rules, data: &[u8]) -> Option<Finding> {
     let text = std::str::from_utf8(data).ok()?;
     let fits = |(scanner, machine)| means(rules, text, machine, scanner);
-    let mut fitting = pairs().filter(|pair| fits(*pair));
+    let mut fitting = Layout::pairs().filter(|pair| fits(*pair));
     let Some((scanner, machine)) = fitting.next() else {
         return text.starts_with("http").then(spoilt_address).filter(|_| !text.contains("://"));
     };
@@ -151,19 +151,6 @@ fn keyboard_layout(rules: &Rules, data: &[u8]) -> Option<Finding> {
              {machine}: set layout = \"{scanner}\" at its [[device]], or the scanner to {machine}"
         ),
     ))
-}
-
-/// Scanner and machine. Scanners are delivered for the United States.
-fn pairs() -> impl Iterator<Item = (Layout, Layout)> {
-    let us_first = [Layout::Us].into_iter().chain(others());
-    us_first.flat_map(|scanner| {
-        let machines = Layout::ALL.iter().map(|(machine, _)| *machine);
-        machines.filter(move |machine| *machine != scanner).map(move |machine| (scanner, machine))
-    })
-}
-
-fn others() -> impl Iterator<Item = Layout> {
-    Layout::ALL.iter().map(|(layout, _)| *layout).filter(|layout| *layout != Layout::Us)
 }
 
 fn means(rules: &Rules, text: &str, machine: Layout, scanner: Layout) -> bool {
