@@ -2,8 +2,9 @@
 //!
 //! In: content and its symbology. Out: the content with masks, where there is something to mask. GTINs, and the
 //! elements of a GS1 string or Digital Link without errors, stay: the field decides first. Elements of free text, 90 to
-//! 99, and the parts of a web address that are no elements, are looked at, since their owner may put anything into them.
-//! In a GS1 string with errors, digits may be an identifier, a number and more: both ends of all digits are looked at.
+//! 99 among them, and the parts of a web address that are no elements, are looked at, since their owner may put
+//! anything into them. In a GS1 string with errors, digits may be an identifier, a number and more: both ends of all
+//! digits are looked at.
 
 use super::digital_link;
 use super::element::elements;
