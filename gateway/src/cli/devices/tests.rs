@@ -203,7 +203,6 @@ fn a_machine_without_devices_is_told_what_to_look_at() {
 
 #[test]
 fn this_machine_can_be_listed() {
-    let root = tempfile::tempdir().unwrap();
     for json in [false, true] {
         let config = ConfigFile { path: USUAL_FILE.into() };
         let args = DevicesArgs { json, root: "/".into(), config };
