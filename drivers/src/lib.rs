@@ -37,7 +37,7 @@ use std::sync::Arc;
 
 use tillgate_parsers::card::{CardReading, TokenKey};
 use tillgate_parsers::scale::OnScale;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
@@ -110,6 +110,8 @@ pub enum DeviceEvent {
     },
     /// The device read something.
     Reading(Reading),
+    /// The device read something and is told what became of it.
+    Awaited(Reading, Ticket),
     /// What is on a scale has changed; none where it does not say.
     Weighed(Option<OnScale>),
     /// The device sent something that is no reading.
@@ -134,6 +136,25 @@ pub enum DeviceEvent {
         /// The most frames that are taken in a second.
         frames_per_second_max: u32,
     },
+}
+
+/// A device waits for the word that its reading is durable. Without one it hears that it is not.
+#[derive(Debug)]
+pub struct Ticket(oneshot::Sender<bool>);
+
+impl Ticket {
+    /// A ticket, and where its verdict arrives.
+    #[must_use]
+    pub fn new() -> (Self, oneshot::Receiver<bool>) {
+        let (verdict, arrives) = oneshot::channel();
+        (Self(verdict), arrives)
+    }
+
+    /// The reading is durable, or was not taken and is forgotten here.
+    pub fn settle(self, is_taken: bool) {
+        // A device that is gone hears nothing.
+        let _ = self.0.send(is_taken);
+    }
 }
 
 /// What a device read.

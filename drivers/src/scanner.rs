@@ -23,7 +23,7 @@ fn dialogue(settings: &DeviceSettings) -> Box<dyn Dialogue> {
         Protocol::Lines => {
             Box::new(Lines::new(settings, ScannerDecoder { code_ids: settings.code_ids }))
         }
-        Protocol::Ssi => Box::new(SsiDialogue::new()),
+        Protocol::Ssi => Box::new(SsiDialogue::new(settings)),
     }
 }
 

@@ -74,9 +74,10 @@ pub struct DeviceSettings {
     pub code_ids: Option<Maker>,
     /// Whether the device waits for ACK, or NAK, after each reading.
     pub acknowledge: bool,
-    /// What is sent after each reading that was taken.
+    /// What is sent after each reading that is durable; with SSI the number of a beep.
     pub accept: Vec<u8>,
-    /// What is sent after each line that came damaged.
+    /// What is sent after each line that came damaged, and each reading that was not taken; with SSI the number of a
+    /// beep.
     pub refuse: Vec<u8>,
     /// A swipe ends when its tracks have come, or when nothing came for so long.
     pub swipe_gap_ms: u64,

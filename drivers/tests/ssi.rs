@@ -92,7 +92,8 @@ impl Till {
 
     async fn barcode(&mut self) -> String {
         match self.event().await {
-            DeviceEvent::Reading(Reading::Barcode { aim, data, damaged: false }) => {
+            DeviceEvent::Awaited(Reading::Barcode { aim, data, damaged: false }, ticket) => {
+                ticket.settle(true);
                 assert_eq!(aim.as_deref(), Some("]E0"));
                 String::from_utf8(data.to_vec()).unwrap()
             }
@@ -151,14 +152,17 @@ async fn a_long_code_comes_in_packets_and_half_of_one_is_refused_with_a_beep() {
 }
 
 #[tokio::test]
-async fn no_code_is_acknowledged_while_nobody_takes_it() {
+async fn no_code_is_acknowledged_before_it_is_durable() {
     let mut till = Till::start(1).await;
     till.scan(0, b"4006381333931").await;
-    assert_eq!(till.packet().await, (opcode::ACK, None), "it waits in the channel");
-    till.scan(0, b"96385074").await;
+    let DeviceEvent::Awaited(_, ticket) = till.event().await else { panic!("no ticket") };
     let silence = timeout(Duration::from_millis(300), till.packet()).await;
-    assert!(silence.is_err(), "acknowledged without a taker: {silence:?}");
-    assert_eq!(till.barcode().await, "4006381333931");
+    assert!(silence.is_err(), "acknowledged without a verdict: {silence:?}");
+    ticket.settle(false);
+    assert_eq!(till.packet().await, (opcode::ACK, None), "it arrived");
+    assert_eq!(till.packet().await, (opcode::BEEP, Some(8)), "and was not taken");
+    till.send(opcode::ACK, 0, &[]).await;
+    till.scan(0, b"96385074").await;
     assert_eq!(till.barcode().await, "96385074");
     assert_eq!(till.packet().await, (opcode::ACK, None));
 }

@@ -27,7 +27,7 @@ use tillgate_parsers::hid::snapi::SnapiReports;
 use tillgate_parsers::hid::{SCAN_BYTES_MAX, Scan};
 use tillgate_parsers::redact;
 use tillgate_parsers::ssi::{self, Event, Host};
-use tillgate_parsers::wedge::{self, KeyEvent, WedgeDecoder, WedgeRead, WedgeSettings};
+use tillgate_parsers::wedge::{self, KeyEvent, ReadEnd, WedgeDecoder, WedgeRead, WedgeSettings};
 
 /// Short, so that a small input overflows it.
 const FRAME_BYTES_MAX: usize = 16;
@@ -350,7 +350,7 @@ pub fn wedge(data: &[u8]) {
     let Some((layout, events)) = data.split_first() else { return };
     let layouts = wedge::Layout::ALL;
     let (layout, _) = layouts[usize::from(*layout) % layouts.len()];
-    let settings = WedgeSettings { layout, gap_us: 100_000, ends_with_key: false };
+    let settings = WedgeSettings { layout, gap_us: 100_000, end: ReadEnd::Learnt };
     let (mut decoder, mut time_us, mut keys, mut dropped) =
         (WedgeDecoder::new(settings), 0, 0, false);
     for event in events.chunks_exact(3) {
@@ -367,7 +367,9 @@ pub fn wedge(data: &[u8]) {
                     assert!(std::str::from_utf8(data).is_ok(), "{}", shown(data));
                     assert!(damaged || !dropped, "a read of which events are lost is not marked");
                 }
-                WedgeRead::Typed { keys: typed } | WedgeRead::Overflow { keys: typed } => {
+                WedgeRead::Typed { keys: typed }
+                | WedgeRead::Overflow { keys: typed }
+                | WedgeRead::Card { keys: typed, .. } => {
                     assert!(typed <= keys, "{typed} of {keys}");
                 }
                 WedgeRead::Calibration { .. } => {}

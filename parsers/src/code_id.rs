@@ -140,6 +140,16 @@ fn ean_upc(data: &[u8]) -> &'static str {
     if matches!(data.len(), 8 | 12 | 13) { "]E0" } else { "]E3" }
 }
 
+/// Scan data without the one line end or Tab that a scanner is set to add. An interface that frames codes itself needs
+/// none, and to a code it would be a character too many.
+#[must_use]
+pub fn without_suffix(data: &[u8]) -> &[u8] {
+    match data {
+        [content @ .., b'\r', b'\n'] | [content @ .., b'\r' | b'\n' | b'\t'] => content,
+        content => content,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,6 +197,23 @@ mod tests {
                     table[..index].iter().any(|(before, _)| identifier.starts_with(before));
                 assert!(!hidden, "{}", identifier.escape_ascii());
             }
+        }
+    }
+
+    #[test]
+    fn one_suffix_comes_off() {
+        for (data, content) in [
+            (&b"96385074\r"[..], &b"96385074"[..]),
+            (b"96385074\n", b"96385074"),
+            (b"96385074\r\n", b"96385074"),
+            (b"96385074\t", b"96385074"),
+            (b"96385074\t\r", b"96385074\t"),
+            (b"96385074\n\r", b"96385074\n"),
+            (b"96385074", b"96385074"),
+            (b"\r96385074", b"\r96385074"),
+            (b"", b""),
+        ] {
+            assert_eq!(without_suffix(data), content, "{data:?}");
         }
     }
 }

@@ -1,5 +1,5 @@
 //! What whole-system tests share: a store with its configuration, the gateway as a process, a real broker, a witness
-//! behind it, terminals, a lane, an EDI partner, and sample data.
+//! behind it, terminals, a lane, chip cards, an EDI partner, and sample data.
 //!
 //! In: nothing but the binary and the servers that the machine has. Out: things that happen to the gateway, and what
 //! could be seen of it from outside. Never: a look into the gateway's own code, a fixed port, a wait without an end.
@@ -11,7 +11,9 @@
 
 pub mod bad_line;
 pub mod broker;
+pub mod canary;
 pub mod certificates;
+pub mod chip_card;
 pub mod config;
 pub mod deadline;
 pub mod edi;

@@ -247,8 +247,11 @@ fn assert_nowhere(words: &[&str]) {
 
 /// Everything that can hold work or run beside other work, with what bounds it. A new one needs a bound, and a line.
 const QUEUES: &[(&str, &str, usize, &str)] = &[
+    ("drivers/src/lib.rs", "oneshot::channel(", 1, "one value"),
     ("drivers/src/node/mod.rs", "spawn_blocking(", 2, "one at a time of a device, awaited"),
+    ("drivers/src/serial/dialogue.rs", "VecDeque<", 1, "READINGS_WAITING_MAX of the lane"),
     ("drivers/src/serial/open.rs", "spawn_blocking(", 2, "one at a time of a device, awaited"),
+    ("drivers/src/serial/session.rs", "VecDeque<", 2, "READINGS_WAITING_MAX of the lane"),
     ("gateway/src/control/server.rs", "Semaphore::new(", 1, "CONNECTIONS_MAX"),
     ("gateway/src/control/server.rs", "TaskTracker::new(", 1, "CONNECTIONS_MAX"),
     ("gateway/src/forward/consume.rs", "VecDeque<", 2, "TOGETHER"),

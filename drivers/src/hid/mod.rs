@@ -1,7 +1,8 @@
 //! `hid-scanner`, `hid-magstripe` and `snapi`: devices that send HID reports, over hidraw.
 //!
 //! In: reports, and the report descriptor that sysfs shows. Out: barcodes and cards. An interface of another kind is
-//! refused in words: one device often has several. Never: an offset that the descriptor does not give.
+//! refused in words: one device often has several. Never: an offset that the descriptor does not give, a feature
+//! report: a scanner that wants one to be in HID POS mode is set to that mode by a code of its manual.
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -163,6 +164,9 @@ impl Protocol for HidProtocol {
 const ENCRYPTED: &str = "the reader encrypts cards for a payment processor: nothing of it is kept; loyalty cards need \
                          a reader that does not";
 
+/// The mode is turned on by a feature report, which hidraw only takes by an ioctl (`HIDIOCSFEATURE`): not to be had
+/// without `unsafe`, and the crates that wrap it bring ways of their own to find and open devices. A code in the manual
+/// sets the mode for good.
 const WANTS_MODE: &str =
     "HID POS scanner; if nothing comes, scan the code in its manual that selects HID POS";
 

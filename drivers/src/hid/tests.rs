@@ -107,6 +107,16 @@ fn a_scanner_is_read_by_its_descriptor() {
 }
 
 #[test]
+fn a_scanner_that_wants_its_mode_turned_on_is_not_written_to_and_says_so() {
+    // Report FE, a feature of one byte of the maker's, before the collection ends.
+    const MODE: &[u8] = &[0x85, 0xFE, 0x06, 0x66, 0xFF, 9, 5, 0x75, 8, 0x95, 1, 0xB1, 2, 0xC0];
+    let descriptor = [HONEYWELL.strip_suffix(&[0xC0]).unwrap(), MODE].concat();
+    let attached = Device::new(DriverKind::HidScanner, &descriptor, "").attach().unwrap();
+    assert!(attached.first.is_empty());
+    assert!(attached.detail.contains("scan the code in its manual that selects HID POS"));
+}
+
+#[test]
 fn a_card_reader_gives_a_masked_number_and_a_member_number() {
     let mut reader = Device::new(DriverKind::HidMagstripe, MAGTEK, "");
     reader.attach().unwrap();

@@ -2,6 +2,7 @@
 //!
 //! In: bytes, and moments. Out: events, and bytes to send. Never: I/O, the clock.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use tillgate_parsers::framing::{Frame, LineFramer};
@@ -23,8 +24,13 @@ pub(crate) trait Dialogue: Send {
     /// Nothing came until then.
     fn wake(&mut self, now: Instant, events: &mut Vec<DeviceEvent>);
 
-    /// All events so far have reached the lane.
-    fn delivered(&mut self, now: Instant);
+    /// Whether the device hears what becomes of its readings.
+    fn awaits_verdicts(&self) -> bool {
+        false
+    }
+
+    /// The first reading that has no verdict yet is durable, or was not taken.
+    fn settled(&mut self, _is_taken: bool, _now: Instant) {}
 
     /// Bytes to send since the last call.
     fn output(&mut self) -> Vec<u8>;
@@ -62,13 +68,28 @@ pub(crate) struct Lines<D> {
     /// What else the device hears of a reading that was taken, and of a line that was damaged.
     accept: Vec<u8>,
     refuse: Vec<u8>,
-    /// Frames that are on their way to the lane.
-    unanswered: usize,
+    /// What is due for each reading once there is a verdict.
+    due: VecDeque<Due>,
     output: Vec<u8>,
     /// When the port was opened, until the first bytes come.
     opened_at: Option<Instant>,
     /// When the last bytes came.
     last_read_at: Option<Instant>,
+}
+
+/// A reading whose end has not come after so long has none: what comes later belongs to another. Nothing of it stays in
+/// memory, since it may be a card's track.
+const ENDS_WITHIN: Duration = Duration::from_secs(1);
+
+/// What a device hears with the verdict on a reading.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Due {
+    /// ACK or NAK for its line, and the sound.
+    Answer,
+    /// The sound only: its line was answered.
+    Sound,
+    /// Nothing: it came damaged, and the device has heard so.
+    Nothing,
 }
 
 /// Bytes that come sooner after the port was opened may be the rest of a line: no adapter holds bytes back for longer
@@ -84,7 +105,7 @@ impl<D: Decoder> Lines<D> {
             answers: settings.acknowledge,
             accept: settings.accept.clone(),
             refuse: settings.refuse.clone(),
-            unanswered: 0,
+            due: VecDeque::new(),
             output: Vec::new(),
             opened_at: None,
             last_read_at: None,
@@ -97,6 +118,12 @@ impl<D: Decoder> Lines<D> {
         waits.then_some(self.last_read_at? + self.idle_gap)
     }
 
+    /// When what waits for its end has waited too long.
+    fn given_up_at(&self) -> Option<Instant> {
+        let waits = !self.framer.ends_with_a_pause() && self.framer.pending_bytes() > 0;
+        waits.then_some(self.last_read_at? + ENDS_WITHIN)
+    }
+
     fn quiet_at(&self) -> Option<Instant> {
         Some(self.last_read_at? + self.decoder.gap()?)
     }
@@ -107,13 +134,21 @@ impl<D: Decoder> Lines<D> {
         events: &mut Vec<DeviceEvent>,
         feed: impl FnOnce(&mut LineFramer, &mut dyn FnMut(Frame<'_>)),
     ) -> u32 {
-        let Self { framer, decoder, answers, unanswered, refuse, output, .. } = self;
+        let awaits = self.awaits_verdicts();
+        let Self { framer, decoder, answers, due, refuse, output, .. } = self;
         let mut frames = 0;
         feed(framer, &mut |frame| {
             frames += 1;
             if let Frame::Line { bytes, damaged: false } = frame {
-                *unanswered += 1;
-                return decoder.line(bytes, false, events);
+                let before = events.len();
+                decoder.line(bytes, false, events);
+                let first = if *answers { Due::Answer } else { Due::Sound };
+                let readings = readings_of(events, before);
+                // The first line of a card's tracks is no reading yet, and the next comes after the answer.
+                output.extend((*answers && readings == 0).then_some(ACK));
+                let all = std::iter::once(first).chain(std::iter::repeat(Due::Sound));
+                due.extend(all.take(if awaits { readings } else { 0 }));
+                return;
             }
             output.extend(answers.then_some(NAK));
             output.extend_from_slice(refuse);
@@ -124,16 +159,36 @@ impl<D: Decoder> Lines<D> {
                 }
                 Frame::Rest { bytes } => events.push(DeviceEvent::Damaged { problem: REST, bytes }),
                 Frame::Overflow { bytes } => events.push(DeviceEvent::Overflow { bytes }),
-                Frame::Line { bytes, damaged } => decoder.line(bytes, damaged, events),
+                Frame::Line { bytes, damaged } => {
+                    let before = events.len();
+                    decoder.line(bytes, damaged, events);
+                    let readings = if awaits { readings_of(events, before) } else { 0 };
+                    due.extend(std::iter::repeat_n(Due::Nothing, readings));
+                }
             }
         });
         frames
     }
+
+    /// The decoder ends what waits.
+    fn decoder_quiet(&mut self, events: &mut Vec<DeviceEvent>) {
+        let before = events.len();
+        self.decoder.quiet(events);
+        let readings = if self.awaits_verdicts() { readings_of(events, before) } else { 0 };
+        self.due.extend(std::iter::repeat_n(Due::Sound, readings));
+    }
+}
+
+fn readings_of(events: &[DeviceEvent], before: usize) -> usize {
+    let new = events.get(before..).unwrap_or_default();
+    new.iter().filter(|event| matches!(event, DeviceEvent::Reading(_))).count()
 }
 
 const ASKED_AGAIN: &str = "a damaged line, which the device was asked to send again: compare `prefix`, `suffix`, \
                            `baud` and `line` with its settings";
 
+const NO_END: &str = "what was sent has no end: set `suffix` to what the device sends behind a reading (\"gap\" for nothing), \
+                      or scan the code in its manual that adds CR";
 const REST: &str =
     "the end of a reading that was under way when the port was opened: read it again";
 
@@ -154,23 +209,36 @@ impl<D: Decoder> Dialogue for Lines<D> {
     }
 
     fn wake_at(&self) -> Option<Instant> {
-        [self.frame_ends_at(), self.quiet_at()].into_iter().flatten().min()
+        [self.frame_ends_at(), self.given_up_at(), self.quiet_at()].into_iter().flatten().min()
     }
 
     fn wake(&mut self, now: Instant, events: &mut Vec<DeviceEvent>) {
         if self.frame_ends_at().is_some_and(|at| at <= now) {
             self.frames(events, |framer, mut deliver| framer.quiet(&mut deliver));
         }
+        if self.given_up_at().is_some_and(|at| at <= now) {
+            let bytes = self.framer.close();
+            // A device that waits for an answer sends it again.
+            self.output.extend(self.answers.then_some(NAK));
+            self.output.extend_from_slice(&self.refuse);
+            events.push(DeviceEvent::Damaged { problem: NO_END, bytes });
+        }
         if self.quiet_at().is_some_and(|at| at <= now) {
-            self.decoder.quiet(events);
+            self.decoder_quiet(events);
         }
     }
 
-    fn delivered(&mut self, _now: Instant) {
-        let answers = std::mem::take(&mut self.unanswered);
-        for _ in 0..answers {
-            self.output.extend(self.answers.then_some(ACK));
-            self.output.extend_from_slice(&self.accept);
+    fn awaits_verdicts(&self) -> bool {
+        self.answers || !self.accept.is_empty() || !self.refuse.is_empty()
+    }
+
+    fn settled(&mut self, is_taken: bool, _now: Instant) {
+        let due = self.due.pop_front().unwrap_or(Due::Nothing);
+        if due == Due::Answer {
+            self.output.push(if is_taken { ACK } else { NAK });
+        }
+        if due != Due::Nothing {
+            self.output.extend_from_slice(if is_taken { &self.accept } else { &self.refuse });
         }
     }
 
@@ -180,7 +248,7 @@ impl<D: Decoder> Dialogue for Lines<D> {
 
     fn close(&mut self, events: &mut Vec<DeviceEvent>) {
         self.decoder.quiet(events);
-        self.unanswered = 0;
+        self.due.clear();
         self.output.clear();
         let partial = self.framer.close();
         if partial > 0 {

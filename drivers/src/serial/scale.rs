@@ -114,8 +114,6 @@ impl Dialogue for ScaleDialogue {
         }
     }
 
-    fn delivered(&mut self, _now: Instant) {}
-
     fn output(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.output)
     }

@@ -4,16 +4,18 @@
 //! ever and at once. So 0 bytes are no data but a question; the answer comes from the input queue's ioctl, which
 //! fails on a port that is gone.
 
+use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_serial::{SerialPort, SerialStream};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{Dialogue, Outlet};
-use crate::{DeviceEvent, DeviceSettings};
+use crate::{DeviceEvent, DeviceSettings, Ticket};
 
 const READ_BYTES: usize = 1024;
 
@@ -47,6 +49,8 @@ pub(super) struct Session<'a> {
     dialogue: &'a mut dyn Dialogue,
     rate: FrameRate,
     empty_reads: u32,
+    /// What becomes of the readings that the device waits for, as many as its lane holds.
+    verdicts: VecDeque<oneshot::Receiver<bool>>,
 }
 
 /// What happened next on the port.
@@ -54,6 +58,8 @@ enum Step {
     Stop,
     Read(io::Result<usize>),
     Wake,
+    /// A reading is durable, or was not taken.
+    Settled(bool),
     Idle,
 }
 
@@ -67,7 +73,7 @@ impl<'a> Session<'a> {
         let now = Instant::now();
         dialogue.open(now, port.bytes_to_read().is_ok_and(|bytes| bytes > 0));
         let rate = FrameRate::new(settings.frames_per_second_max, now);
-        Self { port, dialogue, rate, empty_reads: 0 }
+        Self { port, dialogue, rate, empty_reads: 0, verdicts: VecDeque::new() }
     }
 
     /// Reads until the port is gone or the driver is told to stop, then closes the port.
@@ -102,6 +108,7 @@ impl<'a> Session<'a> {
             biased;
             () = outlet.stop.cancelled() => Step::Stop,
             read = self.port.read(chunk) => Step::Read(read),
+            is_taken = verdict(&mut self.verdicts) => Step::Settled(is_taken),
             () = wake => Step::Wake,
             () = sleep(HEALTH_CHECK) => Step::Idle,
         }
@@ -119,6 +126,10 @@ impl<'a> Session<'a> {
                 let mut events = Vec::new();
                 self.dialogue.wake(Instant::now(), &mut events);
                 self.deliver(outlet, events).await
+            }
+            Step::Settled(is_taken) => {
+                self.dialogue.settled(is_taken, Instant::now());
+                Ok(())
             }
             Step::Idle => self.ask_whether_there(),
         }
@@ -145,10 +156,18 @@ impl<'a> Session<'a> {
         }
     }
 
-    async fn deliver(&mut self, outlet: &Outlet, events: Vec<DeviceEvent>) -> Result<(), End> {
-        deliver(outlet, events).await?;
-        self.dialogue.delivered(Instant::now());
-        Ok(())
+    async fn deliver(&mut self, outlet: &Outlet, mut events: Vec<DeviceEvent>) -> Result<(), End> {
+        if self.dialogue.awaits_verdicts() {
+            events = events.into_iter().map(|event| self.with_ticket(event)).collect();
+        }
+        deliver(outlet, events).await
+    }
+
+    fn with_ticket(&mut self, event: DeviceEvent) -> DeviceEvent {
+        let DeviceEvent::Reading(reading) = event else { return event };
+        let (ticket, verdict) = Ticket::new();
+        self.verdicts.push_back(verdict);
+        DeviceEvent::Awaited(reading, ticket)
     }
 
     /// What cannot be sent is dropped: a port that is gone shows when it is read, and a device that missed something
@@ -176,6 +195,14 @@ impl<'a> Session<'a> {
             Err(_) => Err(End::Lost { reason: UNPLUGGED.to_owned() }),
         }
     }
+}
+
+/// What became of the first of these; for ever nothing where there is none.
+async fn verdict(verdicts: &mut VecDeque<oneshot::Receiver<bool>>) -> bool {
+    let Some(first) = verdicts.front_mut() else { return std::future::pending().await };
+    let is_taken = first.await.unwrap_or(false);
+    verdicts.pop_front();
+    is_taken
 }
 
 fn lost(error: &io::Error) -> Result<(), End> {

@@ -1,27 +1,33 @@
 //! Zebra's SSI on a serial port.
 //!
-//! In: packets of a scanner. Out: barcodes, each once, and the packets that answer them. A code is acknowledged when
-//! the lane has it: while the lane takes nothing, the scanner waits, sends again, and at last beeps that the code is
-//! not taken. Never: what a scanner says about itself in a reading.
+//! In: packets of a scanner, and what became of its codes. Out: barcodes, each once, and the packets that answer them.
+//! A code is acknowledged when it is durable. Where the store does not take it the scanner beeps otherwise; where
+//! nobody says anything it sends again, and at last beeps by itself. Never: what a scanner says about itself in a
+//! reading.
 
 use tillgate_parsers::ssi::{Code, Event, Host, Refusal, Settings, aim};
 use tokio::time::Instant;
 
 use super::dialogue::Dialogue;
-use crate::{DeviceEvent, Reading};
+use crate::{DeviceEvent, DeviceSettings, Reading};
 
 /// The host's side of the line.
 pub(crate) struct SsiDialogue {
     host: Host,
     /// The host counts time from here.
     began: Instant,
-    /// Codes that are on their way to the lane.
-    unsettled: usize,
 }
 
 impl SsiDialogue {
-    pub(crate) fn new() -> Self {
-        Self { host: Host::new(Settings::default()), began: Instant::now(), unsettled: 0 }
+    /// `accept` and `refuse` of the settings are numbers of the scanner's beeps here.
+    pub(crate) fn new(settings: &DeviceSettings) -> Self {
+        let usual = Settings::default();
+        let settings = Settings {
+            accept_sound: settings.accept.first().copied().or(usual.accept_sound),
+            refuse_sound: settings.refuse.first().copied().or(usual.refuse_sound),
+            ..usual
+        };
+        Self { host: Host::new(settings), began: Instant::now() }
     }
 
     fn say(&mut self, events: &mut Vec<DeviceEvent>) -> u32 {
@@ -30,7 +36,6 @@ impl SsiDialogue {
             match event {
                 Event::Code(code) => {
                     readings += 1;
-                    self.unsettled += 1;
                     events.push(DeviceEvent::Reading(reading(code)));
                 }
                 Event::Refused { refusal, bytes } => {
@@ -69,10 +74,12 @@ impl Dialogue for SsiDialogue {
         self.say(events);
     }
 
-    fn delivered(&mut self, now: Instant) {
-        for _ in 0..std::mem::take(&mut self.unsettled) {
-            self.host.settle(true, now - self.began);
-        }
+    fn awaits_verdicts(&self) -> bool {
+        true
+    }
+
+    fn settled(&mut self, is_taken: bool, now: Instant) {
+        self.host.settle(is_taken, now - self.began);
     }
 
     fn output(&mut self) -> Vec<u8> {
@@ -80,7 +87,6 @@ impl Dialogue for SsiDialogue {
     }
 
     fn close(&mut self, events: &mut Vec<DeviceEvent>) {
-        self.unsettled = 0;
         let bytes = self.host.close();
         if bytes > 0 {
             events.push(DeviceEvent::Partial { bytes });

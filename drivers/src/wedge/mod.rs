@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use evdev::raw_stream::RawDevice;
 use tillgate_parsers::framing::FrameEnd;
-use tillgate_parsers::wedge::{KeyEvent, WedgeDecoder, WedgeRead, WedgeSettings};
+use tillgate_parsers::wedge::{KeyEvent, Layout, ReadEnd, WedgeDecoder, WedgeRead, WedgeSettings};
 use zeroize::Zeroizing;
 
 use crate::magstripe::MagstripeDecoder;
@@ -39,8 +39,10 @@ const GRAB_RETRY: Duration = Duration::from_millis(100);
 
 const TYPED: &str = "a person types on this keyboard: name the scanner's node, or set `key_gap_ms` higher if it is slow";
 const STUMP: &str = "a damaged reading that may be part of a card was dropped: read it again";
-const KEYS_LOST: &str =
-    "the kernel dropped keys of a code: scan it again; the machine may be too busy";
+/// The kernel keeps 64 events for a reader; when they are not read in time it drops them all, and says that once for as
+/// many codes as come until somebody reads.
+const KEYS_LOST: &str = "the kernel dropped keys, perhaps of several codes: scan again what was scanned just now; the \
+                         machine may be too busy";
 
 /// Reads one keyboard.
 struct WedgeProtocol {
@@ -60,7 +62,11 @@ impl WedgeProtocol {
         let decoder = WedgeDecoder::new(WedgeSettings {
             layout: settings.layout,
             gap_us: settings.key_gap_ms.saturating_mul(1000),
-            ends_with_key: settings.framing.suffix != FrameEnd::Any,
+            end: match settings.framing.suffix {
+                FrameEnd::Any => ReadEnd::Learnt,
+                FrameEnd::Gap => ReadEnd::Pause,
+                _ => ReadEnd::Key,
+            },
         });
         let swipe = MagstripeDecoder::new(&settings, &assignment.token_key);
         Self { settings, decoder, swipe, keyboard: None, told_typed: false, just_opened: false }
@@ -100,6 +106,12 @@ impl WedgeProtocol {
             }
             Owned::Typed { .. } => {}
             Owned::Overflow { keys } => events.push(DeviceEvent::Overflow { bytes: *keys }),
+            Owned::Card { layout, keys } => {
+                // Tracks that were read before it are no part of it.
+                self.swipe.quiet(events);
+                let problem = layout.map_or(STUMP, other_layout);
+                events.push(DeviceEvent::Damaged { problem, bytes: *keys });
+            }
         }
     }
 
@@ -132,6 +144,7 @@ enum Owned {
     Calibrated(&'static str),
     Typed { keys: usize },
     Overflow { keys: usize },
+    Card { layout: Option<Layout>, keys: usize },
 }
 
 impl Owned {
@@ -143,6 +156,7 @@ impl Owned {
             WedgeRead::Calibration { layout } => Self::Calibrated(layout.name()),
             WedgeRead::Typed { keys } => Self::Typed { keys: *keys },
             WedgeRead::Overflow { keys } => Self::Overflow { keys: *keys },
+            WedgeRead::Card { layout, keys } => Self::Card { layout: *layout, keys: *keys },
         }
     }
 }
@@ -232,6 +246,33 @@ fn key_event(bytes: &[u8; EVENT_BYTES]) -> Option<KeyEvent> {
         value: i32::from_ne_bytes(*value),
         time_us: word(seconds).saturating_mul(1_000_000).saturating_add(word(microseconds)),
     })
+}
+
+/// What to do about a card that was typed in another layout than the configured one.
+fn other_layout(layout: Layout) -> &'static str {
+    macro_rules! set {
+        ($name:literal) => {
+            concat!(
+                "a card typed in another keyboard layout was dropped: set `layout = \"",
+                $name,
+                "\"`, or find the layout with the calibration code"
+            )
+        };
+    }
+    match layout {
+        Layout::Be => set!("be"),
+        Layout::Ch => set!("ch"),
+        Layout::De => set!("de"),
+        Layout::Es => set!("es"),
+        Layout::Fr => set!("fr"),
+        Layout::It => set!("it"),
+        Layout::Jp => set!("jp"),
+        Layout::Pt => set!("pt"),
+        Layout::Se => set!("se"),
+        Layout::Tr => set!("tr"),
+        Layout::Uk => set!("uk"),
+        Layout::Us => set!("us"),
+    }
 }
 
 /// `%B` and a digit, or `;` and a digit, to which no barcode content of a till begins (ISO/IEC 7813).

@@ -66,6 +66,10 @@ fn protocol(layout: Layout, prefix: &[u8]) -> WedgeProtocol {
         DeviceSettings::new("wedge-1", DriverKind::KeyboardWedge, Path::new("/dev/input/event9"));
     settings.layout = layout;
     settings.framing.prefix = prefix.to_vec();
+    protocol_of(settings)
+}
+
+fn protocol_of(settings: DeviceSettings) -> WedgeProtocol {
     WedgeProtocol::new(&Assignment {
         settings,
         token_key: Arc::new(TokenKey::from_hex(&"5a".repeat(32)).unwrap()),
@@ -153,6 +157,28 @@ fn a_card_reader_that_types_gives_a_card() {
 }
 
 #[test]
+fn a_card_reader_in_another_layout_gives_words_and_nothing_else() {
+    for (typed, configured, text) in [
+        (Layout::Us, Layout::Fr, "4111111111111111"),
+        (Layout::Us, Layout::Fr, ";4111111111111111=29121011234?"),
+        (Layout::Us, Layout::De, "%B4111111111111111^DOE/JANE^29121011234?"),
+        (Layout::Us, Layout::De, ";4111111111111111=29121011234?"),
+    ] {
+        let mut wedge = protocol(configured, b"");
+        let code = Recording::default().text(configured, "96385074").enter();
+        assert_eq!(read(&mut wedge, &code), ["|96385074"]);
+        let mut events = Vec::new();
+        wedge.read(&Recording::default().text(typed, text).enter().bytes, &mut events);
+        wedge.quiet(&mut events);
+        let [DeviceEvent::Damaged { problem, bytes }] = events.as_slice() else {
+            panic!("{text}: {:?}", events.iter().map(shown).collect::<Vec<_>>())
+        };
+        assert!(problem.contains("set `layout = \"us\"`"), "{text}: {problem}");
+        assert_eq!(*bytes, text.len());
+    }
+}
+
+#[test]
 fn a_pause_ends_a_read_and_a_person_is_told_once() {
     let mut wedge = protocol(Layout::Us, b"");
     assert!(read(&mut wedge, &Recording::default().text(Layout::Us, "96385074")).is_empty());
@@ -170,6 +196,26 @@ fn a_pause_ends_a_read_and_a_person_is_told_once() {
 }
 
 #[test]
+fn the_suffix_says_whether_a_pause_ends_a_read() {
+    for (suffix, mark) in [
+        (FrameEnd::Gap, ""),
+        (FrameEnd::Any, ""),
+        (FrameEnd::Cr, "|damaged"),
+        (FrameEnd::Tab, "|damaged"),
+    ] {
+        let path = Path::new("/dev/input/event9");
+        let mut settings = DeviceSettings::new("wedge-1", DriverKind::KeyboardWedge, path);
+        settings.framing.suffix = suffix;
+        let mut wedge = protocol_of(settings);
+        let mut events = Vec::new();
+        wedge.read(&Recording::default().text(Layout::Us, "96385074").bytes, &mut events);
+        wedge.quiet(&mut events);
+        let seen: Vec<String> = events.iter().map(shown).collect();
+        assert_eq!(seen, [format!("|96385074{mark}")], "{suffix:?}");
+    }
+}
+
+#[test]
 fn dropped_events_and_an_unplug_lose_no_code_silently() {
     let mut wedge = protocol(Layout::Us, b"");
     let mut recording = Recording::default().text(Layout::Us, "40063");
@@ -177,6 +223,16 @@ fn dropped_events_and_an_unplug_lose_no_code_silently() {
     recording.event(0, 0, 0);
     let recording = recording.text(Layout::Us, "31").enter().text(Layout::Us, "96385074").enter();
     assert_eq!(read(&mut wedge, &recording), ["|4006331|damaged", "|96385074"]);
+    let mut lost = Recording::default();
+    lost.event(0, 3, 0);
+    lost.event(0, 0, 0);
+    assert!(read(&mut wedge, &lost).is_empty());
+    assert!(wedge.gap().is_some(), "it is told though nothing comes behind it");
+    let mut events = Vec::new();
+    wedge.quiet(&mut events);
+    let told: Vec<String> = events.iter().map(shown).collect();
+    assert!(told.len() == 1 && told[0].contains("the kernel dropped keys"), "{told:?}");
+    assert!(wedge.gap().is_none());
     let mut stump = Recording::default();
     stump.event(0, 3, 0);
     stump.event(0, 0, 0);

@@ -504,10 +504,11 @@ pub struct Device {
     /// Whether the device waits for ACK (06) or NAK (15) after each reading.
     #[serde(default)]
     pub acknowledge: bool,
-    /// What a scanner is sent when its code was taken, such as its maker's command to beep: Honeywell "\u0016\u0007\r".
+    /// What a scanner is sent when its code is in the journal, such as its maker's command to beep: Honeywell
+    /// "\u0016\u0007\r". With `protocol = "ssi"` the number of a beep, such as "\u0001".
     #[serde(default)]
     pub accept: String,
-    /// What a scanner is sent when its code came damaged.
+    /// What a scanner is sent when its code came damaged, or the journal did not take it.
     #[serde(default)]
     pub refuse: String,
     /// The keyboard layout of a wedge: "be", "ch", "de", "es", "fr", "it", "jp", "pt", "se", "tr", "uk" or "us".

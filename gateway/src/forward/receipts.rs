@@ -172,8 +172,10 @@ impl Receipts {
 
     /// When the patience ends, if it runs.
     pub(super) fn due(&self) -> Option<Instant> {
-        let runs = self.is_seen && self.asked.is_empty();
-        self.waiting_since.filter(|_| runs).map(|since| since + self.patience)
+        // As long as there was no receipt at all, the CRM may not be there yet; but what it never heard of it cannot
+        // ask for.
+        let patience = if self.is_seen { self.patience } else { self.patience_cap };
+        self.waiting_since.filter(|_| self.asked.is_empty()).map(|since| since + patience)
     }
 
     /// When the patience has ended: asks for everything that is not confirmed and is there (what is `pruned` was
@@ -309,10 +311,12 @@ mod tests {
     }
 
     #[test]
-    fn without_any_receipt_nothing_is_sent_again() {
+    fn before_the_first_receipt_patience_is_long_and_has_an_end() {
         let (mut receipts, now) = (receipts(0), Instant::now());
         receipts.catch_up(9, now);
-        assert_eq!(receipts.lose_patience(9, 0, now + Duration::from_secs(9999)), None);
+        assert_eq!(receipts.lose_patience(9, 0, now + PATIENCE), None);
+        let late = now + receipts.patience_cap;
+        assert_eq!(receipts.lose_patience(9, 0, late), Some((1, 9)), "a broker may have lost them");
     }
 
     #[test]

@@ -135,12 +135,13 @@ impl Incarnations {
         self.list.last().map_or((1, 0), |last| (last.number, last.base))
     }
 
-    /// How the CRM names the record of a number in the outbox.
+    /// How the CRM names the record of a number in the outbox. Of none, 0, in the first incarnation.
     pub(super) fn name(&self, number: i64) -> Name {
         let of = self.list.iter().rfind(|incarnation| incarnation.base < number);
-        let (incarnation, base) = of.map_or((0, 0), |found| (found.number, found.base));
+        let of = of.or(self.list.first());
+        let (incarnation, base) = of.map_or((1, 0), |found| (found.number, found.base));
         let incarnation = u32::try_from(incarnation).unwrap_or(u32::MAX);
-        Name { incarnation, sequence: unsigned(number - base) }
+        Name { incarnation, sequence: unsigned((number - base).max(0)) }
     }
 
     /// The present incarnation, and how many records it has.
@@ -218,6 +219,7 @@ mod tests {
         let all = incarnations(&[(1, 0), (2, 10), (5, 10), (9, 12)]);
         let name = |incarnation, sequence| Name { incarnation, sequence };
         for (number, named) in [
+            (0, name(1, 0)),
             (1, name(1, 1)),
             (10, name(1, 10)),
             (11, name(5, 1)),

@@ -2,14 +2,14 @@
 //! row that does not match its checksum is no row.
 
 use futures_util::TryStreamExt;
-use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
 use sqlx::{ConnectOptions, Row, SqliteConnection, TypeInfo, ValueRef};
 use std::path::Path;
 
 use super::counters::{Counters, NEW};
 use super::incarnation::Incarnations;
 use super::mark::Mark;
-use super::open::{reading, schema_version};
+use super::open::schema_version;
 
 /// So often a span that cannot be read is halved, in one pass: some minutes on a slow machine.
 const SPLITS: u32 = 200_000;
@@ -42,8 +42,14 @@ pub(super) enum Value {
 impl Damaged {
     /// Opens what is there, and finds out how far it had come.
     pub(super) async fn open(path: &Path, mark: Option<&Mark>) -> Self {
-        // With this SQLite leaves out a table whose definition is damaged, instead of refusing them all.
-        let tolerant = reading(path).pragma("writable_schema", "ON");
+        // With this SQLite leaves out a table whose definition is damaged, instead of refusing them all. It comes
+        // before any pragma that reads the schema, as `cache_size` does, or the connection fails there.
+        let tolerant = SqliteConnectOptions::new()
+            .filename(path)
+            .read_only(true)
+            .pragma("trusted_schema", "OFF")
+            .pragma("writable_schema", "ON")
+            .disable_statement_logging();
         let mut damaged = Self {
             connection: tolerant.connect().await.ok(),
             splits: SPLITS,

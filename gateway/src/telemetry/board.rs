@@ -54,6 +54,9 @@ pub struct DeviceFigures {
     pub damaged: u64,
     /// Readings that were cut off, by an unplug or because they had no end.
     pub cut: u64,
+    /// Readings that the store did not take, as the device was told.
+    #[serde(default)]
+    pub refused: u64,
     /// Readings that were lost because the store did not take them.
     pub lost: u64,
     /// How often it sent faster than anyone can scan, and was slowed down.

@@ -70,7 +70,7 @@ metrics_table! {
     NoSubscriber Counter "no_subscriber_total" "Acknowledgements that said: no matching subscribers (MQTT 5, 0x10).";
     CertificateExpiry Gauge "certificate_expiry_timestamp_seconds" "When the first certificate in a file of the broker connection ends, by file (client, authority).";
     DeviceConnected Gauge "device_connected" "1 while the device is there.";
-    DeviceReadings Counter "device_readings_total" "Readings by device and outcome (read, damaged, overflow, partial, dropped, flood).";
+    DeviceReadings Counter "device_readings_total" "Readings by device and outcome (read, damaged, overflow, partial, refused, dropped, flood).";
     DeviceLastRead Gauge "device_last_read_timestamp_seconds" "When the device read last.";
     DeviceDisconnects Counter "device_disconnects_total" "How often the device went away.";
     EdiDocuments Counter "edi_documents_total" "EDI documents by partner, type and outcome.";

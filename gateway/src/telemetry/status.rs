@@ -230,14 +230,15 @@ impl Status {
         }
         writeln!(
             out,
-            "\nDEVICE                READ  DAMAGED   CUT OFF      LOST   FLOODS  UNPLUGGED  LAST READING"
+            "\nDEVICE                READ  DAMAGED   CUT OFF  REFUSED      LOST   FLOODS  UNPLUGGED  LAST READING"
         )?;
         for (id, figures) in devices {
-            let DeviceFigures { read, damaged, cut, lost, floods, disconnects, .. } = figures;
+            let DeviceFigures { read, damaged, cut, refused, lost, floods, disconnects, .. } =
+                figures;
             let last = figures.last_read_at.map_or_else(|| "-".to_owned(), |at| at.to_string());
             writeln!(
                 out,
-                "{id:<16}  {read:>8}  {damaged:>7}  {cut:>8}  {lost:>8}  {floods:>7}  {disconnects:>9}  {last}"
+                "{id:<16}  {read:>8}  {damaged:>7}  {cut:>8}  {refused:>7}  {lost:>8}  {floods:>7}  {disconnects:>9}  {last}"
             )?;
         }
         Ok(())
@@ -386,7 +387,7 @@ pub(crate) mod tests {
             "outbox      2 waiting, the oldest for 1 s · 18229 of 18231 delivered",
             "receipts    18200 confirmed by the CRM, 29 wait for it, the oldest for 12 s",
             "disk        312 MiB of 2.0 GiB · 9.0 GiB free",
-            "scanner-3              412        2         0         0        0          1  2026-11-21T10:03:12Z\n\n",
+            "scanner-3              412        2         0        0         0        0          1  2026-11-21T10:03:12Z\n\n",
             "18231     tillgate.sale.v1      03                24.00 CNY       王**",
         ] {
             assert!(text.contains(part), "{part:?} is not in\n{text}");

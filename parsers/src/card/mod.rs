@@ -221,6 +221,23 @@ mod tests {
     }
 
     #[test]
+    fn a_check_character_is_no_track_whatever_it_looks_like() {
+        for check in ["", "3", "?", ";", "%", "+", "=", "B"] {
+            for end in ["", "\r", "\r\n"] {
+                let one = format!("%B5555555555554444^DOE/J^2912101?{check}");
+                let two = format!(";5555555555554444=2912101?{check}");
+                for frame in [format!("{one}{end}{two}{end}"), format!("{two}{end}")] {
+                    let reading = swipe(&frame);
+                    assert_eq!(reading.scheme, Some(Scheme::Mastercard), "{frame:?}");
+                    assert!(!reading.damaged, "{frame:?}");
+                }
+            }
+        }
+        assert!(swipe("%B5555555555554444^DOE/J^2912101?;5").damaged, "a track that was cut");
+        assert!(!swipe("%?;5555555555554444=2912101?+?").damaged, "empty tracks");
+    }
+
+    #[test]
     fn two_cards_in_one_frame_are_none() {
         let reading = swipe(";5555555555554444=2912?;4111111111111111=2912?");
         assert_eq!(reading.scheme, Some(Scheme::Mastercard), "a second `;` is track 3");

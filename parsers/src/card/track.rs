@@ -3,6 +3,9 @@
 //! In: the characters of a swipe, with the sentinels of ISO/IEC 7813 (`%…?`, `;…?`) and of readers (`+…?`), with
 //! some of them missing, or with none. Out: for each track its number, or that it could not be read. Never: names,
 //! expiry dates and the rest of a track.
+//!
+//! The check character (LRC, ISO/IEC 7811-6) is left out, not checked. The head of the reader checks it; few readers
+//! send it on, and others put a separator or suffix of their own into its place, which cannot be told from a wrong one.
 
 use super::number::Number;
 
@@ -78,7 +81,7 @@ pub(super) fn tracks(frame: &[u8]) -> impl Iterator<Item = Seen> + '_ {
             return Some(stray(before));
         }
         let (sentinel, content, bounds, behind) = framed(rest)?;
-        rest = behind;
+        rest = if bounds == Bounds::Both { without_check_character(behind) } else { behind };
         let repeated = sentinel == Sentinel::Two && std::mem::replace(&mut second_seen, true);
         Some(if repeated { third(content) } else { read(sentinel, content, bounds) })
     })
@@ -117,6 +120,19 @@ fn framed(rest: &[u8]) -> Option<(Sentinel, &[u8], Bounds, &[u8])> {
     match behind.split_first() {
         Some((b'?', behind)) => Some((sentinel, content, Bounds::Both, behind)),
         _ => Some((sentinel, content, Bounds::One, behind)),
+    }
+}
+
+/// What stands behind an end sentinel, less a check character that looks like a start sentinel, as one in 16 does on
+/// tracks 2 and 3. Behind a start sentinel comes a track; behind a check character its end or the next start sentinel.
+fn without_check_character(behind: &[u8]) -> &[u8] {
+    match behind {
+        [first, rest @ ..] if start_sentinel(*first).is_some() => match rest.first() {
+            None => rest,
+            Some(next) if is_line_end(*next) || start_sentinel(*next).is_some() => rest,
+            Some(_) => behind,
+        },
+        _ => behind,
     }
 }
 

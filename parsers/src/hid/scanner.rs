@@ -5,6 +5,7 @@
 
 use super::descriptor::{Field, ReportDescriptor, ReportKind, Usage};
 use super::{Pending, Scan};
+use crate::code_id::without_suffix;
 
 const PAGE: u16 = 0x8C;
 const PREVENT_READ: Usage = Usage::new(PAGE, 0x5F);
@@ -161,7 +162,7 @@ impl ScannerReports {
             Some([b']', b'X', b'0'] | [b']', b'Z', b'6']) => Scan::Reply { bytes },
             // An empty report ends a scan whose last bytes came before: without any there was none.
             _ if bytes == 0 && !damaged => return self.pending.clear(),
-            aim => Scan::Barcode { aim, data: &self.pending.data, damaged },
+            aim => Scan::Barcode { aim, data: without_suffix(&self.pending.data), damaged },
         });
         self.pending.clear();
     }

@@ -10,6 +10,7 @@
 //! | 01, to the device | id, the report that is acknowledged, 01, 00 |
 
 use super::{Pending, Scan};
+use crate::code_id::without_suffix;
 
 /// The USB vendor and product of a scanner in this mode.
 pub const USB_IDENTITY: (u16, u16) = (0x05E0, 0x1900);
@@ -113,15 +114,23 @@ impl SnapiReports {
             sink(Scan::Overflow { bytes });
         } else if bytes > 0 {
             let aim = identifier(code_type);
-            sink(Scan::Barcode { aim, data: &self.pending.data, damaged: false });
+            let data = without_suffix(&self.pending.data);
+            sink(Scan::Barcode { aim, data, damaged: false });
         }
         self.pending.clear();
     }
 }
 
-/// The AIM identifier of a code type, where both say the same of the content. UPC and codes with a supplement are
-/// left out: under `]E0` and `]E3` their content has another length; so are types that may or may not be GS1.
+/// An EAN or UPC with two digits beside it, and with five, has this added to its code type.
+const TWO_DIGITS_BESIDE: u16 = 0x40;
+const FIVE_DIGITS_BESIDE: u16 = 0x80;
+
+/// The AIM identifier of a code type, where both say the same of the content. UPC alone is left out: under `]E0` its
+/// content has another length; so are types that may or may not be GS1.
 fn identifier(code_type: u16) -> Option<[u8; 3]> {
+    if has_supplement(code_type) {
+        return Some(*b"]E3");
+    }
     Some(*match code_type {
         0x01 => b"]A0",
         0x03 => b"]C0",
@@ -130,8 +139,17 @@ fn identifier(code_type: u16) -> Option<[u8; 3]> {
         0x0A => b"]E4",
         0x0B => b"]E0",
         0x0F => b"]C1",
+        // DataBar, DataBar Limited, DataBar Expanded.
+        0x30..=0x32 => b"]e0",
         _ => return None,
     })
+}
+
+/// UPC-A, UPC-E, EAN-8, EAN-13 and UPC-E1.
+fn has_supplement(code_type: u16) -> bool {
+    [TWO_DIGITS_BESIDE, FIVE_DIGITS_BESIDE]
+        .into_iter()
+        .any(|beside| matches!(code_type.wrapping_sub(beside), 0x08..=0x0B | 0x10))
 }
 
 #[cfg(test)]
@@ -185,7 +203,21 @@ mod tests {
         let parts = [scan(2, 0, 0x0F, b"0104006381333931"), scan(2, 1, 0x0F, b"10A\x1d21B")];
         assert_eq!(scans(&parts), ["]C1|010400638133393110A\\x1d21B"]);
         assert_eq!(scans(&[long(2, 0, b"ab"), vec![], long(2, 1, b"c")]), ["|abc"]);
-        assert_eq!(scans(&[scan(1, 0, 0x48, b"03600029145212")]), ["|03600029145212"]);
+        for (code_type, data, wanted) in [
+            (0x48, "03600029145212", "]E3|03600029145212"),
+            (0x88, "03600029145212345", "]E3|03600029145212345"),
+            (0x4B, "400638133393112", "]E3|400638133393112"),
+            (0x08, "036000291452", "|036000291452"),
+            (0x30, "0104006381333931", "]e0|0104006381333931"),
+            (0x31, "0104006381333931", "]e0|0104006381333931"),
+            (0x32, "010400638133393110A", "]e0|010400638133393110A"),
+        ] {
+            assert_eq!(scans(&[scan(1, 0, code_type, data.as_bytes())]), [wanted]);
+        }
+        for end in ["\r", "\r\n", "\t"] {
+            let data = format!("4006381333931{end}");
+            assert_eq!(scans(&[scan(1, 0, 0x0B, data.as_bytes())]), ["]E0|4006381333931"]);
+        }
     }
 
     #[test]
@@ -225,7 +257,7 @@ mod tests {
                 });
                 prop_assert_eq!(answer, Some([1, LONG_SCAN, 1, 0]));
             }
-            prop_assert_eq!(whole, vec![data]);
+            prop_assert_eq!(whole, vec![without_suffix(&data).to_vec()]);
         }
     }
 }

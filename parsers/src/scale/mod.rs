@@ -9,6 +9,8 @@
 
 mod answer;
 
+use zeroize::{Zeroize, Zeroizing};
+
 /// A longer answer is none.
 const ANSWER_BYTES_MAX: usize = 64;
 
@@ -115,7 +117,8 @@ pub struct ScaleReader {
     protocol: ScaleProtocol,
     /// Of a scale that does not say its own.
     unit: WeightUnit,
-    answer: Vec<u8>,
+    /// Zeroized: what comes on a line that was mixed up may be a card. It never grows.
+    answer: Zeroizing<Vec<u8>>,
     /// Bytes of an answer that is too long.
     lost: usize,
 }
@@ -127,7 +130,8 @@ impl ScaleReader {
     /// For one scale.
     #[must_use]
     pub fn new(protocol: ScaleProtocol, unit: WeightUnit) -> Self {
-        Self { protocol, unit, answer: Vec::with_capacity(ANSWER_BYTES_MAX), lost: 0 }
+        let answer = Zeroizing::new(Vec::with_capacity(ANSWER_BYTES_MAX));
+        Self { protocol, unit, answer, lost: 0 }
     }
 
     /// What the scale is asked with.
@@ -166,7 +170,7 @@ impl ScaleReader {
     /// Drops what has not ended; says how many bytes.
     pub fn close(&mut self) -> usize {
         let bytes = self.answer.len() + std::mem::take(&mut self.lost);
-        self.answer.clear();
+        self.answer.zeroize();
         bytes
     }
 

@@ -9,15 +9,23 @@ use zeroize::Zeroizing;
 
 use super::command::opcode;
 use super::packet::{CONTINUED, DATA_BYTES_MAX, Packet};
+use crate::barcode::FNC1;
+use crate::code_id::without_suffix;
 
 /// The longest code that is taken. The longest there is has 7,089 digits (ISO/IEC 18004, table 7).
 pub const CODE_BYTES_MAX: usize = 8192;
 
+/// Code types that stand for GS1 and for plain content.
+const DATA_MATRIX: u8 = 0x1B;
+const QR: u8 = 0x1C;
+/// No code type.
+const UNSTATED: u8 = 0;
+
 /// A barcode. No `Debug`: it can be a card number.
 pub struct Code {
-    /// See [`super::aim`].
+    /// See [`super::aim`]. 0, which is no type, where the type would promise more than the content keeps.
     pub code_type: u8,
-    /// With the prefix and suffix that the scanner is set to.
+    /// With the prefix that the scanner is set to. A suffix of a line end or Tab is off.
     pub data: Zeroizing<Vec<u8>>,
 }
 
@@ -132,7 +140,14 @@ impl Assembly {
     }
 
     fn whole(&mut self) -> Step {
-        self.open.take().map_or(Step::Broken, |open| Step::Whole(open.code))
+        let Some(Open { mut code, .. }) = self.open.take() else { return Step::Broken };
+        let content = without_suffix(&code.data).len();
+        code.data.truncate(content);
+        // A separator only stands in GS1 data, or behind FNC1 in the second place: the types tell neither from plain.
+        if matches!(code.code_type, DATA_MATRIX | QR) && code.data.contains(&FNC1) {
+            code.code_type = UNSTATED;
+        }
+        Step::Whole(code)
     }
 
     fn broken(&mut self) -> Step {

@@ -33,6 +33,7 @@ pub fn aim(code_type: u8) -> Option<&'static str> {
         // Trioptic, Bookland as ISBN, coupon, Chinese 2 of 5.
         0x15..=0x17 | 0x72 => "]X0",
         0x19 => "]C4",
+        // With a separator in the content these have no code type: see `Code`.
         0x1B => "]d1",
         0x1C | 0x2C => "]Q1",
         // MaxiCode; DataBar Expanded only in tables of models that are no longer made.

@@ -5,6 +5,7 @@
 //! person typed, and a read as whole of which the kernel dropped events.
 
 mod alt;
+mod foreign;
 mod layout;
 mod retype;
 mod text;
@@ -12,6 +13,7 @@ mod text;
 use zeroize::{Zeroize, Zeroizing};
 
 use alt::AltDigits;
+use foreign::Foreign;
 pub use layout::{KEYS, Layout, Symbol, composed, spacing};
 pub use retype::retyped;
 pub use text::CALIBRATION;
@@ -20,6 +22,8 @@ pub use text::CALIBRATION;
 const STROKES_MAX: usize = 8192;
 /// Fewer keys than these that end in a pause are a person's.
 const STROKES_WITHOUT_END_MIN: usize = 4;
+/// After so many scans that ended by a pause a device has no key at the end any more.
+const PAUSES_TO_UNLEARN: u32 = 3;
 /// The rest of a code that a pause cut in two comes within so many gaps.
 const TAIL_GAPS: u64 = 10;
 
@@ -50,8 +54,19 @@ pub struct WedgeSettings {
     pub layout: Layout,
     /// A pause that ends a read, in microseconds.
     pub gap_us: u64,
-    /// Whether Enter or Tab ends every read. If not, that is learnt from the first one that does.
-    pub ends_with_key: bool,
+    /// What ends a read.
+    pub end: ReadEnd,
+}
+
+/// What ends a read. Enter and Tab do in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadEnd {
+    /// Enter or Tab: a pause only cuts a read in two.
+    Key,
+    /// The same once a scan has ended so, until several in a row end by a pause.
+    Learnt,
+    /// A pause too.
+    Pause,
 }
 
 /// What was typed.
@@ -68,6 +83,13 @@ pub enum WedgeRead<'a> {
     Calibration {
         /// The layout that the scanner is set to.
         layout: Layout,
+    },
+    /// The keys are a card in another layout than the configured one, or what is left of one. Nothing of it leaves.
+    Card {
+        /// The layout that the reader is set to; none where too much is lost to know it.
+        layout: Option<Layout>,
+        /// How many keys.
+        keys: usize,
     },
     /// A person typed.
     Typed {
@@ -141,6 +163,8 @@ pub struct WedgeDecoder {
     lost: usize,
     /// The kernel dropped events of this read.
     damaged: bool,
+    /// That was told already, though no end was seen since.
+    told: bool,
     /// The device was opened in the middle of this read, as far as anybody knows.
     midway: bool,
     /// Events up to the next mark are worth nothing.
@@ -152,6 +176,10 @@ pub struct WedgeDecoder {
     by_hand: bool,
     /// A pause ended the read before, though a key should have: what comes now may be its rest.
     is_tail: bool,
+    /// A scan ended by a key.
+    key_learnt: bool,
+    /// Scans since then that looked whole and ended by a pause.
+    pauses: u32,
     first_us: u64,
     last_us: u64,
 }
@@ -169,12 +197,15 @@ impl WedgeDecoder {
             strokes: Zeroizing::new(Vec::with_capacity(STROKES_MAX)),
             lost: 0,
             damaged: false,
+            told: false,
             midway: false,
             dropping: false,
             wants_keys_down: false,
             strange: false,
             by_hand: false,
             is_tail: false,
+            key_learnt: false,
+            pauses: 0,
             first_us: 0,
             last_us: 0,
         }
@@ -198,6 +229,7 @@ impl WedgeDecoder {
             (EV_SYN, SYN_DROPPED) => {
                 self.dropping = true;
                 self.damaged = true;
+                self.told = false;
             }
             (EV_SYN, SYN_REPORT) if self.dropping => {
                 self.dropping = false;
@@ -226,10 +258,10 @@ impl WedgeDecoder {
         }
     }
 
-    /// Whether something waits for its end.
+    /// Whether something waits for its end, or a loss of keys to be told: nothing may come behind it.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
-        self.keys() > 0
+        self.keys() > 0 || self.damaged && !self.told
     }
 
     /// Nothing came for the length of the gap.
@@ -246,6 +278,9 @@ impl WedgeDecoder {
         self.damaged = false;
         self.midway = false;
         self.is_tail = false;
+        // What comes back may be another device, or set up anew.
+        self.key_learnt = false;
+        self.pauses = 0;
         self.held = Held::default();
         keys
     }
@@ -349,23 +384,28 @@ impl WedgeDecoder {
     /// The read is over, by a key or by a pause.
     fn end(&mut self, by_key: bool, sink: &mut dyn FnMut(WedgeRead<'_>)) {
         let keys = self.keys();
-        let cut = !by_key && self.settings.ends_with_key;
         let keys_lost = self.damaged;
-        let damaged =
-            keys_lost || std::mem::take(&mut self.midway) || self.strange || self.is_tail || cut;
+        let typed = self.by_hand || !keys_lost && self.is_typed(by_key);
+        let spoilt = keys_lost || std::mem::take(&mut self.midway) || self.strange || self.is_tail;
+        if !(by_key || typed || spoilt) {
+            self.unlearn();
+        }
+        let cut = !by_key && self.wants_key();
+        let damaged = spoilt || cut;
         // Only when the end is seen is it sure that what was lost is behind.
         self.damaged &= cut;
+        self.told = keys_lost;
         self.is_tail = cut && keys > 0;
-        self.settings.ends_with_key |= by_key && keys > 0;
         if keys == 0 && !keys_lost {
             return self.begin_again();
         }
         if self.lost > 0 {
             sink(WedgeRead::Overflow { keys });
-        } else if self.by_hand || !keys_lost && self.is_typed(by_key) {
+        } else if typed {
             sink(WedgeRead::Typed { keys });
-        } else {
-            self.scan(damaged, sink);
+        } else if self.scan(damaged, sink) && by_key {
+            self.key_learnt = true;
+            self.pauses = 0;
         }
         if damaged {
             self.caps = self.caps_between;
@@ -373,12 +413,42 @@ impl WedgeDecoder {
         self.begin_again();
     }
 
-    fn scan(&self, damaged: bool, sink: &mut dyn FnMut(WedgeRead<'_>)) {
-        if let Some(layout) = text::calibrated(&self.strokes) {
-            return sink(WedgeRead::Calibration { layout });
+    /// Whether a read that a pause ends is cut.
+    fn wants_key(&self) -> bool {
+        match self.settings.end {
+            ReadEnd::Key => true,
+            ReadEnd::Learnt => self.key_learnt,
+            ReadEnd::Pause => false,
         }
-        let (data, clean) = text::written(&self.strokes, self.settings.layout);
-        sink(WedgeRead::Scan { data: &data, damaged: damaged || !clean });
+    }
+
+    /// A scan that looks whole ended by a pause.
+    fn unlearn(&mut self) {
+        self.pauses += u32::from(self.key_learnt);
+        if self.pauses >= PAUSES_TO_UNLEARN {
+            self.key_learnt = false;
+            self.pauses = 0;
+        }
+    }
+
+    /// Tells of a scan. True when it is a whole code.
+    fn scan(&self, damaged: bool, sink: &mut dyn FnMut(WedgeRead<'_>)) -> bool {
+        if let Some(layout) = text::calibrated(&self.strokes) {
+            sink(WedgeRead::Calibration { layout });
+            return false;
+        }
+        let layout = self.settings.layout;
+        let (data, clean) = text::written(&self.strokes, layout);
+        let damaged = damaged || !clean;
+        let card = foreign::card(&self.strokes, layout, &data, damaged);
+        sink(match card {
+            None => WedgeRead::Scan { data: &data, damaged },
+            Some(Foreign::Card(layout)) => {
+                WedgeRead::Card { layout: Some(layout), keys: self.keys() }
+            }
+            Some(Foreign::Stump) => WedgeRead::Card { layout: None, keys: self.keys() },
+        });
+        !damaged && card.is_none()
     }
 
     /// A person needs longer from key to key than a scanner, and ends by pausing.

@@ -7,4 +7,4 @@ mod pcscd;
 mod virtual_card;
 
 pub(crate) use pcscd::Pcscd;
-pub(crate) use virtual_card::{Content, VirtualCard};
+pub(crate) use virtual_card::VirtualCard;

@@ -4,15 +4,18 @@
 #[path = "../../rig/card/mod.rs"]
 mod card;
 
+mod canary;
+
 use serde_json::Value;
 use tillgate_tests::broker::Broker;
+use tillgate_tests::chip_card::Content;
 use tillgate_tests::config;
 use tillgate_tests::deadline::{until, within};
 use tillgate_tests::gateway::Gateway;
 use tillgate_tests::site::{READER, Site};
 use tillgate_tests::witness::Witness;
 
-use card::{Content, Pcscd, VirtualCard};
+use card::{Pcscd, VirtualCard};
 
 /// Longest test here, on a machine that builds something else at the same time.
 const TEST_SECONDS: u64 = 120;
@@ -32,13 +35,18 @@ struct Till {
 
 impl Till {
     fn start(readers: bool) -> Self {
+        Self::with_number_of(readers, 7)
+    }
+
+    /// The number in the store's own file takes so many bytes.
+    fn with_number_of(readers: bool, bytes: u8) -> Self {
         let broker = Broker::plain();
         let witness = Witness::of(&broker);
         let mut site = Site::with(&broker);
         let pcscd = Pcscd::start(site.folder(), readers);
         let card = format!(
             "reader = '00 00'\nnumber_prefix = 'https://loyalty.example/m/'\n\
-             files = [{{ application = '{APPLICATION}', file = '0001', offset = 2, length = 7, form = 'bcd' }}]"
+             files = [{{ application = '{APPLICATION}', file = '0001', offset = 2, length = {bytes}, form = 'bcd' }}]"
         );
         let device = [
             ("id", READER.into()),

@@ -37,6 +37,9 @@ const SWIPE_EVERY: Duration = Duration::from_millis(200);
 const FILE_EVERY: Duration = Duration::from_millis(100);
 const INTERCHANGE_EVERY: Duration = Duration::from_millis(150);
 
+/// Files in the partner's folder.
+const FILES_WAITING_MAX: usize = 300;
+
 /// `[limits] edi_file`.
 pub(crate) const LARGEST_FILE: &str = "32 KiB";
 /// Lines of an order of some 12 KiB, and of one of more than is allowed.
@@ -246,6 +249,10 @@ fn deliver(partner: &Partner, stop: &AtomicBool) -> Sent {
     for control in 1.. {
         if stop.load(Ordering::Relaxed) {
             break;
+        }
+        // A partner whose files nobody fetches sends no more: the daemon's lives are short.
+        while partner.names("in").len() > FILES_WAITING_MAX && !stop.load(Ordering::Relaxed) {
+            thread::sleep(FILE_EVERY);
         }
         let (kind, interchange) = interchange(control);
         let again = "again.edi".to_owned();

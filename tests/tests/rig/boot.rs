@@ -21,13 +21,18 @@ const BUSYBOX: &str = "/bin/busybox";
 const UDEVD: &str = "/lib/systemd/systemd-udevd";
 
 /// What the guest runs besides the programs under test.
-const PROGRAMS: [&str; 5] = [
+const PROGRAMS: [&str; 6] = [
     UDEVD,
     "/usr/bin/udevadm",
     "/usr/bin/setpriv",
     "/usr/sbin/mosquitto",
     "/usr/bin/mosquitto_sub",
+    "/usr/sbin/pcscd",
 ];
+
+/// pcscd's driver of USB readers, which it finds by the list beside it.
+const CCID_LIST: &str = "/usr/lib/pcsc/drivers/ifd-ccid.bundle/Contents/Info.plist";
+const CCID_DRIVER: &str = "/usr/lib/pcsc/drivers/ifd-ccid.bundle/Contents/Linux/libccid.so";
 
 /// udev's own rules that name and classify what the scenes plug in.
 const RULES: [&str; 4] = ["50-udev-default", "60-input-id", "60-persistent-input", "60-serial"];
@@ -59,7 +64,7 @@ pub(crate) fn hindrance() -> Option<String> {
     if std::env::consts::ARCH != "x86_64" {
         return Some(format!("the guest is x86_64, this machine is {}", std::env::consts::ARCH));
     }
-    for program in [QEMU, BUSYBOX].into_iter().chain(PROGRAMS) {
+    for program in [QEMU, BUSYBOX, CCID_LIST, CCID_DRIVER].into_iter().chain(PROGRAMS) {
         if !Path::new(program).is_file() {
             return Some(format!("{program} is missing; tests/run installs it"));
         }
@@ -125,10 +130,11 @@ fn boot(folder: &Path) -> String {
 }
 
 /// The machine and its USB devices. The guest plays both ends: its second serial port is the far end of the USB serial
-/// scanner, its third speaks to QEMU's monitor.
+/// scanner, its third speaks to QEMU's monitor, its fourth is the slot of the reader of chip cards.
 fn machine(kernel: &Path, initrd: &Path, sockets: &Path) -> Command {
     let socket = |name: &str| sockets.join(name).display().to_string();
-    let (scanner, monitor) = (socket("scanner"), socket("monitor"));
+    // Each socket by its name, and which serial port is its other end, in order.
+    let ends = [("scanner", "far-end"), ("monitor", "control"), ("card", "slot")];
     let mut qemu = command(QEMU);
     qemu.args(["-icount", "shift=0,sleep=off", "-rtc", "clock=vm"])
         .args(["-accel", "tcg", "-machine", "pc", "-cpu", "max", "-smp", "1", "-m", "1024"])
@@ -138,24 +144,16 @@ fn machine(kernel: &Path, initrd: &Path, sockets: &Path) -> Command {
         .arg("-initrd")
         .arg(initrd)
         .args(["-append", &command_line()])
-        .args(["-chardev", &format!("socket,id=scanner,path={scanner},server=on,wait=off")])
-        .args(["-chardev", &format!("socket,id=monitor,path={monitor},server=on,wait=off")])
-        .args(["-mon", "chardev=monitor,mode=control"])
         .args(["-serial", "stdio"])
-        .args([
-            "-chardev",
-            &format!("socket,id=far-end,path={scanner}"),
-            "-serial",
-            "chardev:far-end",
-        ])
-        .args([
-            "-chardev",
-            &format!("socket,id=control,path={monitor}"),
-            "-serial",
-            "chardev:control",
-        ])
         .args(["-device", "qemu-xhci,id=usb"])
         .stdout(Stdio::piped());
+    for (name, far_end) in ends {
+        let path = socket(name);
+        qemu.args(["-chardev", &format!("socket,id={name},path={path},server=on,wait=off")])
+            .args(["-chardev", &format!("socket,id={far_end},path={path}")])
+            .args(["-serial", &format!("chardev:{far_end}")]);
+    }
+    qemu.args(["-mon", "chardev=monitor,mode=control"]);
     qemu
 }
 
@@ -170,9 +168,10 @@ fn archive(kernel: &Kernel, folder: &Path) -> Vec<u8> {
     let mut initrd = Initrd::default();
     let source = Path::new(env!("CARGO_MANIFEST_DIR"));
     initrd.script("/init", &source.join("rig/init"));
-    for program in [BUSYBOX].into_iter().chain(PROGRAMS) {
+    for program in [BUSYBOX, CCID_DRIVER].into_iter().chain(PROGRAMS) {
         initrd.program(Path::new(program));
     }
+    initrd.file(CCID_LIST, &fs::read(CCID_LIST).expect("the package libccid"));
     for (path, program) in
         [("/rig/tillgate", gateway::program()), ("/rig/store", env!("CARGO_BIN_EXE_rig").into())]
     {

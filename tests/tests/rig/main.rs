@@ -68,6 +68,11 @@ fn usb_keyboard() {
 }
 
 #[test]
+fn usb_ccid_reader() {
+    scene("usb_ccid_reader");
+}
+
+#[test]
 fn replug_hid_scanner() {
     scene("replug_hid_scanner");
 }

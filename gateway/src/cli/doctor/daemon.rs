@@ -48,10 +48,23 @@ impl Daemon {
 fn of_status(status: &Status) -> Vec<Check> {
     let running = format!("version {} since {}", status.version, status.started_at);
     let running = Check::ok("daemon.running", running);
-    [running, broker(status), backlog(status), quarantine(status), journal(status)]
+    [running]
         .into_iter()
+        .chain(readiness(status))
+        .chain([broker(status), backlog(status), quarantine(status), journal(status)])
         .chain(receipts(status))
         .collect()
+}
+
+/// Why inputs are refused, if they are.
+fn readiness(status: &Status) -> Vec<Check> {
+    const ID: &str = "daemon.ready";
+    let reasons = &status.readiness.reasons;
+    let refused = reasons.iter().map(|reason| {
+        Check::fail(ID, format!("inputs are refused: {}", reason.message), reason.fix.clone())
+    });
+    let ready = reasons.is_empty().then(|| Check::ok(ID, "inputs are taken"));
+    refused.chain(ready).collect()
 }
 
 fn journal(status: &Status) -> Check {

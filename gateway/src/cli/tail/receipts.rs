@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
+use rustix::fs::FileType;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -73,6 +74,16 @@ fn write_state(file: &Path, ledger: &Ledger) -> io::Result<()> {
     File::open(folder.unwrap_or_else(|| Path::new(".")))?.sync_all()
 }
 
+/// Where the output is a file, what stands in it has to outlive a power cut before the gateway hears of it.
+fn sync_output() -> io::Result<()> {
+    let output = io::stdout();
+    let mode = rustix::fs::fstat(&output)?.st_mode;
+    if FileType::from_raw_mode(mode) == FileType::RegularFile {
+        rustix::fs::fsync(&output)?;
+    }
+    Ok(())
+}
+
 struct Printer<'a> {
     left: u64,
     json: bool,
@@ -91,6 +102,7 @@ impl Consumer for Printer<'_> {
 
     fn keep(&mut self, ledger: &Ledger) -> io::Result<()> {
         self.out.flush()?;
+        sync_output()?;
         write_state(self.state, ledger)
     }
 

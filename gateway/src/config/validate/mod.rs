@@ -13,7 +13,7 @@ use tillgate_record::Severity;
 use tracing_subscriber::EnvFilter;
 
 use super::problem::{At, Flaw};
-use super::{BrokerUrl, ByteSize, Config, Gateway, Http, Limits, Mqtt, Retention};
+use super::{BrokerUrl, ByteSize, Config, Confirm, Gateway, Http, Limits, Mqtt, Retention};
 use crate::customer::normalize::region;
 
 /// A topic level, and at the same time a file name: the longest that is still readable in a table.
@@ -144,6 +144,13 @@ fn mqtt(mqtt: &Mqtt, flaws: &mut Flaws) {
     }
     if !matches!(mqtt.version, 3 | 5) {
         flaws.error("mqtt.version", "expected 5, or 3 for MQTT 3.1.1");
+    }
+    if mqtt.version == 3 && mqtt.confirm == Confirm::Puback {
+        flaws.warning(
+            "mqtt.version",
+            "a broker of MQTT 3.1.1 cannot say that it refused a record, or that nobody receives it: it counts as \
+             delivered; use 5, or confirm = \"receipt\"",
+        );
     }
     if mqtt.client_cert_file.is_some() != mqtt.client_key_file.is_some() {
         flaws
@@ -341,7 +348,8 @@ mod tests {
         assert_told(
             &format!("{GATEWAY}{BROKER}"),
             &[
-                ("version = 3", ""),
+                ("version = 3", "[mqtt] version: a broker of MQTT 3.1.1 cannot say"),
+                ("version = 3\nconfirm = \"receipt\"", ""),
                 ("version = 4", "[mqtt] version: expected 5"),
                 ("window_records = 0", "[mqtt] window_records: expected 1 to 1000"),
                 ("window_records = 1001", "[mqtt] window_records: expected 1 to 1000"),

@@ -1,9 +1,10 @@
 //! Lanes: the readings of their devices go into the pipeline.
 //!
 //! In: one configured device. Out: an input for each reading, in the order of the readings, until the pipeline says
-//! that it is durable; and in words on the board what the device is doing. While the store refuses, readings wait
-//! here, as many as `READINGS_WAITING_MAX`; what comes beyond that is counted and shown as dropped. Never: a
-//! barcode's content in a log, or a reading that disappears unseen.
+//! that it is durable, which a device that listens then hears; and in words on the board what the device is doing.
+//! While the store refuses, such a device hears that too, and its reading is forgotten: it sends again, or a person
+//! does. What others read waits here, as many as `READINGS_WAITING_MAX`; then the device is not read any more. Never:
+//! a barcode's content in a log, a device that hears of a commit before it, or a reading that disappears unseen.
 
 mod reading;
 mod scales;
@@ -13,9 +14,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tillgate_drivers::{DeviceEvent, Reading};
+use tillgate_drivers::{DeviceEvent, Reading, Ticket};
 use tillgate_parsers::card::TokenKey;
-use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
@@ -34,10 +35,11 @@ use crate::telemetry::metric::Metric;
 pub use reading::{kind_of, settings_of};
 pub use scales::Scales;
 
-/// Readings of one device that wait while the store refuses: about an hour of a busy checkout.
+/// Readings of one device that wait while the store refuses, or is slower than the device: about an hour of a busy
+/// checkout.
 const READINGS_WAITING_MAX: usize = 1000;
 
-/// Events between a driver and its lane. They are taken at once, so few are enough.
+/// Events between a driver and its lane.
 const EVENTS_WAITING_MAX: usize = 64;
 
 /// A refused reading is offered again after so long, twice as long each time.
@@ -114,12 +116,10 @@ struct Shown {
     connected: bool,
     /// The port, or what is wrong with it.
     port: String,
-    /// Why readings wait.
+    /// Why readings wait, or are refused.
     refusal: Option<String>,
-    /// Readings lost since the start, because too many waited.
+    /// Readings lost since the start.
     dropped: u64,
-    /// Readings are being lost now.
-    dropping: bool,
 }
 
 /// A reading on its way to the pipeline.
@@ -128,10 +128,23 @@ struct Waiting {
     id: Ulid,
     bytes: Zeroizing<Vec<u8>>,
     read_at: Timestamp,
+    /// Of a device that hears what becomes of it.
+    ticket: Option<Ticket>,
+}
+
+/// What became of a reading.
+enum Outcome {
+    Taken,
+    /// A device that listens keeps it, or its person scans again.
+    Refused,
+    /// The store never takes it: those behind it must not wait for it.
+    Lost,
+    /// The gateway ends.
+    Stopped,
 }
 
 impl<I: Intake> Lane<I> {
-    /// Takes the driver's events at once, so that each reading has the time at which it was made.
+    /// Takes the driver's events at once while there is room, so that each reading has the time at which it was made.
     async fn watch(
         &self,
         mut events: mpsc::Receiver<DeviceEvent>,
@@ -139,7 +152,10 @@ impl<I: Intake> Lane<I> {
     ) {
         while let Some(event) = events.recv().await {
             match event {
-                DeviceEvent::Reading(reading) => self.take_reading(reading, &readings),
+                DeviceEvent::Reading(reading) => self.take_reading(reading, None, &readings).await,
+                DeviceEvent::Awaited(reading, ticket) => {
+                    self.take_reading(reading, Some(ticket), &readings).await;
+                }
                 DeviceEvent::Weighed(on_scale) => {
                     self.services.scales.show(&self.device.lane, on_scale);
                 }
@@ -148,7 +164,12 @@ impl<I: Intake> Lane<I> {
         }
     }
 
-    fn take_reading(&self, reading: Reading, readings: &mpsc::Sender<Waiting>) {
+    async fn take_reading(
+        &self,
+        reading: Reading,
+        ticket: Option<Ticket>,
+        readings: &mpsc::Sender<Waiting>,
+    ) {
         let read_at = self.services.clock.now();
         let lane = self.device.lane.as_str();
         let weight = match &reading {
@@ -167,39 +188,23 @@ impl<I: Intake> Lane<I> {
         let labels = [("device", self.device.id.as_str())];
         Metric::DeviceLastRead.set(read_at.as_duration().as_secs_f64(), &labels);
         debug!(device = self.device.id, damaged, "reading");
-        match readings.try_send(Waiting { id: new_id(read_at), bytes, read_at }) {
-            Ok(()) => self.keep_again(),
-            Err(TrySendError::Full(_)) => self.drop_reading(&format!(
-                "{READINGS_WAITING_MAX} wait already, because the store refuses them"
-            )),
-            Err(TrySendError::Closed(_)) => self.drop_reading("the gateway is stopping"),
+        let waiting = Waiting { id: new_id(read_at), bytes, read_at, ticket };
+        if readings.send(waiting).await.is_err() {
+            self.drop_reading("the gateway is stopping");
         }
     }
 
     fn drop_reading(&self, reason: &str) {
         self.count("dropped", |figures| figures.lost += 1);
-        let begins = self.show(|shown| {
-            shown.dropped += 1;
-            !std::mem::replace(&mut shown.dropping, true)
-        });
-        if begins {
-            error!(device = self.device.id, "readings are lost: {reason}");
-        }
-    }
-
-    fn keep_again(&self) {
-        let (was_dropping, dropped) =
-            self.show(|shown| (std::mem::take(&mut shown.dropping), shown.dropped));
-        if was_dropping {
-            warn!(device = self.device.id, "readings are kept again; {dropped} lost so far");
-        }
+        self.show(|shown| shown.dropped += 1);
+        error!(device = self.device.id, "a reading is lost: {reason}");
     }
 
     /// An event that is no reading: counted, shown, told.
     fn note(&self, event: DeviceEvent) {
         let device = self.device.id.as_str();
         match event {
-            DeviceEvent::Reading(_) | DeviceEvent::Weighed(_) => {}
+            DeviceEvent::Reading(_) | DeviceEvent::Awaited(..) | DeviceEvent::Weighed(_) => {}
             DeviceEvent::Connected { detail } => {
                 info!(device, "connected: {detail}");
                 self.show_port(true, detail);
@@ -242,40 +247,47 @@ impl<I: Intake> Lane<I> {
     /// Hands the readings to the pipeline, one after the other, so that they stay in order. Says how many it took.
     async fn hand_over(&self, mut readings: mpsc::Receiver<Waiting>) -> u64 {
         let mut taken = 0;
-        while let Some(waiting) = readings.recv().await {
-            if self.offer(&waiting).await {
-                taken += 1;
-                continue;
+        while let Some(mut waiting) = readings.recv().await {
+            let ticket = waiting.ticket.take();
+            let outcome = self.offer(&waiting, ticket.is_some()).await;
+            taken += u64::from(matches!(outcome, Outcome::Taken));
+            if let Some(ticket) = ticket {
+                ticket.settle(matches!(outcome, Outcome::Taken));
             }
-            self.drop_reading("the gateway is stopping and the store does not take them");
-            readings.close();
-            while readings.recv().await.is_some() {
-                self.drop_reading("the gateway is stopping");
+            if matches!(outcome, Outcome::Stopped) {
+                self.drop_reading("the gateway is stopping and the store does not take it");
+                readings.close();
+                while readings.recv().await.is_some() {
+                    self.drop_reading("the gateway is stopping");
+                }
             }
         }
         taken
     }
 
-    /// Offers a reading until the pipeline takes it; after a stop, once.
-    async fn offer(&self, waiting: &Waiting) -> bool {
+    /// Offers a reading until the pipeline takes it; once, where its device hears what became of it, and after a stop.
+    async fn offer(&self, waiting: &Waiting, is_heard: bool) -> Outcome {
         let mut pause = FIRST_RETRY;
         loop {
             fail_point::reached("reading-read");
             match self.services.intake.take(self.input(waiting)).await {
                 Ok(_) => {
                     self.accepted();
-                    return true;
+                    return Outcome::Taken;
                 }
-                Err(StoreError::Stopping) => return false,
-                // It never will: those behind it must not wait for it.
+                Err(StoreError::Stopping) => return Outcome::Stopped,
                 Err(never @ StoreError::Unusable { .. }) => {
                     self.drop_reading(&never.to_string());
-                    return true;
+                    return Outcome::Lost;
                 }
-                Err(refusal) => self.refused(&refusal),
+                Err(refusal) => self.refused(&refusal, is_heard),
+            }
+            if is_heard {
+                self.count("refused", |figures| figures.refused += 1);
+                return Outcome::Refused;
             }
             tokio::select! {
-                () = self.stop.cancelled() => return false,
+                () = self.stop.cancelled() => return Outcome::Stopped,
                 () = sleep(pause) => {}
             }
             pause = (pause * 2).min(LONGEST_RETRY);
@@ -301,16 +313,18 @@ impl<I: Intake> Lane<I> {
         }
     }
 
-    fn refused(&self, refusal: &StoreError) {
-        let text = refusal.to_string();
+    fn refused(&self, refusal: &StoreError, is_heard: bool) {
+        let what =
+            if is_heard { "readings are refused, as the device hears" } else { "readings wait" };
+        let text = format!("{what}: {refusal}");
         let new = self.show(|shown| {
             let new = shown.refusal.as_ref() != Some(&text);
-            shown.refusal = Some(text);
+            shown.refusal = Some(text.clone());
             new
         });
         if new {
             let cause = refusal.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-            warn!(device = self.device.id, "readings wait: {refusal}{cause}");
+            warn!(device = self.device.id, "{text}{cause}");
         }
     }
 
@@ -342,7 +356,7 @@ impl Shown {
     fn detail(&self) -> String {
         let mut detail = self.port.clone();
         if let Some(refusal) = &self.refusal {
-            detail.push_str(&format!("; readings wait: {refusal}"));
+            detail.push_str(&format!("; {refusal}"));
         }
         if self.dropped > 0 {
             detail.push_str(&format!("; {} readings lost since the start", self.dropped));

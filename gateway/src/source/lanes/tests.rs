@@ -57,8 +57,12 @@ struct Rig {
 
 impl Rig {
     async fn start(driver: Driver, refusals: usize) -> Self {
+        Self::start_with(driver, refusals, |_| {}).await
+    }
+
+    async fn start_with(driver: Driver, refusals: usize, set: impl FnOnce(&mut Device)) -> Self {
         let hardware = SimulatedDevice::plug_in().unwrap();
-        let device = Device {
+        let mut device = Device {
             id: "device-3".to_owned(),
             lane: "3".to_owned(),
             driver,
@@ -82,6 +86,7 @@ impl Rig {
             accept: String::new(),
             refuse: String::new(),
         };
+        set(&mut device);
         let notebook = Arc::new(Notebook {
             refusals: AtomicUsize::new(refusals),
             offered: Mutex::default(),
@@ -187,18 +192,40 @@ async fn refused_readings_wait_and_come_in_order() {
 }
 
 #[tokio::test]
-async fn more_readings_than_can_wait_are_lost_with_a_count() {
+async fn more_readings_than_can_wait_stay_in_the_device_and_none_is_lost() {
     let rig = Rig::start(Driver::SerialScanner, usize::MAX).await;
-    let extra = 5;
-    let codes: String =
-        (0..=READINGS_WAITING_MAX + extra).map(|number| format!("{number}\r")).collect();
-    rig.hardware.send(codes.as_bytes()).await.unwrap();
-    let lost = format!("{extra} readings lost since the start");
-    rig.eventually(&lost, || rig.state().1.contains(&lost)).await;
-    rig.notebook.refusals.store(0, Ordering::SeqCst);
-    let kept = || rig.barcodes().len() == READINGS_WAITING_MAX + 1;
-    rig.eventually("all that waited", kept).await;
-    assert_eq!(rig.barcodes().last(), Some(&READINGS_WAITING_MAX.to_string()));
+    let count = 2 * READINGS_WAITING_MAX;
+    let codes: String = (0..count).map(|number| format!("{number}\r")).collect();
+    let Rig { hardware, notebook, .. } = &rig;
+    let all_sent = async { hardware.send(codes.as_bytes()).await.unwrap() };
+    let recovery = async {
+        sleep(Duration::from_millis(500)).await;
+        assert_eq!(rig.barcodes().len(), 0);
+        notebook.refusals.store(0, Ordering::SeqCst);
+    };
+    tokio::join!(all_sent, recovery);
+    rig.eventually("all of them", || rig.barcodes().len() == count).await;
+    let expected: Vec<String> = (0..count).map(|number| number.to_string()).collect();
+    assert_eq!(rig.barcodes(), expected);
+    assert!(!rig.state().1.contains("lost"), "{}", rig.state().1);
+}
+
+#[tokio::test]
+async fn a_device_that_listens_hears_at_once_that_its_reading_was_not_taken() {
+    let rig = Rig::start_with(Driver::SerialScanner, 1, |device| device.acknowledge = true).await;
+    rig.hardware.scan("4006381333931").await.unwrap();
+    assert_eq!(rig.hardware.heard().await.unwrap(), b"\x15");
+    assert!(
+        rig.state().1.contains("readings are refused, as the device hears"),
+        "{:?}",
+        rig.state()
+    );
+    assert_eq!(rig.barcodes().len(), 0);
+    rig.hardware.scan("4006381333931").await.unwrap();
+    assert_eq!(rig.hardware.heard().await.unwrap(), b"\x06");
+    assert_eq!(rig.barcodes(), ["4006381333931"], "in the journal before it hears of it");
+    let figures = rig.board.sources().remove(0).device.unwrap();
+    assert_eq!((figures.refused, figures.lost), (1, 0));
 }
 
 #[tokio::test]

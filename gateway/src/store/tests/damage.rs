@@ -330,6 +330,41 @@ async fn what_is_no_journal_at_all_does_not_keep_a_till_from_selling() {
     assert_whole(folder.path()).await;
 }
 
+/// A file that was cut, as by a disk that ran full in a copy, and a bit of the page that names all tables.
+#[tokio::test]
+async fn what_a_cut_or_a_damaged_schema_left_comes_back() {
+    let folder_of_all = folder();
+    let store = open(folder_of_all.path()).await;
+    for group in 0..30 {
+        let keys = (0..50).map(|number| record(&format!("k{group}-{number}"), "1"));
+        commit(&store, keys.collect()).await;
+    }
+    let before = events(&store).await;
+    store.close().await;
+    let sound = fs::read(journal_path(folder_of_all.path())).unwrap();
+    type Damage = fn(&mut Vec<u8>);
+    let damages: [(&str, Damage, usize); 2] = [
+        ("cut in half", |bytes| bytes.truncate(bytes.len() / 2), 200),
+        ("a bit of the schema", |bytes| bytes[110] ^= 1, 1_500),
+    ];
+    for (what, damage, least) in damages {
+        let copy = folder();
+        let mut bytes = sound.clone();
+        damage(&mut bytes);
+        fs::write(journal_path(copy.path()), &bytes).unwrap();
+        fs::copy(folder_of_all.path().join("journal.mark"), copy.path().join("journal.mark"))
+            .unwrap();
+        let store = open(copy.path()).await;
+        let there = events(&store).await;
+        let told = names(the_loss(&store)).len();
+        println!("{what}: {} of {} records came back", there.len(), before.len());
+        assert!(there.len() >= least, "{what}: {} came back", there.len());
+        assert!(there.len() + told >= before.len(), "{what}: {told} told");
+        store.close().await;
+        assert_whole(copy.path()).await;
+    }
+}
+
 /// SQLite would drop all that comes behind the damage; here a bit costs at most the row that it is in.
 #[tokio::test]
 async fn a_flipped_bit_in_the_log_does_not_cost_what_stands_behind_it() {

@@ -112,8 +112,8 @@ function showFigures() {
 }
 
 // What went wrong with a device since the start, in the words of `tillgate status`.
-function troubles({ damaged, cut, lost, floods, disconnects }) {
-  const counted = { damaged, "cut off": cut, lost, floods, unplugged: disconnects };
+function troubles({ damaged, cut, refused, lost, floods, disconnects }) {
+  const counted = { damaged, "cut off": cut, refused, lost, floods, unplugged: disconnects };
   const told = Object.entries(counted).filter(([, times]) => times > 0);
   return told.map(([what, times]) => `${what}: ${count(times)}`).join(" · ");
 }

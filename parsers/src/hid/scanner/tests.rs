@@ -63,6 +63,17 @@ fn a_scan_in_one_report_comes_with_its_identifier() {
 }
 
 #[test]
+fn a_suffix_that_the_scanner_adds_comes_off_at_the_end_only() {
+    let mut reader = reports(HONEYWELL);
+    let sent = [
+        honeywell("]E0", b"4006381333931\r\n", false),
+        honeywell("]Q1", b"one\r", true),
+        honeywell("]Q1", b"two\t", false),
+    ];
+    assert_eq!(scans(&mut reader, &sent), ["]E0|4006381333931", "]Q1|one\\rtwo"]);
+}
+
+#[test]
 fn offsets_come_from_the_descriptor() {
     let mut reader = reports(OTHER);
     let mut report = vec![2, 4, 0];
@@ -152,7 +163,7 @@ proptest! {
                 whole.push(data.to_vec());
             });
         }
-        prop_assert_eq!(whole, vec![data]);
+        prop_assert_eq!(whole, vec![without_suffix(&data).to_vec()]);
         prop_assert!(!reader.is_waiting());
     }
 }

@@ -101,3 +101,33 @@ pub(crate) fn stripe(first: &str, second: &str) -> Vec<u8> {
     }
     report
 }
+
+/// A Zebra scanner in its own mode, SNAPI: reports of a maker's page, which its driver knows without a descriptor.
+pub(crate) const SNAPI_SCANNER: Identity = Identity {
+    name: "Rig SNAPI scanner",
+    serial_number: "SNP0001",
+    vendor: 0x05E0,
+    product: 0x1900,
+    descriptor: &[
+        0x06, 0x45, 0xFF, 0x09, 0x00, 0xA1, 0x01, 0x15, 0x00, 0x26, 0xFF, 0x00, 0x75, 0x08, //
+        0x85, 0x22, 0x09, 0x22, 0x95, 0x3F, 0x81, 0x02, // scan
+        0x85, 0x26, 0x09, 0x26, 0x95, 0x3F, 0x81, 0x02, // long scan
+        0x85, 0x01, 0x09, 0x01, 0x95, 0x03, 0x91, 0x02, 0xC0, // acknowledgement
+    ],
+};
+
+const SNAPI_DATA_BYTES: usize = 58;
+
+/// The reports of one scan over [`SNAPI_SCANNER`]: id, parts, index, length, code type, data.
+pub(crate) fn snapi_scan(code_type: u8, data: &str) -> Vec<Vec<u8>> {
+    let chunks: Vec<&[u8]> = data.as_bytes().chunks(SNAPI_DATA_BYTES).collect();
+    let byte = |count: usize| u8::try_from(count).unwrap_or(u8::MAX);
+    let report = |(index, chunk): (usize, &&[u8])| {
+        let mut report =
+            vec![0x22, byte(chunks.len()), byte(index), byte(chunk.len()), code_type, 0];
+        report.extend(*chunk);
+        report.resize(REPORT_BYTES, 0);
+        report
+    };
+    chunks.iter().enumerate().map(report).collect()
+}

@@ -1,5 +1,6 @@
 //! The machine around the guest: QEMU's USB devices, plugged, unplugged and operated from within. The second serial
-//! port is the far end of the USB serial scanner, the third speaks QMP with the monitor.
+//! port is the far end of the USB serial scanner, the third speaks QMP with the monitor, the fourth is for
+//! [`crate::card_slot`].
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -50,7 +51,19 @@ impl Machine {
         );
     }
 
-    /// Pulls `scanner` or `keyboard`.
+    /// Plugs a reader of chip cards in. Its slot is [`crate::card_slot::CardSlot`].
+    pub(crate) fn plug_chip_reader(&mut self) {
+        let reader = json!({
+            "driver": "usb-ccid", "id": "chip-reader", "bus": "usb.0", "port": "3",
+        });
+        self.ask("device_add", &reader);
+        let slot = json!({
+            "driver": "ccid-card-passthru", "bus": "chip-reader.0", "chardev": "card",
+        });
+        self.ask("device_add", &slot);
+    }
+
+    /// Pulls `scanner`, `keyboard` or `chip-reader`.
     pub(crate) fn unplug(&mut self, id: &str) {
         self.ask("device_del", &json!({ "id": id }));
     }

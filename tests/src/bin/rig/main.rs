@@ -10,6 +10,7 @@
     reason = "a test's tool prints, and stops when something fails"
 )]
 
+mod card_slot;
 mod gadget;
 mod hid;
 mod machine;

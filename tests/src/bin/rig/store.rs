@@ -1,12 +1,12 @@
 //! A store whose devices are all configured from the start, on a lane each, and come and go.
 
-use std::fs;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tillgate_tests::broker::Broker;
+use tillgate_tests::canary::{Place, files};
 use tillgate_tests::deadline::until;
 use tillgate_tests::gateway::Gateway;
 use tillgate_tests::site::Site;
@@ -14,7 +14,7 @@ use tillgate_tests::witness::{Witness, first_deliveries};
 
 /// The guest's clock counts instructions and skips what is idle: while QEMU itself has something to do for a scene, it
 /// runs far ahead of any other.
-const WAIT_SECONDS: u64 = 120;
+pub(crate) const WAIT_SECONDS: u64 = 120;
 
 /// So long nothing comes once everything has come.
 const QUIET: Duration = Duration::from_millis(400);
@@ -40,6 +40,9 @@ const fn device(
 /// By `/dev/uhid`, with a link of the rig's own rule.
 pub(crate) const HID_SCANNER: Device =
     device("hid-scanner", "11", "hid-scanner", &[("port", "/dev/rig/hid-scanner")]);
+/// A Zebra scanner in its own mode.
+pub(crate) const SNAPI_SCANNER: Device =
+    device("snapi-scanner", "21", "snapi", &[("port", "/dev/rig/snapi-scanner")]);
 /// A USB gadget, by what it says of itself.
 pub(crate) const USB_HID_SCANNER: Device = device(
     "usb-hid-scanner",
@@ -74,9 +77,16 @@ pub(crate) const FTDI_SCANNER: Device = device(
     "serial-scanner",
     &[("port", "/dev/serial/by-id/usb-QEMU_QEMU_USB_SERIAL_SCN0001-if00-port0")],
 );
+/// QEMU's reader of chip cards, at the guest's pcscd.
+pub(crate) const CHIP_READER: Device =
+    device("chip-reader", "20", "pcsc", &[("port", "/run/pcscd/pcscd.comm")]);
 
-const DEVICES: [&Device; 9] = [
+/// The application of the store's chip cards.
+pub(crate) const LOYALTY_APPLICATION: &str = "f074696c6c67617465";
+
+const DEVICES: [&Device; 11] = [
     &HID_SCANNER,
+    &SNAPI_SCANNER,
     &USB_HID_SCANNER,
     &CARD_READER,
     &STRIPE_READER,
@@ -85,6 +95,7 @@ const DEVICES: [&Device; 9] = [
     &KEYBOARD,
     &ACM_SCANNER,
     &FTDI_SCANNER,
+    &CHIP_READER,
 ];
 
 /// The store.
@@ -111,9 +122,9 @@ impl Store {
         for device in DEVICES {
             let who = [("id", device.id), ("lane", device.lane), ("driver", device.driver)];
             let keys = who.into_iter().chain(device.address.iter().copied());
-            site.config
-                .add("lane", [("id", device.lane.into())])
-                .add("device", keys.map(|(key, value)| (key, value.into())));
+            let keys = keys.map(|(key, value)| (key, value.into()));
+            let card = (device.driver == "pcsc").then(|| ("card", chip_card()));
+            site.config.add("lane", [("id", device.lane.into())]).add("device", keys.chain(card));
         }
         // A debug build takes a minute to fill one.
         site.config.set("disk", "ballast", "0 B");
@@ -140,7 +151,9 @@ impl Store {
         unplug();
         self.wait(device, false);
         let noticed = began.elapsed();
-        let links = device.address.iter().filter(|(key, _)| *key == "port");
+        // pcscd's socket stays.
+        let is_link = |place: &str| place.starts_with("/dev/");
+        let links = device.address.iter().filter(|(key, at)| *key == "port" && is_link(at));
         for (_, link) in links {
             until(WAIT_SECONDS, "its link is gone", || !Path::new(link).exists());
         }
@@ -199,15 +212,15 @@ impl Store {
     }
 
     /// Everything that left the gateway or that it wrote.
-    pub(crate) fn traces(&self) -> Vec<(String, Vec<u8>)> {
+    pub(crate) fn traces(&self) -> Vec<Place> {
         let messages = self.witness.messages().into_iter();
-        let mut traces: Vec<(String, Vec<u8>)> =
-            messages.map(|message| (message.topic, message.payload)).collect();
-        traces.push(("the log".to_owned(), self.gateway.log().into_bytes()));
+        let mut traces: Vec<Place> =
+            messages.map(|message| Place::new(&message.topic, message.payload)).collect();
+        traces.push(Place::text("the log", self.gateway.log()));
         for path in ["/metrics", "/v1/status"] {
-            traces.push((path.to_owned(), self.site.look(path).body));
+            traces.push(Place::new(path, self.site.look(path).body));
         }
-        add_files(&self.site.data_dir(), &mut traces);
+        traces.extend(files(&self.site.data_dir()));
         traces
     }
 
@@ -224,6 +237,15 @@ impl Store {
     }
 }
 
+/// Where the store's chip cards have their number.
+fn chip_card() -> toml::Value {
+    let file = format!(
+        "application = '{LOYALTY_APPLICATION}', file = '0001', offset = 2, length = 7, form = 'bcd'"
+    );
+    let card = format!("files = [{{ {file} }}]");
+    card.parse::<toml::Table>().expect("a table").into()
+}
+
 #[track_caller]
 pub(crate) fn assert_on_lane(event: &Value, device: &Device) {
     assert_eq!(event["data"]["device"], device.id, "{event}");
@@ -233,14 +255,4 @@ pub(crate) fn assert_on_lane(event: &Value, device: &Device) {
 /// What a barcode's event says was read.
 pub(crate) fn code_of(event: &Value) -> String {
     event["data"]["data"].as_str().unwrap_or_default().to_owned()
-}
-
-fn add_files(folder: &Path, traces: &mut Vec<(String, Vec<u8>)>) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        match fs::read(&path) {
-            Ok(content) => traces.push((path.display().to_string(), content)),
-            Err(_) => add_files(&path, traces),
-        }
-    }
 }

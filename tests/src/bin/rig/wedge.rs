@@ -9,6 +9,15 @@ use evdev::{AttributeSet, EventType, InputEvent, KeyCode};
 /// Rows of the US layout, each with the key code of its first character (linux/input-event-codes.h).
 const ROWS: [(&str, u16); 4] =
     [("1234567890-", 2), ("qwertyuiop", 16), ("asdfghjkl", 30), ("zxcvbnm", 44)];
+/// Other keys of the US layout, and whether with shift: what stands in tracks.
+const SIGNS: [(char, u16, bool); 6] = [
+    ('=', 13, false),
+    (';', 39, false),
+    ('/', 53, false),
+    ('?', 53, true),
+    ('%', 6, true),
+    ('^', 7, true),
+];
 const ENTER: u16 = 28;
 const LEFT_SHIFT: u16 = 42;
 const LAST_KEY: u16 = 127;
@@ -53,6 +62,9 @@ impl Wedge {
 }
 
 fn key_of(character: char) -> (u16, bool) {
+    if let Some((_, key, shift)) = SIGNS.iter().find(|(sign, ..)| *sign == character) {
+        return (*key, *shift);
+    }
     let small = character.to_ascii_lowercase();
     let found = ROWS.iter().find_map(|(row, first)| {
         let at = row.chars().position(|one| one == small)?;

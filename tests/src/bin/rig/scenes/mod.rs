@@ -1,6 +1,7 @@
 //! What happens in the store, in this order. A scene gives its figures, and panics when something is wrong.
 
 mod cards;
+mod chip_cards;
 mod replug;
 mod scanners;
 mod wedges;
@@ -11,7 +12,7 @@ use crate::store::Store;
 type Scene = fn(&mut Store) -> String;
 
 /// All scenes, by the names of their tests.
-pub(crate) const ALL: [(&str, Scene); 13] = [
+pub(crate) const ALL: [(&str, Scene); 14] = [
     ("hid_scanner", scanners::hid),
     ("usb_hid_scanner", scanners::usb_hid),
     ("acm_scanner", scanners::acm),
@@ -20,6 +21,7 @@ pub(crate) const ALL: [(&str, Scene); 13] = [
     ("two_wedges_at_once", wedges::two_at_once),
     ("wedge_back_to_back", wedges::back_to_back),
     ("usb_keyboard", wedges::usb_keyboard),
+    ("usb_ccid_reader", chip_cards::contacts),
     ("replug_hid_scanner", replug::hid_scanner),
     ("replug_wedge", replug::wedge),
     ("replug_serial_adapter", replug::serial_adapter),

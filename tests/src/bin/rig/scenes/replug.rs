@@ -40,7 +40,8 @@ fn play<T>(
     )
 }
 
-fn quantiles(mut times: Vec<Duration>) -> String {
+/// Median and worst, in milliseconds.
+pub(super) fn quantiles(mut times: Vec<Duration>) -> String {
     times.sort();
     let middle = times.get(times.len() / 2).copied().unwrap_or_default();
     let worst = times.last().copied().unwrap_or_default();
