@@ -6,6 +6,9 @@ use clap::Args;
 
 use crate::config::{Config, ConfigErrors, Loaded};
 
+/// Where a packaged gateway has it.
+pub(super) const USUAL_FILE: &str = "/etc/tillgate/tillgate.toml";
+
 /// Which configuration a command works with.
 #[derive(Debug, Clone, Args)]
 pub struct ConfigFile {
@@ -16,7 +19,7 @@ pub struct ConfigFile {
         env = "TILLGATE_CONFIG",
         hide_env_values = true,
         global = true,
-        default_value = "/etc/tillgate/tillgate.toml"
+        default_value = USUAL_FILE
     )]
     pub path: PathBuf,
 }

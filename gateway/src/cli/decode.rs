@@ -6,21 +6,21 @@
 #![expect(clippy::print_stderr, reason = "a command talks to the person who called it")]
 
 mod barcode;
+mod swipe;
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use tillgate_parsers::card::{self, CardReading, TokenKey};
+use tillgate_parsers::wedge::{self, Layout};
 use zeroize::Zeroizing;
 
 use self::barcode::BarcodeArgs;
 use super::exit;
 use crate::config::Config;
-
-/// Longest swipe that is read from stdin, in bytes.
-const MAX_SWIPE_BYTES: u64 = 4096;
 
 /// Shows what a barcode or a card says; card data masked
 #[derive(Debug, Args)]
@@ -36,10 +36,13 @@ enum What {
 }
 
 /// Reads one swipe from stdin and shows what is left of it: scheme, masked number, token or loyalty number
+///
+/// A swipe ends with the input, or where its reader pauses. A terminal shows nothing of it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   echo ';9156001122334?' | tillgate decode card
+  tillgate decode card                       (a reader that types like a keyboard)
   cat /dev/ttyUSB1 | tillgate decode card --json --token-key-file /etc/tillgate/token.key
 
 Exit codes: 0 fine, 2 the card could not be read.")]
@@ -70,9 +73,10 @@ pub fn run(args: DecodeArgs, config: Option<&Config>) -> u8 {
     let mut output = Output { data: &mut stdout, words: &mut stderr };
     let result = match args.what {
         What::Barcode(args) => {
-            barcode::decode(&args, config, &mut output).map_err(anyhow::Error::from)
+            let decoded = barcode::decode(&args, config, &mut io::stdin().lock(), &mut output);
+            decoded.map_err(anyhow::Error::from)
         }
-        What::Card(args) => decode_card(&args, &mut io::stdin().lock(), &mut output),
+        What::Card(args) => decode_card(&args, io::stdin().as_fd(), &mut output),
     };
     drop(stderr);
     result.unwrap_or_else(|error| {
@@ -89,24 +93,79 @@ struct Output<'a> {
 
 fn decode_card(
     args: &CardArgs,
-    input: &mut dyn Read,
+    input: BorrowedFd<'_>,
     output: &mut Output<'_>,
 ) -> anyhow::Result<u8> {
     let key = token_key(args)?;
-    // Room for all of it from the start: a buffer that grows would leave copies behind.
-    let mut frame = Zeroizing::new(Vec::with_capacity(usize::try_from(MAX_SWIPE_BYTES)?));
-    input.take(MAX_SWIPE_BYTES).read_to_end(&mut frame)?;
-    let mut reading = card::read_tracks(&mut frame, &key);
+    if swipe::is_terminal(input) {
+        writeln!(output.words, "Swipe a card, then press Enter; what comes is not shown.")?;
+    }
+    let mut swipe = swipe::swipe(input)?;
+    let typed = Zeroizing::new(std::str::from_utf8(&swipe.frame).unwrap_or_default().to_owned());
+    let mut reading = card::read_tracks(&mut swipe.frame, &key);
     if args.token_key_file.is_none() {
         reading.card_token = None;
     }
+    let mut findings = Vec::from_iter(finding(&reading, || layouts(&typed, &key)));
+    if swipe.more {
+        findings.push(("warning", "card-several", SEVERAL.to_owned()));
+    }
     if args.json {
-        writeln!(output.data, "{}", card_json(&reading))?;
+        writeln!(output.data, "{}", card_json(&reading, &findings))?;
     } else {
         write_card(&reading, output)?;
+        for (severity, code, message) in &findings {
+            writeln!(output.words, "{severity} {code}: {message}")?;
+        }
     }
-    let known = reading.masked_pan.is_some() || reading.loyalty.is_some();
-    Ok(if known { exit::FINE } else { exit::INPUT })
+    Ok(if is_known(&reading) { exit::FINE } else { exit::INPUT })
+}
+
+const SEVERAL: &str =
+    "another swipe came behind the first one and was not read: swipe one card at a time";
+
+/// Severity, code, message.
+type CardFinding = (&'static str, &'static str, String);
+
+fn is_known(reading: &CardReading) -> bool {
+    reading.masked_pan.is_some() || reading.loyalty.is_some()
+}
+
+fn finding(
+    reading: &CardReading,
+    layouts: impl Fn() -> Option<(Layout, Layout)>,
+) -> Option<CardFinding> {
+    if is_known(reading) {
+        let message = "a track could not be read".to_owned();
+        return reading.damaged.then_some(("warning", "card-track", message));
+    }
+    if let Some((reader, machine)) = layouts() {
+        let (reader, machine) = (reader.name(), machine.name());
+        let message = format!(
+            "the swipe makes sense if the reader types the layout {reader} and it was read in the layout {machine}: \
+             set layout = \"{reader}\" at its [[device]], or the reader to {machine}"
+        );
+        return Some(("error", "card-keyboard-layout", message));
+    }
+    Some(match reading.damaged {
+        true => (
+            "error",
+            "card-damaged",
+            "the number could not be read: swipe again, slowly and to the end".to_owned(),
+        ),
+        false => ("error", "card-without-number", "no card number found".to_owned()),
+    })
+}
+
+/// The layouts of reader and machine under which a swipe can be read whole.
+fn layouts(typed: &str, key: &TokenKey) -> Option<(Layout, Layout)> {
+    let fits = |(reader, machine): &(Layout, Layout)| {
+        let Some(mut meant) = wedge::retyped(typed, *machine, *reader) else { return false };
+        let has_sentinels = meant.contains(&b'?') && matches!(meant.first(), Some(b'%' | b';'));
+        let reading = card::read_tracks(&mut meant, key);
+        has_sentinels && !reading.damaged && is_known(&reading)
+    };
+    Layout::pairs().find(fits)
 }
 
 /// Without a file any key will do, since the token is not shown then.
@@ -130,24 +189,20 @@ fn write_card(reading: &CardReading, output: &mut Output<'_>) -> io::Result<()> 
             writeln!(output.data, "{name:<10} {value}")?;
         }
     }
-    match (reading.damaged, reading.masked_pan.is_some() || reading.loyalty.is_some()) {
-        (true, true) => writeln!(output.words, "warning card-track: a track could not be read"),
-        (true, false) => writeln!(
-            output.words,
-            "error card-damaged: the number could not be read: swipe again, slowly and to the end"
-        ),
-        (false, true) => Ok(()),
-        (false, false) => writeln!(output.words, "error card-without-number: no card number found"),
-    }
+    Ok(())
 }
 
-fn card_json(reading: &CardReading) -> Value {
+fn card_json(reading: &CardReading, findings: &[CardFinding]) -> Value {
+    let findings = findings.iter().map(|(severity, code, message)| {
+        json!({ "severity": severity, "code": code, "message": message })
+    });
     json!({
         "scheme": reading.scheme.map(card::Scheme::as_str),
         "masked_pan": reading.masked_pan,
         "card_token": reading.card_token,
         "loyalty": reading.loyalty,
         "damaged": reading.damaged,
+        "findings": findings.collect::<Vec<_>>(),
     })
 }
 
@@ -170,9 +225,15 @@ mod tests {
         let mut output = Output { data: &mut data, words: &mut words };
         let code = match command.decode.what {
             What::Barcode(args) => {
-                barcode::decode(&args, None, &mut output).map_err(anyhow::Error::from)
+                let decoded = barcode::decode(&args, None, &mut stdin.as_bytes(), &mut output);
+                decoded.map_err(anyhow::Error::from)
             }
-            What::Card(args) => decode_card(&args, &mut stdin.as_bytes(), &mut output),
+            What::Card(args) => {
+                let (reader, mut writer) = io::pipe().unwrap();
+                writer.write_all(stdin.as_bytes()).unwrap();
+                drop(writer);
+                decode_card(&args, reader.as_fd(), &mut output)
+            }
         };
         (code.unwrap(), String::from_utf8(data).unwrap(), String::from_utf8(words).unwrap())
     }
@@ -203,5 +264,20 @@ mod tests {
         assert!(words.starts_with("error card-damaged"), "{words}");
         let (code, data, _) = decode(&["card"], ";9156001122334?");
         assert_eq!((code, data.as_str()), (exit::FINE, "loyalty    9156001122334\n"));
+    }
+
+    #[test]
+    fn a_wrong_layout_and_a_second_swipe_are_told() {
+        let (code, data, words) = decode(&["card"], "ö4111111111111111´2512101_\r");
+        assert_eq!((code, data.as_str()), (exit::INPUT, ""));
+        assert!(words.starts_with("error card-keyboard-layout: "), "{words}");
+        assert!(words.contains("types the layout us and it was read in the layout"), "{words}");
+        assert!(words.contains("set layout = \"us\"") && !words.contains("4111"), "{words}");
+        let two = ";9156001122334?\n;9156001122335?\n";
+        let (code, data, words) = decode(&["card"], two);
+        assert_eq!((code, data.as_str()), (exit::FINE, "loyalty    9156001122334\n"));
+        assert!(words.starts_with("warning card-several: "), "{words}");
+        let (_, data, words) = decode(&["card", "--json"], two);
+        assert!(data.contains("card-several") && words.is_empty(), "{data}");
     }
 }

@@ -9,7 +9,8 @@ mod json;
 mod text;
 
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
@@ -17,7 +18,7 @@ use tillgate_drivers::attached::{
     self, Access, AttachedDevice, NotOne, Role, Roots, access, instead_of, not_one,
 };
 
-use super::ConfigFile;
+use super::config_file::{ConfigFile, USUAL_FILE};
 use super::style::Style;
 use crate::config::{Config, Device};
 use crate::source::lanes;
@@ -35,7 +36,7 @@ Examples:
   tillgate devices >> /etc/tillgate/tillgate.toml
   tillgate devices --json | jq 'select(.access == \"denied\")'
 
-Exit codes: 0 listed, even where nothing is attached, 1 it failed.")]
+Exit codes: 0 listed, even where nothing is attached, 1 it failed, 78 no such configuration.")]
 pub struct DevicesArgs {
     #[command(flatten)]
     config: ConfigFile,
@@ -72,11 +73,14 @@ pub fn run(args: &DevicesArgs, out: &mut dyn Write) -> anyhow::Result<u8> {
     Ok(0)
 }
 
-/// A machine that is set up has one; one with mistakes is as good as none here.
-fn configuration(args: &DevicesArgs) -> io::Result<Option<Arc<Config>>> {
+/// A machine that is set up has one; one with mistakes is as good as none here. One that somebody names is there.
+fn configuration(args: &DevicesArgs) -> anyhow::Result<Option<Arc<Config>>> {
     let file = &args.config.path;
-    if !file.exists() {
+    if !file.exists() && file == Path::new(USUAL_FILE) {
         return Ok(None);
+    }
+    if !file.exists() {
+        return Ok(Some(args.config.load()?.config));
     }
     let loaded = args.config.load().ok().map(|loaded| loaded.config);
     if loaded.is_none() {
@@ -205,13 +209,26 @@ fn found(device: &Device, roots: &Roots, attached: &[AttachedDevice]) -> Configu
     let meant = address.meant(attached, kind);
     let state = match (meant.as_slice(), &device.port) {
         ([only], _) => State::Found(only.node.clone()),
-        // Such as a pseudo terminal.
-        (_, Some(port)) if port.exists() => State::Found(port.clone()),
+        (_, Some(port)) if may_be_device(port) => State::Found(port.clone()),
+        (_, Some(port)) if port.exists() => {
+            trouble(format!("{} is no scanner, reader or serial port", port.display()))
+        }
         (_, Some(port)) => trouble(format!("there is no {}", port.display())),
         ([], None) => trouble(not_one(&address, kind, NotOne::None)),
         (_, None) => trouble(not_one(&address, kind, NotOne::Several)),
     };
     Configured { id: device.id.clone(), address: address.to_string(), state }
+}
+
+/// A pseudo terminal, the socket of pcscd, or what drivers of the machine itself made; no file, and not the memory
+/// devices such as /dev/null.
+fn may_be_device(port: &Path) -> bool {
+    const MEMORY_DEVICES: u32 = 1;
+    std::fs::metadata(port).is_ok_and(|found| {
+        let kind = found.file_type();
+        let is_memory = rustix::fs::major(found.rdev()) == MEMORY_DEVICES;
+        kind.is_socket() || kind.is_char_device() && !is_memory
+    })
 }
 
 #[cfg(test)]

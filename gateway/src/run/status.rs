@@ -213,7 +213,7 @@ impl StatusBoard {
             |source| Condition {
                 code: "device".to_owned(),
                 message: format!("{} is not there: {}", source.id, source.detail),
-                fix: "plug it in; `tillgate devices` lists what is attached".to_owned(),
+                fix: "`tillgate devices` lists what is attached; `tillgate doctor` looks for the cause".to_owned(),
             },
         )
     }
@@ -223,7 +223,7 @@ impl StatusBoard {
         let failed = (!self.store.is_healthy()).then(|| Condition {
             code: "store".to_owned(),
             message: "the last commit failed, and the disk has not taken one since".to_owned(),
-            fix: "look at the disk (`df`, `dmesg`); senders repeat what was refused".to_owned(),
+            fix: "look at the disk (`df`, `dmesg`); terminals and partners repeat what was refused, scans must be made again".to_owned(),
         });
         let unreadable = gathered.problem.as_ref().map(|problem| Condition {
             code: "store".to_owned(),
@@ -314,17 +314,20 @@ fn refusal(error: &StoreError) -> Condition {
     let (code, fix) = match error {
         StoreError::BudgetSpent { .. } => (
             "disk-budget",
-            "bring the broker back, or raise [disk] budget; senders repeat what was refused",
+            "bring the broker back, or raise [disk] budget; terminals and partners repeat what was refused, scans must be made again",
         ),
         StoreError::DiskFull { .. } => (
             "disk-full",
-            "make room on the disk of [gateway] data_dir; inputs are taken again at once, senders repeat what was refused",
+            "make room on the disk of [gateway] data_dir; inputs are taken again at once, terminals and partners repeat what was refused, scans must be made again",
         ),
         StoreError::Stalled { .. } => (
             "disk-stalled",
-            "the disk or what it is attached to does not answer: see `dmesg`; senders repeat what was refused",
+            "the disk or what it is attached to does not answer: see `dmesg`; terminals and partners repeat what was refused, scans must be made again",
         ),
-        StoreError::Overloaded => ("overloaded", "wait a moment; senders repeat what was refused"),
+        StoreError::Overloaded => (
+            "overloaded",
+            "wait a moment; terminals and partners repeat what was refused, scans must be made again",
+        ),
         StoreError::Stopping => ("stopping", "the gateway is shutting down"),
         _ => (
             "store",

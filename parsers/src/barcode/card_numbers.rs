@@ -1,8 +1,10 @@
 //! Card numbers in the content of a barcode: where they are looked for, and what takes their place.
 //!
 //! In: content and its symbology. Out: the content with masks, where there is something to mask. GTINs, and the
-//! elements of a GS1 string or Digital Link without errors, stay: the field decides first. Elements 90 to 99, and the
-//! parts of a web address that are no elements, are looked at, since their owner may put anything into them.
+//! elements of a GS1 string or Digital Link without errors, stay: the field decides first. Elements of free text, 90 to
+//! 99 among them, and the parts of a web address that are no elements, are looked at, since their owner may put
+//! anything into them. In a GS1 string with errors, digits may be an identifier, a number and more: both ends of all
+//! digits are looked at.
 
 use super::digital_link;
 use super::element::elements;
@@ -28,9 +30,15 @@ pub(crate) fn cut(aim: &[u8], content: &[u8]) -> Option<Cut> {
 /// The same, of content that its symbology identifier was taken off already: it may begin with what looks like one.
 pub(super) fn cut_content(symbology: &Symbology<'_>, content: &[u8]) -> Option<Cut> {
     let mut whole = Cut { text: content.to_vec(), hits: Vec::new() };
-    for (start, end) in unexplained(symbology, content) {
+    let parts = unexplained(symbology, content);
+    let is_gs1 = is_gs1(symbology.content(), content);
+    let alphabet = match parts.as_slice() {
+        [(0, end)] if *end == content.len() && is_gs1 => &Alphabet::GLUED,
+        _ => &Alphabet::TEXT,
+    };
+    for (start, end) in parts {
         let part = content.get(start..end).unwrap_or_default();
-        let Some(cut) = cut_part(part) else { continue };
+        let Some(cut) = cut_part(part, alphabet) else { continue };
         whole.hits.extend(cut.hits.iter().map(|hit| hit.moved(start)));
         if let Some(place) = whole.text.get_mut(start..end) {
             place.copy_from_slice(&cut.text);
@@ -58,20 +66,24 @@ fn unexplained(symbology: &Symbology<'_>, content: &[u8]) -> Vec<(usize, usize)>
     let start = content.len() - composite.len();
     let parsed = elements(composite);
     match parsed.are_sound() {
-        true => parsed.internal().map(|(from, to)| (start + from, start + to)).collect(),
+        true => parsed.free().map(|(from, to)| (start + from, start + to)).collect(),
         false => vec![(start, content.len())],
     }
 }
 
 fn unexplained_by_gs1(kind: Content, content: &[u8]) -> Option<Vec<(usize, usize)>> {
-    if kind == Content::Gs1 || (kind == Content::Unstated && content.first() == Some(&FNC1)) {
+    if is_gs1(kind, content) {
         let parsed = elements(content);
-        return parsed.are_sound().then(|| parsed.internal().collect());
+        return parsed.are_sound().then(|| parsed.free().collect());
     }
     let is_link = matches!(kind, Content::Other | Content::Unstated);
     let link = digital_link::read(content).filter(|_| is_link)?;
-    let internal = link.elements.internal();
-    link.elements.are_sound().then(|| internal.chain(link.other.iter().copied()).collect())
+    let free = link.elements.free();
+    link.elements.are_sound().then(|| free.chain(link.other.iter().copied()).collect())
+}
+
+fn is_gs1(kind: Content, content: &[u8]) -> bool {
+    kind == Content::Gs1 || (kind == Content::Unstated && content.first() == Some(&FNC1))
 }
 
 /// The linear part, and the elements of a composite component behind it.
@@ -84,8 +96,8 @@ pub(super) fn split_composite(content: &[u8]) -> (&[u8], Option<&[u8]>) {
 }
 
 /// Digits may be written as `%34` in a web address. Where that hides a number, the part of the address goes.
-fn cut_part(part: &[u8]) -> Option<Cut> {
-    let plain = scan::cut(part, &Alphabet::TEXT, |_| false);
+pub(super) fn cut_part(part: &[u8], alphabet: &Alphabet) -> Option<Cut> {
+    let plain = scan::cut(part, alphabet, |_| false);
     if !part.contains(&b'%') {
         return plain;
     }
@@ -94,7 +106,7 @@ fn cut_part(part: &[u8]) -> Option<Cut> {
     for text in part.split(|byte| URI_DELIMITERS.contains(byte)) {
         let end = start + text.len();
         let hidden = text.contains(&b'%').then(|| decoded(text, Plus::Itself));
-        let hidden = hidden.and_then(|text| scan::cut(&text, &Alphabet::TEXT, |_| false));
+        let hidden = hidden.and_then(|text| scan::cut(&text, alphabet, |_| false));
         if let Some(first) = hidden.and_then(|hidden| hidden.hits.first().copied()) {
             cut.hits.push(Hit { start, end, tail: end, scheme: first.scheme });
             if let Some(place) = cut.text.get_mut(start..end) {

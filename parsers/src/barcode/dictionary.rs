@@ -114,6 +114,12 @@ impl Row {
 }
 
 impl Component {
+    /// Text of which no rule says what it is.
+    pub(super) fn is_free(&self) -> bool {
+        let tells = [Lint::Digits, Lint::CheckPair, Lint::Coupon, Lint::CouponPosOffer, Lint::Iban];
+        !self.lints.iter().any(|lint| tells.contains(lint))
+    }
+
     /// `?n1-8:rule+rule`.
     fn parse(text: &'static str) -> Option<Self> {
         let (form, rules) = text.split_once(':').unwrap_or((text, ""));

@@ -2,10 +2,12 @@
 //! Specifications 7.8).
 
 use super::FNC1;
-use super::dictionary::Row;
+use super::card_numbers;
+use super::dictionary::{Component, Row};
 use super::gtin::check_digit_fits;
 use super::lint::Flaw;
 use crate::finding::{Fault, Finding, Severity};
+use crate::redact::scan::Alphabet;
 
 /// Most elements of one barcode: the engine of GS1 takes no more, and no label has as many.
 pub(super) const MAX_ELEMENTS: usize = 64;
@@ -31,9 +33,40 @@ pub(super) struct Element {
 }
 
 impl Element {
-    /// 90 to 99: their owner may put anything into them.
-    pub(super) fn is_internal(&self) -> bool {
-        self.identifier.len() == 2 && self.identifier.starts_with('9')
+    /// Where the parts of the value begin and end that their owner may put anything into: company-internal elements,
+    /// serial numbers, batches, references, addresses of pages. Digits of a set length, and what has a check or a
+    /// syntax of its own, say what they are.
+    fn free_parts(&self) -> Vec<(usize, usize)> {
+        let mut at = 0;
+        let part = |component: &Component| {
+            let start = at;
+            at = (at + component.longest).min(self.value.len());
+            (component.is_free() && start < at).then_some((start, at))
+        };
+        self.row.components.iter().filter_map(part).collect()
+    }
+
+    /// The same in the content.
+    fn free(&self) -> Vec<(usize, usize)> {
+        let (start, end) = self.span;
+        let parts = self.free_parts();
+        // Characters of a web address may be written as three: their places are not those of the value.
+        if end - start != self.value.len() {
+            return if parts.is_empty() { parts } else { vec![self.span] };
+        }
+        parts.into_iter().map(|(from, to)| (start + from, start + to)).collect()
+    }
+
+    /// The value as people may see it.
+    pub(super) fn shown(&self) -> String {
+        let mut value = self.value.clone();
+        for (from, to) in self.free_parts() {
+            let place = value.get_mut(from..to).unwrap_or_default();
+            if let Some(cut) = card_numbers::cut_part(place, &Alphabet::TEXT) {
+                place.copy_from_slice(&cut.text);
+            }
+        }
+        String::from_utf8_lossy(&value).into_owned()
     }
 }
 
@@ -47,9 +80,9 @@ impl Elements {
         check_digit_fits(&item.value).then(|| String::from_utf8_lossy(&item.value).into_owned())
     }
 
-    /// Where the values of company-internal elements begin and end.
-    pub(super) fn internal(&self) -> impl Iterator<Item = (usize, usize)> {
-        self.list.iter().filter(|element| element.is_internal()).map(|element| element.span)
+    /// Where the values begin and end that may hold anything.
+    pub(super) fn free(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.list.iter().flat_map(Element::free)
     }
 
     /// Takes an element and finds what is wrong with its value. False when there are too many.

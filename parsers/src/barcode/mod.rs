@@ -5,6 +5,7 @@
 //! what is wrong. Never: a card number, which someone may have put into a QR code; a guess where the scanner was set
 //! up to say.
 
+mod advice;
 mod association;
 mod card_numbers;
 mod coupon;
@@ -22,6 +23,7 @@ mod symbology;
 mod upc_e;
 mod written;
 
+pub use advice::advice;
 pub use association::{EXCLUDED, MISSING};
 pub use coupon::{Coupon, Purchase};
 pub use explain::explained;
@@ -87,7 +89,11 @@ pub fn read_with(rules: &Rules, aim: Option<&str>, data: &[u8]) -> Barcode {
     barcode.data = match card_numbers::cut_content(&symbology, content) {
         None => String::from_utf8_lossy(content).into_owned(),
         Some(cut) => {
-            barcode.findings.push(card_number_cut());
+            let finding = match barcode.findings.iter().any(is_wrong_check_digit(content)) {
+                true => obsolete_card_number_cut(),
+                false => card_number_cut(),
+            };
+            barcode.findings.push(finding);
             String::from_utf8_lossy(&cut.text).into_owned()
         }
     };
@@ -163,9 +169,7 @@ impl Barcode {
         self.findings.extend(association::findings(&parsed.list));
         for element in parsed.list {
             self.take_coupon(&element.identifier, &element.value);
-            let is_internal = element.is_internal();
-            let value = String::from_utf8_lossy(&element.value).into_owned();
-            let value = if is_internal { crate::redact::shown(&value).into_owned() } else { value };
+            let value = element.shown();
             self.elements.push((element.identifier, value));
         }
     }
@@ -189,6 +193,11 @@ impl Barcode {
             if let Some(composite) = composite {
                 self.take_elements(elements(composite));
             }
+            // Of fourteen digits one in ten fits both.
+            let upc_a = content.get(..12).filter(|_| content.len() == 14).and_then(gtin::plain);
+            self.findings.extend(upc_a.map(|_| {
+                advice::with_add_on("upc-a", 2, "is taken for the number of a carton (GTIN-14)")
+            }));
             self.symbology = plain.symbology;
             self.gtin = Some(plain.gtin);
         } else if matches!(content.len(), 12..=14) && content.iter().all(u8::is_ascii_digit) {
@@ -213,7 +222,8 @@ impl Barcode {
         if matches!(of_store, Some(Ok(_))) {
             // What the store knows for its own was never meant as a GTIN.
             let is_guess = |finding: &Finding| {
-                finding.code == "gtin-check-digit" && finding.severity == Severity::Warning
+                let codes = ["gtin-check-digit", "barcode-add-on"];
+                codes.contains(&finding.code) && finding.severity == Severity::Warning
             };
             self.findings.retain(|finding| !is_guess(finding));
         }
@@ -249,6 +259,22 @@ fn card_number_cut() -> Finding {
             .into(),
         expected: None,
         found: None,
+    }
+}
+
+/// An EAN-13 with a wrong digit.
+fn is_wrong_check_digit(content: &[u8]) -> impl Fn(&Finding) -> bool {
+    let has_13_digits = content.len() == 13;
+    move |finding| has_13_digits && finding.code == "gtin-check-digit"
+}
+
+/// Visa has issued numbers of sixteen digits for decades, and old ones may still stand in a list.
+fn obsolete_card_number_cut() -> Finding {
+    Finding {
+        message: "the 13 digits are most likely a misread EAN; Visa once had numbers of that form too, so that their \
+                  middle was masked to be safe"
+            .into(),
+        ..card_number_cut()
     }
 }
 

@@ -186,13 +186,10 @@ fn a_card_number_in_a_barcode_is_masked() {
     assert_eq!(barcode.data, "411111******1111");
     let internal = read(Some("]C1"), b"994111111111111111");
     assert!(!format!("{internal:?}").contains("4111111111111111"));
-    // A trade item, a logistic unit and a lot that have a card number's digits.
-    for (aim, data) in [
-        ("]E0", "4006381300063"),
-        ("]E3", "400638130006312"),
-        ("]C1", "00356000000000000022"),
-        ("]C1", "0104006381333931104111111111111111"),
-    ] {
+    // A trade item and a logistic unit that have a card number's digits.
+    for (aim, data) in
+        [("]E0", "4006381300063"), ("]E3", "400638130006312"), ("]C1", "00356000000000000022")]
+    {
         let barcode = read(Some(aim), data.as_bytes());
         assert_eq!((barcode.data.as_str(), barcode.findings.len()), (data, 0));
     }
@@ -262,7 +259,11 @@ fn a_card_number_in_a_web_address_is_masked_where_no_element_explains_it() {
     let read = |uri: &str| read(Some("]Q1"), uri.as_bytes()).data;
     let item = "/01/04006381300063";
     for (uri, masked) in [
-        (format!("https://a{item}/21/4111111111111111"), None),
+        ("https://a/00/356000000000000022".to_owned(), None),
+        (
+            format!("https://a{item}/21/4111111111111111"),
+            Some("https://a/01/04006381300063/21/411111******1111"),
+        ),
         (
             format!("https://a/4111111111111111{item}"),
             Some("https://a/411111******1111/01/04006381300063"),
@@ -369,4 +370,47 @@ fn a_card_number_of_thirteen_digits_in_an_interleaved_code_is_masked() {
 fn a_symbology_identifier_is_taken_off_once() {
     let barcode = read(None, b"]Q1]Q1 4111111111111111");
     assert_eq!(barcode.data, "]Q1 411111******1111");
+}
+
+/// Free text may hold a payment card's number; digits that say what they are do not.
+#[test]
+fn card_numbers_in_elements_of_free_text_are_masked() {
+    const PAN: &str = "4111111111111111";
+    const MASKED: &str = "411111******1111";
+    for front in [
+        "010400638133393121",
+        "010400638133393110",
+        "41540063813330098020",
+        "01040063813339318200https://example.com/",
+        // The document's number has a field of its own, its serial number is free.
+        "2534006381333009",
+    ] {
+        let content = format!("{front}{PAN}");
+        let read = read(Some("]C1"), content.as_bytes());
+        let shown = format!("{read:?}");
+        assert!(!shown.contains(PAN) && shown.contains(MASKED), "{shown}");
+        assert_eq!(read.elements.len(), if front.starts_with("253") { 1 } else { 2 }, "{shown}");
+        assert!(codes(&read).contains(&"barcode-card-number"), "{shown}");
+    }
+}
+
+#[test]
+fn a_card_number_glued_to_an_identifier_is_masked() {
+    // 17 digits where a GTIN has 14, as a scanner sends them and as people write them.
+    for content in ["0104111111111111111", "(01)04111111111111111"] {
+        let read = read(Some("]C1"), content.as_bytes());
+        assert!(!read.data.contains("4111111111111111"), "{read:?}");
+        assert!(!read.findings.is_empty() && read.elements.is_empty(), "{read:?}");
+    }
+}
+
+#[test]
+fn a_misread_ean_13_that_an_obsolete_card_number_fits_is_told_as_what_it_is() {
+    for aim in [None, Some("]E0")] {
+        let read = read(aim, b"4006381333932");
+        assert_eq!(codes(&read), ["gtin-check-digit", "barcode-card-number"]);
+        assert_eq!(read.findings[0].expected.as_deref(), Some("check digit 1"));
+        assert!(read.findings[1].message.contains("misread EAN"));
+        assert_eq!(read.data, "400638***3932");
+    }
 }

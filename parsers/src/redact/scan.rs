@@ -73,11 +73,17 @@ pub(crate) struct Alphabet {
     /// Bytes that end a track whatever they are in it.
     stops: [u8; 3],
     mask: u8,
+    /// Whether other digits may be glued to a number of any length.
+    is_glued: bool,
 }
 
 impl Alphabet {
     /// Text of any kind.
-    pub(crate) const TEXT: Self = Self { ascii: ASCII, stops: [b'\r', b'\n', b'"'], mask: b'*' };
+    pub(crate) const TEXT: Self =
+        Self { ascii: ASCII, stops: [b'\r', b'\n', b'"'], mask: b'*', is_glued: false };
+
+    /// A barcode with errors, in which identifiers and numbers cannot be told apart.
+    pub(crate) const GLUED: Self = Self { is_glued: true, ..Self::TEXT };
 
     /// A piece of EDI as people see it.
     pub(crate) const SHOWN: Self = Self { ascii: RELEASED, ..Self::TEXT };
@@ -93,7 +99,7 @@ impl Alphabet {
                 *kind = Kind::Other;
             }
         }
-        Self { ascii, stops: delimiters, mask: b'X' }
+        Self { ascii, stops: delimiters, mask: b'X', is_glued: false }
     }
 
     /// The character at `at`, and its length in bytes.
@@ -245,7 +251,11 @@ fn find_from_group(
             Kind::Fold => {}
             Kind::Other | Kind::Blank | Kind::Dot => {
                 let number = digits.get(..count).unwrap_or_default();
+                let before = hits.len();
                 try_number(text, alphabet, (start, end), number, hits);
+                if alphabet.is_glued && joint.is_none() && hits.len() == before {
+                    find_in_long_group(text, alphabet, start, hits);
+                }
                 let ends = kind == Kind::Other || joint.is_some_and(|joint| joint != kind);
                 let next = alphabet.read(text, at + length).0;
                 if ends || !matches!(next, Kind::Digit(_) | Kind::Fold) {
@@ -258,7 +268,7 @@ fn find_from_group(
     }
 }
 
-/// A group of more than 19 digits. Gives its end.
+/// A group of more than 19 digits, or one that may have other digits glued to it. Gives its end.
 fn find_in_long_group(
     text: &[u8],
     alphabet: &Alphabet,
@@ -287,8 +297,8 @@ fn find_in_long_group(
     }
     let at_start = |length: usize| first.get(..length).and_then(Scheme::of_payment_card);
     let at_end = |length: usize| last.get(MAX_DIGITS - length..).and_then(Scheme::of_payment_card);
-    let scheme =
-        (MIN_DIGITS..=MAX_DIGITS).find_map(|length| at_start(length).or_else(|| at_end(length)));
+    let scheme = (MIN_DIGITS..=MAX_DIGITS.min(count))
+        .find_map(|length| at_start(length).or_else(|| at_end(length)));
     if scheme.is_some() {
         hits.push(Hit { start, end, tail: tail_end(text, alphabet, end), scheme });
     }

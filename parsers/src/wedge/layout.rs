@@ -81,6 +81,16 @@ impl Layout {
         (Self::Us, "us"),
     ];
 
+    /// All pairs of a layout that a device types and another one that a machine has. Devices are delivered for the
+    /// United States, so that these come first.
+    pub fn pairs() -> impl Iterator<Item = (Self, Self)> {
+        let all = || Self::ALL.iter().map(|(layout, _)| *layout);
+        let others = all().filter(|layout| *layout != Self::Us);
+        [Self::Us].into_iter().chain(others).flat_map(move |device| {
+            all().filter(move |machine| *machine != device).map(move |machine| (device, machine))
+        })
+    }
+
     /// The name in configurations.
     #[must_use]
     pub fn name(self) -> &'static str {

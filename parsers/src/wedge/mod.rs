@@ -7,6 +7,7 @@
 mod alt;
 mod foreign;
 mod layout;
+mod retype;
 mod text;
 
 use zeroize::{Zeroize, Zeroizing};
@@ -14,6 +15,7 @@ use zeroize::{Zeroize, Zeroizing};
 use alt::AltDigits;
 use foreign::Foreign;
 pub use layout::{KEYS, Layout, Symbol, composed, spacing};
+pub use retype::retyped;
 pub use text::CALIBRATION;
 
 /// Keys of one read: the longest barcode is a QR code of 7,089 digits (ISO/IEC 18004, table 7).

@@ -3,7 +3,7 @@
 //! In: what a scanner sent, or a barcode as people write it. Out: what it says, or what is wrong with it. Never: a
 //! card number, or a control character on the terminal.
 
-use std::io;
+use std::io::{self, Read};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -17,6 +17,8 @@ use super::Output;
 use crate::cli::exit;
 use crate::config::Config;
 
+/// More than any barcode holds: the rest of stdin is left alone, and the length is told.
+const MAX_INPUT_BYTES: u64 = 1 << 20;
 /// Width of the left column.
 const LABEL_CHARS: usize = 10;
 
@@ -30,11 +32,12 @@ Examples:
   tillgate decode barcode '(01)04006381333931(10)A1(17)291231'
   tillgate decode barcode 'https://id.gs1.org/01/09520123456788/10/A1?17=291231'
   tillgate decode barcode --scheme se 2099999901250
+  cat /dev/ttyACM0 | head -n 1 | tillgate decode barcode -
 
 Exit codes: 0 fine, 2 the barcode has errors.")]
 pub(super) struct BarcodeArgs {
     /// What the scanner sent. FNC1 is written {GS}, <GS> or \x1D, or ^ in data that begins with ^; GS1 elements may
-    /// stand in brackets
+    /// stand in brackets. - for stdin, whose last line end is left out
     data: String,
     /// AIM symbology identifier, where DATA does not begin with it
     #[arg(long, value_name = "IDENTIFIER", value_parser = symbology_identifier)]
@@ -72,11 +75,16 @@ fn national_scheme(text: &str) -> Result<String, String> {
 pub(super) fn decode(
     args: &BarcodeArgs,
     config: Option<&Config>,
+    input: &mut dyn Read,
     output: &mut Output<'_>,
 ) -> io::Result<u8> {
+    let data = match args.data.as_str() {
+        "-" => from(input)?,
+        data => data.to_owned(),
+    };
     let mut rules = config.map(Config::barcode_rules).unwrap_or_default();
     rules.restricted.extend(args.scheme.iter().flat_map(|scheme| barcode::national(scheme)));
-    let barcode = read(args, &rules);
+    let barcode = read(args.aim.as_deref(), &data, &rules);
     if args.json {
         writeln!(output.data, "{}", as_json(&barcode))?;
     } else {
@@ -86,20 +94,35 @@ pub(super) fn decode(
     Ok(if wrong { exit::INPUT } else { exit::FINE })
 }
 
-fn read(args: &BarcodeArgs, rules: &Rules) -> Barcode {
-    let aim = args.aim.as_deref();
-    match (barcode::written(&args.data), aim) {
+/// All of stdin, less the line end that a shell or a scanner puts behind it.
+fn from(input: &mut dyn Read) -> io::Result<String> {
+    let mut data = Vec::new();
+    input.take(MAX_INPUT_BYTES).read_to_end(&mut data)?;
+    let mut text = String::from_utf8_lossy(&data).into_owned();
+    for end in ['\n', '\r'] {
+        text.truncate(text.strip_suffix(end).unwrap_or(&text).len());
+    }
+    Ok(text)
+}
+
+fn read(aim: Option<&str>, text: &str, rules: &Rules) -> Barcode {
+    match (barcode::written(text), aim) {
         // Brackets and ^ are only written for GS1 data: it is read as under GS1-128, which nobody stated.
         (Ok((implied @ Some(_), data)), None) => {
             Barcode { symbology: None, ..barcode::read_with(rules, implied, &data) }
         }
-        (Ok((_, data)), _) => barcode::read_with(rules, aim, &data),
+        (Ok((_, data)), None) => {
+            let mut barcode = barcode::read_with(rules, None, &data);
+            barcode.findings.extend(barcode::advice(rules, &data));
+            barcode
+        }
+        (Ok((_, data)), Some(_)) => barcode::read_with(rules, aim, &data),
         (Err(finding), None) => {
-            let data = tillgate_parsers::redact::shown(&args.data).into_owned();
+            let Barcode { data, .. } = barcode::read_with(rules, Some("]C1"), text.as_bytes());
             Barcode { data, findings: vec![finding], ..Barcode::default() }
         }
         // Whoever names a symbology may mean plain data with a bracket in front.
-        (Err(_), Some(_)) => barcode::read_with(rules, aim, args.data.as_bytes()),
+        (Err(_), Some(_)) => barcode::read_with(rules, aim, text.as_bytes()),
     }
 }
 
@@ -250,6 +273,26 @@ mod tests {
         let value: Value = serde_json::from_str(&data).unwrap();
         assert_eq!((code, words.as_str()), (exit::INPUT, ""));
         assert_eq!(value["findings"][0]["code"], "gtin-check-digit");
+    }
+
+    #[test]
+    fn what_a_setting_spoilt_is_told_and_an_empty_barcode_is_an_error() {
+        for (data, stdin, expected) in [
+            ("", "", "error barcode-empty"),
+            ("-", "\r\n", "error barcode-empty"),
+            ("4006381333931\t", "", "warning barcode-blanks"),
+            ("F4006381333931", "", "warning barcode-code-identifier"),
+            ("-", "010400638133393110A1{GS}17291231\n", "warning gs1-no-identifier"),
+            ("é\"\"_àà_", "", "warning barcode-keyboard-layout"),
+            ("03600029145217", "", "warning barcode-add-on"),
+        ] {
+            let (code, _, words) = decode(&["barcode", data], stdin);
+            assert!(words.starts_with(expected), "{data:?}: {words}");
+            assert_eq!(code == exit::INPUT, expected.starts_with("error"), "{data:?}");
+        }
+        let (code, data, words) = decode(&["barcode", "-"], "4006381333931\r\n");
+        assert_eq!((code, words.as_str()), (exit::FINE, ""));
+        assert!(data.contains("gtin       04006381333931"), "{data}");
     }
 
     #[test]

@@ -192,7 +192,7 @@ fn a_configured_device_that_is_none_or_several_comes_with_its_candidates() {
 fn a_machine_without_devices_is_told_what_to_look_at() {
     let root = tempfile::tempdir().unwrap();
     for json in [false, true] {
-        let config = ConfigFile { path: root.path().join("none") };
+        let config = ConfigFile { path: USUAL_FILE.into() };
         let args = DevicesArgs { json, root: root.path().to_owned(), config };
         let mut out = Vec::new();
         assert_eq!(run(&args, &mut out).unwrap(), 0);
@@ -203,10 +203,26 @@ fn a_machine_without_devices_is_told_what_to_look_at() {
 
 #[test]
 fn this_machine_can_be_listed() {
-    let root = tempfile::tempdir().unwrap();
     for json in [false, true] {
-        let config = ConfigFile { path: root.path().join("none") };
+        let config = ConfigFile { path: USUAL_FILE.into() };
         let args = DevicesArgs { json, root: "/".into(), config };
         assert_eq!(run(&args, &mut Vec::new()).unwrap(), 0);
     }
+}
+
+#[test]
+fn a_configuration_that_is_named_and_not_there_is_an_error() {
+    let root = tempfile::tempdir().unwrap();
+    let config = ConfigFile { path: root.path().join("none") };
+    let args = DevicesArgs { json: true, root: root.path().to_owned(), config };
+    assert!(run(&args, &mut Vec::new()).is_err());
+}
+
+#[test]
+fn a_file_and_a_memory_device_are_no_device() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    assert!(!may_be_device(file.path()));
+    assert!(!may_be_device(Path::new("/dev/null")));
+    assert!(!may_be_device(Path::new("/nonexistent/tty")));
+    assert!(may_be_device(Path::new("/dev/ptmx")));
 }

@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io;
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use tillgate_drivers::attached::{self, Roots};
@@ -180,9 +180,7 @@ fn port(port: &Path) -> Check {
     let opened = OpenOptions::new().read(true).write(true).custom_flags(flags).open(port);
     let shown = port.display();
     match opened.and_then(|file| file.metadata()) {
-        Ok(metadata) if metadata.file_type().is_char_device() => {
-            Check::ok(ID, format!("{shown} can be opened"))
-        }
+        Ok(metadata) if is_device(&metadata) => Check::ok(ID, format!("{shown} can be opened")),
         Ok(_) => Check::fail(ID, format!("{shown} is no device"), "set [[device]] port"),
         Err(error) => {
             let hint = match error.kind() {
@@ -198,6 +196,12 @@ fn port(port: &Path) -> Check {
             Check::fail(ID, format!("{shown}: {error}"), hint)
         }
     }
+}
+
+/// A character device, but for the memory devices such as /dev/null.
+fn is_device(metadata: &std::fs::Metadata) -> bool {
+    const MEMORY_DEVICES: u32 = 1;
+    metadata.file_type().is_char_device() && rustix::fs::major(metadata.rdev()) != MEMORY_DEVICES
 }
 
 #[cfg(test)]
@@ -234,7 +238,8 @@ mod tests {
 
     #[test]
     fn ports_are_tried() {
-        assert_eq!(port(Path::new("/dev/null")).outcome, Outcome::Ok);
+        assert_eq!(port(Path::new("/dev/ptmx")).outcome, Outcome::Ok);
+        assert!(port(Path::new("/dev/null")).found.ends_with("is no device"));
         assert_eq!(port(Path::new("/nonexistent/tty")).outcome, Outcome::Fail);
         let file = tempfile::NamedTempFile::new().unwrap();
         assert!(port(file.path()).found.ends_with("is no device"));

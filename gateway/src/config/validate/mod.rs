@@ -3,6 +3,7 @@
 //! Pure: no file is opened (but the time zone database of the system), no name resolved, no device asked.
 
 mod barcodes;
+mod device_keys;
 mod sources;
 
 use std::net::SocketAddr;

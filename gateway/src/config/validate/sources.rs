@@ -125,6 +125,7 @@ fn devices(devices: &[Device], flaws: &mut Flaws) {
     for (index, device) in devices.iter().enumerate() {
         let path = |key: &str| format!("device[{index}].{key}");
         address(device, path, flaws);
+        super::device_keys::check(device, path, flaws);
         // One device may be a scanner and a card reader; a path leads to one of the two. One pcscd has many readers.
         let driver = device.port.is_none().then_some(device.driver);
         let named = (device.address().to_string(), driver, &device.card.reader);
