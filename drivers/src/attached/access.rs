@@ -47,7 +47,14 @@ pub fn access(roots: &Roots, port: &Path) -> Access {
 #[must_use]
 pub fn denied_hint(roots: &Roots, port: &Path) -> String {
     let device = devices(roots).into_iter().find(|device| device.is_at(port));
+    let name = port.file_name().unwrap_or_default().to_string_lossy();
     let rules = match device.as_ref().and_then(rule) {
+        // A port of the board cannot be plugged in again.
+        _ if ["ttyS", "ttyAMA"].iter().any(|board| name.starts_with(board)) => format!(
+            "write `SUBSYSTEM==\"tty\", KERNEL==\"{name}\", GROUP=\"{ACCOUNT}\", MODE=\"0660\"` into \
+             /etc/udev/rules.d/61-tillgate-devices.rules, and run `sudo udevadm control --reload` and \
+             `sudo udevadm trigger /dev/{name}`"
+        ),
         Some(rule) => format!(
             "write `{rule}` into /etc/udev/rules.d/61-tillgate-devices.rules, run `sudo udevadm control --reload`, \
              and plug the device in again"

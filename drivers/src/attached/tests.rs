@@ -287,6 +287,11 @@ fn a_denied_device_is_explained_by_its_group_or_with_a_rule() {
     set_mode(&port, 0o600);
     let hint = denied_hint(&roots, &port);
     assert!(hint.contains("60-tillgate.rules") && !hint.contains("dialout"), "{hint}");
+    simulated.add_plain_port("ttyS0", 4).unwrap();
+    let board = simulated.path("dev/ttyS0");
+    set_mode(&board, 0o600);
+    let hint = denied_hint(&roots, &board);
+    assert!(hint.contains("KERNEL==\"ttyS0\"") && !hint.contains("plug the device in"), "{hint}");
     set_mode(&hidraw, 0o600);
     let hint = denied_hint(&roots, &hidraw);
     let rule = r#"`SUBSYSTEM=="hidraw", ATTRS{idVendor}=="1d6b", ATTRS{idProduct}=="0b61", GROUP="tillgate", MODE="0660"`"#;

@@ -219,7 +219,6 @@ mod tests {
         let all = incarnations(&[(1, 0), (2, 10), (5, 10), (9, 12)]);
         let name = |incarnation, sequence| Name { incarnation, sequence };
         for (number, named) in [
-            (0, name(1, 0)),
             (1, name(1, 1)),
             (10, name(1, 10)),
             (11, name(5, 1)),
@@ -230,6 +229,7 @@ mod tests {
             assert_eq!(all.name(number), named);
             assert_eq!(all.number_of(named, 20), Some(number.unsigned_abs()));
         }
+        assert_eq!(all.name(0), name(1, 0), "before the first");
         for never in [name(1, 0), name(1, 11), name(2, 1), name(5, 3), name(9, 9), name(7, 1)] {
             assert_eq!(all.number_of(never, 20), None, "{never:?}");
         }

@@ -124,7 +124,15 @@ fn swipes_scans_and_noise() {
             is_there("gtin", "09506000134352") && is_there("data", "the last one")
         });
         assert_schemes(&witness);
-        let found = left_in_memory(&gateway, &needles());
+        // The last swipe ends by a pause, which a busy machine notices later than the scans behind it.
+        let mut found = left_in_memory(&gateway, &needles());
+        for _ in 0..5 {
+            if found.is_empty() {
+                break;
+            }
+            sleep(Duration::from_secs(1));
+            found = left_in_memory(&gateway, &needles());
+        }
         assert!(found.is_empty(), "in memory {} times:\n{}", found.len(), found.join("\n"));
         assert_absent(&[Place::text("the log", gateway.log())], &needles());
         assert_nowhere(&site, &mut gateway, &witness);
