@@ -488,7 +488,7 @@ pub struct Device {
     #[serde(default)]
     pub flow_control: FlowControl,
     /// How a scanner speaks: "lines", or "ssi" for Zebra's Simple Serial Interface, in which each code is acknowledged
-    /// and nothing below applies.
+    /// and of what follows only `accept` and `refuse` apply.
     #[serde(default)]
     pub protocol: Protocol,
     /// What ends a reading: "cr", "lf", "crlf", "tab", "etx", "any" of CR and LF, or "gap" for nothing but a pause of

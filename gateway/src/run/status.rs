@@ -223,7 +223,7 @@ impl StatusBoard {
         let failed = (!self.store.is_healthy()).then(|| Condition {
             code: "store".to_owned(),
             message: "the last commit failed, and the disk has not taken one since".to_owned(),
-            fix: "look at the disk (`df`, `dmesg`); terminals and partners repeat what was refused; scans wait, but for those that a scanner was refused".to_owned(),
+            fix: "look at the disk (`df`, `dmesg`); terminals and partners repeat what was refused; what scanners read waits, unless the scanner was told no".to_owned(),
         });
         let unreadable = gathered.problem.as_ref().map(|problem| Condition {
             code: "store".to_owned(),
@@ -314,19 +314,19 @@ fn refusal(error: &StoreError) -> Condition {
     let (code, fix) = match error {
         StoreError::BudgetSpent { .. } => (
             "disk-budget",
-            "bring the broker back, or raise [disk] budget; terminals and partners repeat what was refused; scans wait, but for those that a scanner was refused",
+            "bring the broker back, or raise [disk] budget; terminals and partners repeat what was refused; what scanners read waits, unless the scanner was told no",
         ),
         StoreError::DiskFull { .. } => (
             "disk-full",
-            "make room on the disk of [gateway] data_dir; inputs are taken again at once, terminals and partners repeat what was refused; scans wait, but for those that a scanner was refused",
+            "make room on the disk of [gateway] data_dir; inputs are taken again at once, terminals and partners repeat what was refused; what scanners read waits, unless the scanner was told no",
         ),
         StoreError::Stalled { .. } => (
             "disk-stalled",
-            "the disk or what it is attached to does not answer: see `dmesg`; terminals and partners repeat what was refused; scans wait, but for those that a scanner was refused",
+            "the disk or what it is attached to does not answer: see `dmesg`; terminals and partners repeat what was refused; what scanners read waits, unless the scanner was told no",
         ),
         StoreError::Overloaded => (
             "overloaded",
-            "wait a moment; terminals and partners repeat what was refused; scans wait, but for those that a scanner was refused",
+            "wait a moment; terminals and partners repeat what was refused; what scanners read waits, unless the scanner was told no",
         ),
         StoreError::Stopping => ("stopping", "the gateway is shutting down"),
         _ => (

@@ -36,7 +36,8 @@ pub(super) fn check(device: &Device, path: impl Fn(&str) -> String, flaws: &mut 
     if device.protocol == Protocol::Ssi {
         let ignored =
             reading_keys(device).into_iter().filter(|(_, _, users)| users.contains(&driver));
-        for (key, _, _) in ignored.filter(|(_, is_set, _)| *is_set) {
+        let heard = ["accept", "refuse"];
+        for (key, ..) in ignored.filter(|(key, is_set, _)| *is_set && !heard.contains(key)) {
             let message =
                 "has no effect with protocol = \"ssi\", in which packets say all this: take it out";
             flaws.warning(path(key), message);
@@ -73,12 +74,11 @@ fn reading_keys(device: &Device) -> [Set; 10] {
 
 /// Prefixes and suffixes that cannot be.
 fn ends(device: &Device, path: impl Fn(&str) -> String, flaws: &mut Flaws) {
-    if device.driver == Driver::KeyboardWedge && matches!(device.suffix, Suffix::Etx | Suffix::Gap)
-    {
+    if device.driver == Driver::KeyboardWedge && device.suffix == Suffix::Etx {
         flaws.warning(
             path("suffix"),
-            "cannot be typed: a keyboard-wedge ends a reading with Enter (\"cr\") or Tab (\"tab\"), or with either or \
-             a pause (\"any\")",
+            "cannot be typed: a keyboard-wedge ends a reading with Enter (\"cr\"), Tab (\"tab\"), a pause (\"gap\"), or \
+             with what it does at first (\"any\")",
         );
     }
     let is_line = LINES.contains(&device.driver) && device.protocol == Protocol::Lines;
@@ -153,8 +153,8 @@ mod tests {
                 &["code_ids", "accept", "suffix"],
             ),
             (
-                "driver = 'serial-scanner'\nprotocol = 'ssi'\nsuffix = 'cr'\naccept = 'x'",
-                &["suffix", "accept"],
+                "driver = 'serial-scanner'\nprotocol = 'ssi'\nsuffix = 'cr'\nacknowledge = true",
+                &["suffix", "acknowledge"],
             ),
             ("driver = 'serial-scanner'\nscale = { speaks = 'nci' }", &["scale"]),
             ("driver = 'keyboard-wedge'\nport = '/dev/ttyS0'", &["port"]),
@@ -170,7 +170,8 @@ mod tests {
     fn keys_with_effect_are_not() {
         for device in [
             "driver = 'serial-scanner'\nbaud = 115200\nsuffix = 'etx'\nprefix = \"\\u0002\"\ncode_ids = 'zebra'",
-            "driver = 'serial-scanner'\nprotocol = 'ssi'\nbaud = 115200",
+            "driver = 'serial-scanner'\nprotocol = 'ssi'\nbaud = 115200\naccept = \"\\u0001\"\nrefuse = \"\\u0008\"",
+            "driver = 'keyboard-wedge'\nsuffix = 'gap'",
             "driver = 'serial-magstripe'\nacknowledge = true\nport = '/dev/ttyUSB0'",
             "driver = 'keyboard-wedge'\nlayout = 'de'\nkey_gap_ms = 50\nsuffix = 'cr'\nprefix = '~'",
             "driver = 'serial-scale'\nscale = { speaks = 'nci' }\nport = '/dev/ttyS0'",

@@ -178,7 +178,7 @@ impl<I: Intake> Lane<I> {
         };
         let (bytes, damaged) = match reading::input_of(lane, reading, weight) {
             Ok(input) => input,
-            Err(error) => return self.drop_reading(&format!("one could not be written: {error}")),
+            Err(error) => return self.drop_readings(1, &format!("it cannot be written: {error}")),
         };
         self.count(if damaged { "damaged" } else { "read" }, |figures| {
             let counter = if damaged { &mut figures.damaged } else { &mut figures.read };
@@ -190,14 +190,14 @@ impl<I: Intake> Lane<I> {
         debug!(device = self.device.id, damaged, "reading");
         let waiting = Waiting { id: new_id(read_at), bytes, read_at, ticket };
         if readings.send(waiting).await.is_err() {
-            self.drop_reading("the gateway is stopping");
+            self.drop_readings(1, "the gateway is stopping");
         }
     }
 
-    fn drop_reading(&self, reason: &str) {
-        self.count("dropped", |figures| figures.lost += 1);
-        self.show(|shown| shown.dropped += 1);
-        error!(device = self.device.id, "a reading is lost: {reason}");
+    fn drop_readings(&self, count: u64, reason: &str) {
+        (0..count).for_each(|_| self.count("dropped", |figures| figures.lost += 1));
+        self.show(|shown| shown.dropped += count);
+        error!(device = self.device.id, count, "readings are lost: {reason}");
     }
 
     /// An event that is no reading: counted, shown, told.
@@ -255,11 +255,15 @@ impl<I: Intake> Lane<I> {
                 ticket.settle(matches!(outcome, Outcome::Taken));
             }
             if matches!(outcome, Outcome::Stopped) {
-                self.drop_reading("the gateway is stopping and the store does not take it");
                 readings.close();
+                let mut lost = 1;
                 while readings.recv().await.is_some() {
-                    self.drop_reading("the gateway is stopping");
+                    lost += 1;
                 }
+                self.drop_readings(
+                    lost,
+                    "the gateway is stopping and the store does not take them",
+                );
             }
         }
         taken
@@ -277,7 +281,7 @@ impl<I: Intake> Lane<I> {
                 }
                 Err(StoreError::Stopping) => return Outcome::Stopped,
                 Err(never @ StoreError::Unusable { .. }) => {
-                    self.drop_reading(&never.to_string());
+                    self.drop_readings(1, &never.to_string());
                     return Outcome::Lost;
                 }
                 Err(refusal) => self.refused(&refusal, is_heard),
