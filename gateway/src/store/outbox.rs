@@ -48,9 +48,17 @@ impl Outbox for Store {
         let mut reader = self.reader("read the outbox").await.map_err(outbox_error)?;
         let rows = rows_after(&mut reader, from, limit).await;
         drop(reader);
+        let rows = rows.inspect_err(|error| self.shared.note_damage(error));
         let rows = rows.map_err(StoreError::failed("read the outbox")).map_err(outbox_error)?;
         let rows = rows.iter().map(|(row, parked)| (row, parked.as_deref()));
-        outgoing(rows, from, &self.shared.envelope).map_err(outbox_error)
+        let outgoing = outgoing(rows, from, &self.shared.envelope);
+        if let Err(error) = &outgoing
+            && unsigned(from) >= self.shared.acknowledged()
+        {
+            // Nothing behind it would ever be delivered. What was delivered before stands in nobody's way.
+            self.shared.note_beyond_repair(error);
+        }
+        outgoing.map_err(outbox_error)
     }
 
     fn newest(&self) -> watch::Receiver<u64> {

@@ -106,8 +106,8 @@ fn doubted(counters: &Counters, mark: Option<&Mark>, story: Story<'_>) -> Option
 pub(super) fn next_number(known: i64, witness: Option<i64>, now_us: i64) -> i64 {
     match witness {
         Some(witness) => known.max(witness) + 1,
-        // The contract has 32 bits for it, whatever the clock says.
-        None => (known + 1).max((now_us / 1_000_000).min(i64::from(u32::MAX / 2))),
+        // The contract has 32 bits for it, whatever the clock says: enough for this century.
+        None => (known + 1).max((now_us / 1_000_000).min(i64::from(u32::MAX - 1_000_000))),
     }
 }
 
