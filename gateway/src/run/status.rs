@@ -12,9 +12,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::forward::{Outbox, Outgoing};
+use crate::forward::{NO_RECEIVER, Outbox, Outgoing};
 use crate::store::{Figures, Store, StoreError};
-use crate::telemetry::board::{Board, BrokerState, DeviceFigures, SourceKind, SourceState};
+use crate::telemetry::board::{
+    Board, BrokerState, DeviceFigures, SourceKind, SourceState, Unheard,
+};
 use crate::telemetry::metric::Metric;
 use crate::telemetry::status::{
     Condition, DiskFigures, GatewayName, OutboxFigures, Readiness, RecentRecord, Status, masked_id,
@@ -154,6 +156,32 @@ impl StatusBoard {
             fix: "inputs are safe on disk and are sent as soon as the broker takes them; `tillgate doctor` looks closer"
                 .to_owned(),
         });
+        let unheard = broker.unheard.map(|unheard| Condition {
+            code: "no-subscriber".to_owned(),
+            message: format!(
+                "{NO_RECEIVER}: {}, the last at {}",
+                match unheard.records {
+                    1 => "1 was delivered to nobody".to_owned(),
+                    records => format!("{records} were delivered to nobody"),
+                },
+                to_the_second(unheard.last_at)
+            ),
+            fix: "start the CRM's subscriber, with a session that the broker keeps; mqtt.no_subscriber = \"hold\" keeps records until somebody receives them"
+                .to_owned(),
+        });
+        let open = gathered.figures.quarantine_open > 0;
+        let parked = broker.parked.filter(|_| open).map(|parked| Condition {
+            code: "parked".to_owned(),
+            message: match parked.records {
+                1 => format!("record {} cannot be delivered: {}", parked.last, parked.reason),
+                records => format!(
+                    "{records} records cannot be delivered, the last is {}: {}",
+                    parked.last, parked.reason
+                ),
+            },
+            fix: "the record stays in quarantine: `tillgate quarantine list` has it, `tillgate quarantine replay ID` sends it again"
+                .to_owned(),
+        });
         let old = self.oldest_seconds(&gathered.figures).filter(|seconds| *seconds > OLD_SECONDS);
         let backlog = old.map(|seconds| Condition {
             code: "backlog-old".to_owned(),
@@ -181,6 +209,8 @@ impl StatusBoard {
             .chain(ballast)
             .chain(backlog)
             .chain(receipts)
+            .chain(unheard)
+            .chain(parked)
             .chain(broker.warnings)
             .chain(quarantine)
             .chain(self.losses())
@@ -306,6 +336,9 @@ fn broker_to_the_second(broker: BrokerState) -> BrokerState {
     BrokerState {
         since: broker.since.map(to_the_second),
         next_attempt: broker.next_attempt.map(to_the_second),
+        unheard: broker
+            .unheard
+            .map(|unheard| Unheard { last_at: to_the_second(unheard.last_at), ..unheard }),
         ..broker
     }
 }
