@@ -66,9 +66,9 @@ pub enum Odd {
     WrongTopic(String, String),
     /// One number, two events.
     #[error(
-        "record {sequence} of {gateway} came with id {second}, and before with {first}: do two gateways share org, store and id? \
-         from this record on nothing is confirmed; when each gateway has a name of its own, take \"disputed\" out of the \
-         receiver's state"
+        "record {sequence} of {gateway} came with id {second}, and before with {first}: do two gateways share org, \
+         store and id? from this record on nothing is confirmed; when each gateway has a name of its own, take \
+         \"disputed\" out of the receiver's state"
     )]
     TwoEvents {
         /// The gateway.

@@ -1,8 +1,8 @@
 //! Signs of life of a broker, seen on the stream itself: bytes that come from it, and room that it makes.
 //!
 //! A client that waits for a write tells nothing of what comes in meanwhile, and a client that wrote into a buffer of
-//! this machine knows nothing of the broker. So a write counts only where it had to wait: its room comes from bytes that
-//! the broker's side took. Never: a sign of life from what this machine does by itself.
+//! this machine knows nothing of the broker. So a write counts only where it had to wait: its room comes from bytes
+//! that the broker's side took. Never: a sign of life from what this machine does by itself.
 
 use std::io;
 use std::pin::Pin;

@@ -29,7 +29,8 @@ pub async fn login(connection: &Connection, limit: Duration) -> Result<(), Troub
         password,
         will: None,
         keep_alive: connection.keep_alive,
-        patience: limit,
+        // So that our own limits, which have better words, come first.
+        patience: limit * 2,
         window: 1,
         incoming_max: INCOMING_BYTES,
         clean: true,

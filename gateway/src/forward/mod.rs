@@ -10,7 +10,8 @@
 //!
 //! [`run`] makes one connection after the other and stands over each with a watchdog; `session` is the life of
 //! one connection; `window` knows what is under way; `receipts` what the CRM said; `brokers` which broker is next;
-//! `poison` which record ends every connection; `life` whether the broker lives; `transport` is all that knows the client crate.
+//! `poison` which record ends every connection; `life` whether the broker lives; `transport` is all that knows the
+//! client crate.
 //! Never: a record that counts as delivered without its own acknowledgement, a gap, a record that overtakes
 //! another one, a wait without an end.
 
@@ -114,8 +115,8 @@ pub trait Outbox: Send + Sync + 'static {
     /// such a record.
     fn number_of(&self, incarnation: u32, sequence: u64) -> Option<u64>;
 
-    /// How many records of an incarnation that is over there are here. It may have given out more: a backup that took the
-    /// journal's place knows nothing of what came after it. None for the present incarnation, and for one to come.
+    /// How many records of an incarnation that is over there are here. It may have given out more: a backup that took
+    /// the journal's place knows nothing of what came after it. None for the present incarnation, and for one to come.
     fn ended_with(&self, incarnation: u32) -> Option<u64>;
 
     /// What the CRM calls the record of this number: incarnation and sequence. Zero is before the first record.

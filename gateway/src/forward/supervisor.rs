@@ -1,8 +1,8 @@
 //! One connection after the other, and the watchdog over each.
 //!
 //! The watchdog stands outside the connection's task: a client that hangs cannot end itself. When a publish is open and
-//! the broker gives no sign of life, or the oldest makes no progress, the task is aborted, which drops the socket. A connection that works is left, in an
-//! orderly way, when its files were renewed, or when the main broker is back.
+//! the broker gives no sign of life, or the oldest makes no progress, the task is aborted, which drops the socket. A
+//! connection that works is left, in an orderly way, when its files were renewed, or when the main broker is back.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::forward::{NO_RECEIVER, Outbox, Outgoing};
 use crate::store::{Figures, Store, StoreError};
 use crate::telemetry::board::{
-    Board, BrokerState, DeviceFigures, SourceKind, SourceState, Unheard,
+    Board, BrokerState, DeviceFigures, Parked, SourceKind, SourceState, Unheard,
 };
 use crate::telemetry::metric::Metric;
 use crate::telemetry::status::{
@@ -156,32 +156,6 @@ impl StatusBoard {
             fix: "inputs are safe on disk and are sent as soon as the broker takes them; `tillgate doctor` looks closer"
                 .to_owned(),
         });
-        let unheard = broker.unheard.map(|unheard| Condition {
-            code: "no-subscriber".to_owned(),
-            message: format!(
-                "{NO_RECEIVER}: {}, the last at {}",
-                match unheard.records {
-                    1 => "1 was delivered to nobody".to_owned(),
-                    records => format!("{records} were delivered to nobody"),
-                },
-                to_the_second(unheard.last_at)
-            ),
-            fix: "start the CRM's subscriber, with a session that the broker keeps; mqtt.no_subscriber = \"hold\" keeps records until somebody receives them"
-                .to_owned(),
-        });
-        let open = gathered.figures.quarantine_open > 0;
-        let parked = broker.parked.filter(|_| open).map(|parked| Condition {
-            code: "parked".to_owned(),
-            message: match parked.records {
-                1 => format!("record {} cannot be delivered: {}", parked.last, parked.reason),
-                records => format!(
-                    "{records} records cannot be delivered, the last is {}: {}",
-                    parked.last, parked.reason
-                ),
-            },
-            fix: "the record stays in quarantine: `tillgate quarantine list` has it, `tillgate quarantine replay ID` sends it again"
-                .to_owned(),
-        });
         let old = self.oldest_seconds(&gathered.figures).filter(|seconds| *seconds > OLD_SECONDS);
         let backlog = old.map(|seconds| Condition {
             code: "backlog-old".to_owned(),
@@ -209,8 +183,8 @@ impl StatusBoard {
             .chain(ballast)
             .chain(backlog)
             .chain(receipts)
-            .chain(unheard)
-            .chain(parked)
+            .chain(broker.unheard.map(unheard))
+            .chain(broker.parked.filter(|_| gathered.figures.quarantine_open > 0).map(parked))
             .chain(broker.warnings)
             .chain(quarantine)
             .chain(self.losses())
@@ -340,6 +314,31 @@ fn broker_to_the_second(broker: BrokerState) -> BrokerState {
             .unheard
             .map(|unheard| Unheard { last_at: to_the_second(unheard.last_at), ..unheard }),
         ..broker
+    }
+}
+
+fn unheard(unheard: Unheard) -> Condition {
+    let Unheard { records, last_at } = unheard;
+    let were = if records == 1 { "was" } else { "were" };
+    Condition {
+        code: "no-subscriber".to_owned(),
+        message: format!(
+            "{NO_RECEIVER}: {records} {were} delivered to nobody, the last at {}",
+            to_the_second(last_at)
+        ),
+        fix: "start the CRM's subscriber, with a session that the broker keeps; mqtt.no_subscriber = \"hold\" keeps records until somebody receives them".to_owned(),
+    }
+}
+
+fn parked(parked: Parked) -> Condition {
+    let Parked { records, last, reason } = parked;
+    Condition {
+        code: "parked".to_owned(),
+        message: match records {
+            1 => format!("record {last} cannot be delivered: {reason}"),
+            _ => format!("{records} records cannot be delivered, the last is {last}: {reason}"),
+        },
+        fix: "the record stays in quarantine: `tillgate quarantine list` has it, `tillgate quarantine replay ID` sends it again".to_owned(),
     }
 }
 

@@ -93,8 +93,8 @@ pub struct BrokerState {
     /// The main broker, while `url` is one of its fallbacks.
     #[serde(default)]
     pub fallback_for: Option<String>,
-    /// Records that were delivered although the broker knew nobody who wants them (MQTT 5, 0x10), until it knows somebody
-    /// again.
+    /// Records that were delivered although the broker knew nobody who wants them (MQTT 5, 0x10), until it knows
+    /// somebody again.
     #[serde(default)]
     pub unheard: Option<Unheard>,
     /// Records that the broker never takes: they stay here, in quarantine.

@@ -1,5 +1,5 @@
-//! The way to the broker: name, TCP, TLS, certificate, login. The login has a client id of its own, so that the daemon's
-//! connection stays; it leaves no session behind, and nothing is published.
+//! The way to the broker: name, TCP, TLS, certificate, login. The login has a client id of its own, so that the
+//! daemon's connection stays; it leaves no session behind, and nothing is published.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,7 +1,8 @@
 //! Records that the CRM asks for and that are not here any more: it is told so, on the topic of the records.
 //!
-//! In: numbers in the outbox, or the CRM's names, with the reason. Out: one `tillgate.lost.v1` a range. Never: such a word about a record
-//! that another attempt could bring, more than [`LOST_WAITING`] words in memory: who is not told asks again.
+//! In: numbers in the outbox, or the CRM's names, with the reason. Out: one `tillgate.lost.v1` a range. Never: such a
+//! word about a record that another attempt could bring, more than [`LOST_WAITING`] words in memory: who is not told
+//! asks again.
 
 use std::borrow::Cow;
 

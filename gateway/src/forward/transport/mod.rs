@@ -4,6 +4,7 @@
 //! a stream that is connected already, and cannot connect a second time, so nothing of an old connection is ever
 //! sent, or heard, on a new one. The two adapters ([`v3`], [`v5`]) are all that knows the client crate.
 
+mod resumed;
 mod v3;
 mod v5;
 

@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use futures_util::stream::{self, Stream as EventStream};
 use rumqttc_v5::{
-    AckMode, AsyncClient, BrokerSessionResumePolicy, ClientBuildError, ClientError, ConnAck,
-    ConnectReturnCode, ConnectionError, DisconnectReasonCode, EventLoop, Incoming,
-    IncomingPacketSizeLimit, LastWill, ManualAck, MqttOptions, Outgoing, PubAck, PubAckReason,
-    PublishOptions, PublishProperties, QoS, StateError, SubscribeReasonCode,
+    AckMode, AsyncClient, ClientBuildError, ClientError, ConnAck, ConnectReturnCode,
+    ConnectionError, DisconnectReasonCode, EventLoop, Incoming, IncomingPacketSizeLimit, LastWill,
+    ManualAck, MqttOptions, Outgoing, PubAck, PubAckReason, PublishOptions, PublishProperties, QoS,
+    StateError, SubscribeReasonCode,
 };
 use secrecy::ExposeSecret;
 
 use super::super::dial::Stream;
 use super::super::trouble::Trouble;
+use super::resumed::NothingUnderWay;
 use super::{
     Capabilities, Event, Message, Once, Opening, READ_BATCH, Reason, Received, WRITE_BATCH,
 };
@@ -58,7 +59,7 @@ fn options(opening: &Opening, stream: Stream) -> MqttOptions {
     if !opening.clean {
         options
             .set_session_expiry_interval(Some(SESSION_SECONDS))
-            .set_broker_session_resume_policy(BrokerSessionResumePolicy::AllowBrokerOnly);
+            .set_session_store(NothingUnderWay::of(opening, SESSION_SECONDS));
     }
     if let Some(will) = &opening.will {
         let payload = will.payload.to_vec();
