@@ -12,9 +12,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::forward::{Outbox, Outgoing};
+use crate::forward::{NO_RECEIVER, Outbox, Outgoing};
 use crate::store::{Figures, Store, StoreError};
-use crate::telemetry::board::{Board, BrokerState, DeviceFigures, SourceKind, SourceState};
+use crate::telemetry::board::{
+    Board, BrokerState, DeviceFigures, Parked, SourceKind, SourceState, Unheard,
+};
 use crate::telemetry::metric::Metric;
 use crate::telemetry::status::{
     Condition, DiskFigures, GatewayName, OutboxFigures, Readiness, RecentRecord, Status, masked_id,
@@ -181,6 +183,8 @@ impl StatusBoard {
             .chain(ballast)
             .chain(backlog)
             .chain(receipts)
+            .chain(broker.unheard.map(unheard))
+            .chain(broker.parked.filter(|_| gathered.figures.quarantine_open > 0).map(parked))
             .chain(broker.warnings)
             .chain(quarantine)
             .chain(self.losses())
@@ -306,7 +310,35 @@ fn broker_to_the_second(broker: BrokerState) -> BrokerState {
     BrokerState {
         since: broker.since.map(to_the_second),
         next_attempt: broker.next_attempt.map(to_the_second),
+        unheard: broker
+            .unheard
+            .map(|unheard| Unheard { last_at: to_the_second(unheard.last_at), ..unheard }),
         ..broker
+    }
+}
+
+fn unheard(unheard: Unheard) -> Condition {
+    let Unheard { records, last_at } = unheard;
+    let were = if records == 1 { "was" } else { "were" };
+    Condition {
+        code: "no-subscriber".to_owned(),
+        message: format!(
+            "{NO_RECEIVER}: {records} {were} delivered to nobody, the last at {}",
+            to_the_second(last_at)
+        ),
+        fix: "start the CRM's subscriber, with a session that the broker keeps; mqtt.no_subscriber = \"hold\" keeps records until somebody receives them".to_owned(),
+    }
+}
+
+fn parked(parked: Parked) -> Condition {
+    let Parked { records, last, reason } = parked;
+    Condition {
+        code: "parked".to_owned(),
+        message: match records {
+            1 => format!("record {last} cannot be delivered: {reason}"),
+            _ => format!("{records} records cannot be delivered, the last is {last}: {reason}"),
+        },
+        fix: "the record stays in quarantine: `tillgate quarantine list` has it, `tillgate quarantine replay ID` sends it again".to_owned(),
     }
 }
 

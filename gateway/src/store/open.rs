@@ -185,13 +185,13 @@ pub(super) async fn open(
         .or_else(|| log_was_damaged.then(|| "its log was damaged".to_owned()));
     let checked = match problem {
         Some(problem) => Err(OpenError::Damaged { path: path.clone(), problem }),
-        None => sound(data_dir, mark.as_ref(), in_doubt.as_deref(), now_us).await,
+        None => sound(data_dir, mark.as_ref(), in_doubt.as_deref(), false, now_us).await,
     };
     let sound = match checked {
         Err(OpenError::Damaged { problem, .. }) => {
             tracing::error!(problem, "the journal is damaged: recovering what can be read");
             patiently(recover(data_dir, &problem, mark.as_ref(), now_us)).await?;
-            sound(data_dir, mark.as_ref(), in_doubt.as_deref(), now_us).await?
+            sound(data_dir, mark.as_ref(), in_doubt.as_deref(), true, now_us).await?
         }
         opened => opened?,
     };
@@ -248,6 +248,7 @@ async fn sound(
     data_dir: &Path,
     mark: Option<&Mark>,
     in_doubt: Option<&str>,
+    is_recovered: bool,
     now_us: i64,
 ) -> Result<Sound, OpenError> {
     let path = journal_path(data_dir);
@@ -269,7 +270,8 @@ async fn sound(
     if mark.is_some_and(|mark| !mark.closed) {
         check::structure(&mut connection, &path).await?;
     }
-    let unmarked = mark.is_none() && since_version >= MARKED_SINCE;
+    // Recovered, it has said so, and goes on under a name that was never used.
+    let unmarked = mark.is_none() && since_version >= MARKED_SINCE && !is_recovered;
     let story = Story { found, unmarked, in_doubt, now_us };
     let reconciled = reconcile(&mut connection, &mut counters, mark, story).await;
     reconciled.map_err(|error| database(&path, error))?;

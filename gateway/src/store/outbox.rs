@@ -86,6 +86,10 @@ impl Outbox for Store {
         self.shared.envelope.incarnations.number_of(Name { incarnation, sequence }, newest)
     }
 
+    fn ended_with(&self, incarnation: u32) -> Option<u64> {
+        self.shared.envelope.incarnations.ended_with(incarnation)
+    }
+
     fn name_of(&self, number: u64) -> (u32, u64) {
         let number = i64::try_from(number).unwrap_or(i64::MAX);
         let name = self.shared.envelope.incarnations.name(number);
