@@ -154,6 +154,7 @@ impl Daemon {
             Arc::clone(&clock),
             started_at,
         ));
+        status.gather().await;
         let admin = Arc::new(Admin::new(
             store.clone(),
             Arc::clone(&pipeline),

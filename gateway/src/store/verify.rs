@@ -349,7 +349,10 @@ async fn captures(
             after = row.number;
             report.captures += 1;
             capture(&row, report);
-            chain.link(row.number, row.previous, row.checksum, report);
+            // One that an entry held back when those around it went has no neighbours to prove it.
+            if row.number > counters.pruned_capture {
+                chain.link(row.number, row.previous, row.checksum, report);
+            }
         }
         if rows.is_empty() {
             break;

@@ -1,6 +1,7 @@
 //! The store against real files.
 
 mod backup;
+mod budget;
 mod commit;
 mod crash;
 mod damage;
