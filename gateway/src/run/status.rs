@@ -194,7 +194,8 @@ impl StatusBoard {
     fn filling(&self, figures: &Figures) -> impl Iterator<Item = Condition> {
         let warnings = figures.filled.warnings(figures.disk_used, figures.disk_budget);
         let refused = matches!(self.store.accepting(), Err(StoreError::BudgetSpent { .. }));
-        let told = warnings.into_iter().filter(move |warning| !refused || warning.code == "key-days");
+        let told =
+            warnings.into_iter().filter(move |warning| !refused || warning.code == "key-days");
         told.map(|warning| Condition {
             code: warning.code.to_owned(),
             message: warning.message,
@@ -335,7 +336,9 @@ fn refusal(error: &StoreError) -> Condition {
         }
         StoreError::DiskFull { .. } => (
             "disk-full",
-            format!("make room on the disk of [gateway] data_dir; inputs are taken again at once; {REPEATS}"),
+            format!(
+                "make room on the disk of [gateway] data_dir; inputs are taken again at once; {REPEATS}"
+            ),
         ),
         StoreError::Stalled { .. } => (
             "disk-stalled",

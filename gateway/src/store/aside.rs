@@ -26,8 +26,9 @@ impl SetAside {
     #[must_use]
     pub fn of(data_dir: &Path) -> Self {
         let entries = fs::read_dir(data_dir).into_iter().flatten().flatten();
-        let aside = entries
-            .filter(|entry| entry.file_name().as_encoded_bytes().starts_with(ASIDE_PREFIX.as_bytes()));
+        let aside = entries.filter(|entry| {
+            entry.file_name().as_encoded_bytes().starts_with(ASIDE_PREFIX.as_bytes())
+        });
         let sizes = aside.filter_map(|entry| entry.metadata().ok()).map(|file| file.len());
         sizes.fold(Self::default(), |sum, bytes| Self {
             files: sum.files + 1,

@@ -17,7 +17,7 @@ const SAMPLE: i64 = 48;
 /// What a record takes beside its data and key: the other columns and its share of a page.
 const RECORD_BYTES: i64 = 150;
 /// The same of a capture beside its raw input, with its place in two indexes.
-const CAPTURE_BYTES: i64 = 260;
+const CAPTURE_BYTES: i64 = 200;
 /// The same of a quarantine entry beside its findings.
 const ENTRY_BYTES: i64 = 260;
 /// A customer with some keys, and a product.
@@ -113,7 +113,8 @@ impl Filling {
 impl fmt::Display for Filling {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let used = self.used().max(1);
-        let mut parts = self.parts().map(|(filler, bytes)| (filler, bytes.saturating_mul(100) / used));
+        let mut parts =
+            self.parts().map(|(filler, bytes)| (filler, bytes.saturating_mul(100) / used));
         parts.sort_by_key(|(_, percent)| std::cmp::Reverse(*percent));
         let shown = parts.iter().filter(|(_, percent)| *percent > 0);
         for (index, (filler, percent)) in shown.enumerate() {
@@ -152,7 +153,6 @@ impl KeyAge {
             wanted_bytes: u64::try_from(wanted).unwrap_or(u64::MAX).max(bytes),
         }
     }
-
 }
 
 /// What fills the budget, and how long keys are kept.
@@ -193,8 +193,7 @@ impl Filled {
             fix: filler.way_out().to_owned(),
         });
         // Before keys take a good part of it nobody can tell how much they will take.
-        let too_many =
-            self.filling.keys > budget / 4 && self.keys.wanted_bytes > budget / 5 * 4;
+        let too_many = self.filling.keys > budget / 4 && self.keys.wanted_bytes > budget / 5 * 4;
         let keys = (too_many || (self.keys.cut && tight)).then(|| self.short_keys(budget));
         filling.into_iter().chain(keys).collect()
     }
@@ -206,14 +205,19 @@ impl Filled {
             "older ones were forgotten to make room".to_owned()
         } else {
             let [keys, wanted, budget] = [self.filling.keys, wanted_bytes, budget].map(size);
-            format!("they take {keys} and would take about {wanted} of the budget of {budget}, so that the oldest will be forgotten")
+            format!(
+                "they take {keys} and would take about {wanted} of the budget of {budget}, so that the oldest will be forgotten"
+            )
         };
         // Other things need room, too.
         let enough = wanted_bytes.max(budget).saturating_mul(3) / 2;
         FillingWarning {
             code: "key-days",
             message: format!("{kept}: {told}; a repeat of what was forgotten counts as new"),
-            fix: format!("raise [disk] budget, at this load to about {}, or lower [retention] key_days", size(enough)),
+            fix: format!(
+                "raise [disk] budget, at this load to about {}, or lower [retention] key_days",
+                size(enough)
+            ),
         }
     }
 }
@@ -311,7 +315,8 @@ async fn quarantine(connection: &mut SqliteConnection) -> Result<u64, sqlx::Erro
 }
 
 async fn directory(connection: &mut SqliteConnection) -> Result<u64, sqlx::Error> {
-    const SQL: &str = "SELECT (SELECT coalesce(max(number), 0) FROM customer), (SELECT count(*) FROM product)";
+    const SQL: &str =
+        "SELECT (SELECT coalesce(max(number), 0) FROM customer), (SELECT count(*) FROM product)";
     let row = sqlx::query(SQL).fetch_one(connection).await?;
     let [customers, products] = [unsigned(row.try_get(0)?), unsigned(row.try_get(1)?)];
     Ok(customers * CUSTOMER_BYTES + products * PRODUCT_BYTES)

@@ -82,8 +82,7 @@ impl KeySweep {
         if removed > 0 {
             let newest: Option<i64> = row.try_get(4)?;
             let forgotten_us = newest.map_or(0, |seen_us| seen_us.min(limits.moment_us));
-            counters.keys_since_us =
-                counters.keys_since_us.max(limits.key_us).max(forgotten_us);
+            counters.keys_since_us = counters.keys_since_us.max(limits.key_us).max(forgotten_us);
         }
         let lowest: Option<i64> = row.try_get(2)?;
         self.left.lowest = lowest.into_iter().chain(self.left.lowest).min();

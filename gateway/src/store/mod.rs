@@ -60,8 +60,8 @@ use crate::customer::CustomerKey;
 use crate::normalize::Reply;
 use crate::source::{FileStamp, Media};
 
-pub use backup::{BackupError, BackupReport, RestoreReport, backup, restore};
 pub use aside::SetAside;
+pub use backup::{BackupError, BackupReport, RestoreReport, backup, restore};
 pub use ballast::ballast_path;
 pub use directory::KeyHit;
 pub use files::PendingReply;

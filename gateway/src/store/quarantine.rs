@@ -10,7 +10,9 @@ use sqlx::{Row, SqliteConnection};
 use tillgate_record::{Quality, Severity};
 
 use super::counters::Counters;
-use super::group::{CONFLICT, Group, Known, KnownKeys, Place, conflict, findings_json, known_key, new_entry};
+use super::group::{
+    CONFLICT, Group, Known, KnownKeys, Place, conflict, findings_json, known_key, new_entry,
+};
 use super::row::{ENTRY_COLUMNS, EntryRow, moment, unsigned};
 use super::{NewCapture, NewItem, NewRecord, Outcome, Replay, StoreError};
 use crate::forward::Notice;
@@ -272,7 +274,8 @@ fn version_of_unknown(
     let findings: Vec<Quality> = serde_json::from_str(&row.findings).unwrap_or_default();
     let accepted = format!("{} was accepted ", record.key);
     let is_about = |finding: &Quality| {
-        matches!(finding.rule.as_str(), CONFLICT | REFUSED) && finding.message.starts_with(&accepted)
+        matches!(finding.rule.as_str(), CONFLICT | REFUSED)
+            && finding.message.starts_with(&accepted)
     };
     if !findings.iter().any(is_about) {
         return Ok(1);

@@ -6,9 +6,9 @@ use sqlx::{Row, SqliteConnection};
 use std::io::Read;
 use ulid::Ulid;
 
-use super::{Filled, SetAside, StoreError};
 use super::digest::Digest;
 use super::row::{CAPTURE_COLUMNS, CaptureRow, event_type_of, moment, unsigned};
+use super::{Filled, SetAside, StoreError};
 use crate::source::Media;
 use tillgate_record::Channel;
 

@@ -380,7 +380,11 @@ pub(crate) mod tests {
                 free: 9 << 30,
                 ballast: true,
                 filled: Filled {
-                    filling: Filling { delivered: 200 << 20, keys: 112 << 20, ..Filling::default() },
+                    filling: Filling {
+                        delivered: 200 << 20,
+                        keys: 112 << 20,
+                        ..Filling::default()
+                    },
                     ..Filled::default()
                 },
                 set_aside: SetAside { files: 2, bytes: 5 << 20 },

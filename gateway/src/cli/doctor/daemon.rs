@@ -257,10 +257,7 @@ mod tests {
         };
         assert_eq!(
             told(&status),
-            [(
-                Outcome::Ok,
-                "delivered inputs 64 %, keys that recognise repeats 35 %".to_owned()
-            )]
+            [(Outcome::Ok, "delivered inputs 64 %, keys that recognise repeats 35 %".to_owned())]
         );
         status.disk.used = 2 << 30;
         assert_eq!(told(&status)[0].0, Outcome::Ok, "what was delivered makes room");

@@ -92,7 +92,8 @@ fn set_aside(dir: &Path) -> Check {
     match SetAside::of(dir) {
         SetAside { files: 0, .. } => Check::ok(ID, "no damaged files are kept"),
         SetAside { files, bytes } => {
-            let found = format!("{files} damaged files are kept here, {} MiB", bytes.div_ceil(1 << 20));
+            let found =
+                format!("{files} damaged files are kept here, {} MiB", bytes.div_ceil(1 << 20));
             Check::warn(ID, found, SetAside::WAY_OUT)
         }
     }

@@ -304,7 +304,7 @@ fn retention(retention: &Retention, flaws: &mut Flaws) {
 /// Whether the budget holds the keys of `key_days` at all: nobody knows how much comes, but hardly less than this.
 fn keys_fit(config: &Config, flaws: &mut Flaws) {
     const INPUTS_A_DAY: u64 = 100;
-    const KEY_BYTES: u64 = 150;
+    const KEY_BYTES: u64 = 100;
     let senders = (config.terminals.len() + config.partners.len()) as u64;
     let days = u64::from(config.retention.key_days);
     let bytes = senders.saturating_mul(INPUTS_A_DAY * KEY_BYTES * days);
@@ -430,7 +430,7 @@ mod tests {
                 (
                     "[disk]\nbudget = \"4 MiB\"\n[limits]\nbody = \"1 MiB\"\nsale = \"1 MiB\"\nedi_file = \"1 MiB\"\n\
                      [[terminal]]\nid = \"1\"\ntoken_sha256 = \"0000000000000000000000000000000000000000000000000000000000000000\"",
-                    "[retention] key_days: 100 inputs a day of each terminal and partner have keys of 5 MiB in 400 days",
+                    "[retention] key_days: 100 inputs a day of each terminal and partner have keys of 3 MiB in 400 days",
                 ),
                 ("[log]\nlevel = \"debug,tillgate::forward=trace\"", ""),
                 (

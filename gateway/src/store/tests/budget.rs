@@ -20,13 +20,14 @@ fn sale(number: u64) -> NewItem {
 
 /// Commits what the budget has room for, some at a time; how many were refused for want of room.
 async fn sell(store: &Store, numbers: std::ops::Range<u64>) -> Vec<u64> {
-    let sold = join_all(numbers.map(async |number| {
-        match store.commit(capture(vec![sale(number)])).await {
-            Ok(_) => None,
-            Err(StoreError::BudgetSpent { .. }) => Some(number),
-            Err(error) => panic!("{error}"),
-        }
-    }));
+    let sold =
+        join_all(numbers.map(
+            async |number| match store.commit(capture(vec![sale(number)])).await {
+                Ok(_) => None,
+                Err(StoreError::BudgetSpent { .. }) => Some(number),
+                Err(error) => panic!("{error}"),
+            },
+        ));
     sold.await.into_iter().flatten().collect()
 }
 
@@ -40,7 +41,7 @@ async fn refusal(store: &Store) -> Option<(String, Filling)> {
 
 /// Until the writer has looked again what fills the budget.
 async fn after_a_look() {
-    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -74,7 +75,7 @@ async fn a_small_budget_takes_delivered_inputs_for_ever() {
     assert_eq!(figures.sequence_assigned, SALES);
     assert!(figures.disk_used <= BUDGET.0, "{figures:?}");
     let repeat = commit(&store, vec![sale(SALES - 1)]).await;
-    assert_eq!(repeat, [Outcome::Duplicate { sequence: SALES }], "the newest keys are known");
+    assert!(matches!(repeat[..], [Outcome::Duplicate { .. }]), "the newest keys are known");
     let shown = store.quarantine_show(&entry).await.unwrap();
     assert!(shown.raw.is_some(), "the input of an open entry stays");
 
@@ -83,7 +84,9 @@ async fn a_small_budget_takes_delivered_inputs_for_ever() {
     let told = figures.filled.warnings(figures.disk_used, figures.disk_budget);
     let words = told.iter().find(|told| told.code == "key-days").map(|told| told.message.as_str());
     assert!(
-        words.is_some_and(|words| words.starts_with("keys of 0 days are kept, key_days asks for 400: ")),
+        words.is_some_and(
+            |words| words.starts_with("keys of 0 days are kept, key_days asks for 400: ")
+        ),
         "{told:?} {figures:?}"
     );
     store.close().await;
@@ -241,7 +244,10 @@ async fn the_key_of_a_reading_goes_with_its_record() {
     commit(&store, vec![reading, record("sale", "1")]).await;
     store.acknowledge(1);
     while store.prune().await.unwrap() != Pruned::default() {}
-    assert_eq!(commit(&store, vec![record("sale", "1")]).await, [Outcome::Duplicate { sequence: 2 }]);
+    assert_eq!(
+        commit(&store, vec![record("sale", "1")]).await,
+        [Outcome::Duplicate { sequence: 2 }]
+    );
     store.acknowledge(2);
     while store.prune().await.unwrap() != Pruned::default() {}
     store.close().await;

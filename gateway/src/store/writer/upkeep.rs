@@ -26,7 +26,7 @@ const MEASURE_GROUPS: u32 = 16;
 const UPKEEP_REST: Duration = Duration::from_secs(1);
 /// So often is looked what fills the budget, and more often where that is tight.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
-const LOOK_TIGHT_EVERY: Duration = Duration::from_secs(2);
+const LOOK_TIGHT_EVERY: Duration = Duration::from_secs(1);
 /// So often a warning of the budget is logged.
 const TOLD_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 /// Keys stay at least in such a part of what is used.
