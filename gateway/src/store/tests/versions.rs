@@ -78,7 +78,8 @@ async fn a_journal_that_is_half_migrated_opens_and_goes_on() {
         let all: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
         all.run_to(kept.version + 1, &mut connection).await.unwrap();
         sqlx::Connection::close(connection).await.unwrap();
-        assert!(verify(folder.path()).await.unwrap().whole);
+        // From version 3 on a start writes the first incarnation, without which nothing is proved.
+        assert_eq!(verify(folder.path()).await.unwrap().whole, kept.version != 2);
         goes_on(folder.path(), &kept).await;
     }
 }
