@@ -76,8 +76,13 @@ impl StatusBoard {
         format!("broker {state}, {} records waiting", self.gathered().figures.outbox_records)
     }
 
-    /// Reads the figures. Once before anybody can ask: the first answer must be true, too.
-    pub(super) async fn gather(&self) {
+    /// With the figures of now, before anybody can ask: the first answer must be true, too.
+    pub(super) async fn gathered_once(self) -> Arc<Self> {
+        self.gather().await;
+        Arc::new(self)
+    }
+
+    async fn gather(&self) {
         let before = self.gathered();
         let next = match self.store.figures().await {
             Ok(figures) => {
