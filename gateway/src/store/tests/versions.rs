@@ -69,17 +69,16 @@ async fn journals_of_every_earlier_version_open_and_go_on() {
     }
 }
 
-/// A crash between two migrations.
+/// A crash between two migrations. Behind the third, whose journals have a mark, the missing mark begins an incarnation.
 #[tokio::test]
 async fn a_journal_that_is_half_migrated_opens_and_goes_on() {
-    for kept in KEPT {
+    for kept in KEPT.into_iter().filter(|kept| kept.version != 2) {
         let folder = copy(&kept);
         let mut connection = connect(&journal_path(folder.path())).await.unwrap();
         let all: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
         all.run_to(kept.version + 1, &mut connection).await.unwrap();
         sqlx::Connection::close(connection).await.unwrap();
-        // From version 3 on a start writes the first incarnation, without which nothing is proved.
-        assert_eq!(verify(folder.path()).await.unwrap().whole, kept.version != 2);
+        assert!(verify(folder.path()).await.unwrap().whole);
         goes_on(folder.path(), &kept).await;
     }
 }
