@@ -49,7 +49,7 @@ async fn after_a_look() {
 async fn a_small_budget_takes_delivered_inputs_for_ever() {
     const SALES: u64 = 40_000;
     const BATCH: u64 = 250;
-    let folder = folder();
+    let folder = quick_folder();
     let store = open_small(folder.path()).await;
     let odd = capture(vec![NewItem::Quarantine(vec![finding("total")])]);
     let entry = format!("{}-0", odd.id);
@@ -104,7 +104,7 @@ async fn a_small_budget_takes_delivered_inputs_for_ever() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn records_that_wait_fill_the_budget_and_the_refusal_says_so() {
-    let folder = folder();
+    let folder = quick_folder();
     let store = open_small(folder.path()).await;
     assert!(sell(&store, 0..2000).await.is_empty());
     store.acknowledge(1000);
@@ -140,7 +140,7 @@ async fn records_that_wait_fill_the_budget_and_the_refusal_says_so() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn open_entries_fill_the_budget_and_the_refusal_says_so() {
-    let folder = folder();
+    let folder = quick_folder();
     let store = open_small(folder.path()).await;
     let odd = || {
         let mut odd = capture(vec![NewItem::Quarantine(vec![finding("total")])]);
