@@ -147,13 +147,10 @@ impl Daemon {
             keys.customer.clone(),
             config_receiver.clone(),
         ));
-        let status = Arc::new(StatusBoard::new(
-            store.clone(),
-            Arc::clone(&board),
-            config_receiver.clone(),
-            Arc::clone(&clock),
-            started_at,
-        ));
+        let (watched, since) = (config_receiver.clone(), started_at);
+        let status =
+            StatusBoard::new(store.clone(), Arc::clone(&board), watched, Arc::clone(&clock), since);
+        let status = status.gathered_once().await;
         let admin = Arc::new(Admin::new(
             store.clone(),
             Arc::clone(&pipeline),

@@ -78,6 +78,12 @@ impl StatusBoard {
         format!("broker {state}, {} records waiting", self.gathered().figures.outbox_records)
     }
 
+    /// With the figures of now, before anybody can ask: the first answer must be true, too.
+    pub(super) async fn gathered_once(self) -> Arc<Self> {
+        self.gather().await;
+        Arc::new(self)
+    }
+
     async fn gather(&self) {
         let before = self.gathered();
         let next = match self.store.figures().await {
@@ -187,9 +193,23 @@ impl StatusBoard {
             .chain(broker.parked.filter(|_| gathered.figures.quarantine_open > 0).map(parked))
             .chain(broker.warnings)
             .chain(quarantine)
+            .chain(self.filling(&gathered.figures))
             .chain(self.losses())
             .chain(self.absent_devices())
             .collect()
+    }
+
+    /// What will fill the budget, while it has not.
+    fn filling(&self, figures: &Figures) -> impl Iterator<Item = Condition> {
+        let warnings = figures.filled.warnings(figures.disk_used, figures.disk_budget);
+        let refused = matches!(self.store.accepting(), Err(StoreError::BudgetSpent { .. }));
+        let told =
+            warnings.into_iter().filter(move |warning| !refused || warning.code == "key-days");
+        told.map(|warning| Condition {
+            code: warning.code.to_owned(),
+            message: warning.message,
+            fix: warning.fix,
+        })
     }
 
     /// Losses that people may not have seen yet.
@@ -278,6 +298,9 @@ impl StatusSource for StatusBoard {
                 budget: figures.disk_budget,
                 free: figures.disk_free,
                 ballast: figures.has_ballast,
+                filled: figures.filled,
+                set_aside: figures.set_aside,
+                folder: gateway.data_dir.clone(),
             },
             recent: gathered.recent,
         }
@@ -343,30 +366,30 @@ fn parked(parked: Parked) -> Condition {
 }
 
 fn refusal(error: &StoreError) -> Condition {
+    const REPEATS: &str = "terminals and partners repeat what was refused; what scanners read waits, unless the scanner was told no";
     let (code, fix) = match error {
-        StoreError::BudgetSpent { .. } => (
-            "disk-budget",
-            "bring the broker back, or raise [disk] budget; terminals and partners repeat what was refused; what scanners read waits, unless the scanner was told no",
-        ),
+        StoreError::BudgetSpent { filling, .. } => {
+            ("disk-budget", format!("{}; {REPEATS}", filling.most().way_out()))
+        }
         StoreError::DiskFull { .. } => (
             "disk-full",
-            "make room on the disk of [gateway] data_dir; inputs are taken again at once, terminals and partners repeat what was refused; what scanners read waits, unless the scanner was told no",
+            format!(
+                "make room on the disk of [gateway] data_dir; inputs are taken again at once; {REPEATS}"
+            ),
         ),
         StoreError::Stalled { .. } => (
             "disk-stalled",
-            "the disk or what it is attached to does not answer: see `dmesg`; terminals and partners repeat what was refused; what scanners read waits, unless the scanner was told no",
+            format!("the disk or what it is attached to does not answer: see `dmesg`; {REPEATS}"),
         ),
-        StoreError::Overloaded => (
-            "overloaded",
-            "wait a moment; terminals and partners repeat what was refused; what scanners read waits, unless the scanner was told no",
-        ),
-        StoreError::Stopping => ("stopping", "the gateway is shutting down"),
+        StoreError::Overloaded => ("overloaded", format!("wait a moment; {REPEATS}")),
+        StoreError::Stopping => ("stopping", "the gateway is shutting down".to_owned()),
         _ => (
             "store",
-            "look at the disk (`df`, `dmesg`); `tillgate verify` says whether the journal is whole",
+            "look at the disk (`df`, `dmesg`); `tillgate verify` says whether the journal is whole"
+                .to_owned(),
         ),
     };
-    Condition { code: code.to_owned(), message: error.to_string(), fix: fix.to_owned() }
+    Condition { code: code.to_owned(), message: error.to_string(), fix }
 }
 
 /// A record as people may see it: who it was only by the beginning of a name or an id.

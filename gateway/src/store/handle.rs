@@ -28,9 +28,10 @@ use super::quarantine::{self, Entry, ShownEntry};
 use super::read::{self, Figures, RecentRecord, StoredCapture};
 use super::row::{signed, unsigned};
 use super::writer::Writer;
+use super::writer::upkeep::look;
 use super::{
     CustomerEntry, KeyHit, Loss, NewCapture, NewItem, Outcome, Product, Pruned, Receipt, Replay,
-    StoreError, StoreOptions, directory, files,
+    SetAside, StoreError, StoreOptions, directory, files,
 };
 use crate::clock::Clock;
 use crate::config::Confirm;
@@ -182,6 +183,8 @@ impl Store {
             let begins_at = (opened.counters.next_capture == 1).then(|| clock.now());
             let retention = options.retention.clone();
             let aging = Aging::read(&mut opened.connection, retention, begins_at).await?;
+            let (awaits, counters) = (shared.awaits_receipts(), opened.counters);
+            look(&mut opened.connection, &counters, awaits, &shared.disk, &aging).await?;
             Ok((Arc::new(shared), aging))
         };
         let (shared, aging) = read.await.map_err(failed)?;
@@ -403,6 +406,8 @@ impl Store {
             disk_free: shared.disk.free(),
             has_ballast: shared.disk.has_ballast(),
             wal_bytes: shared.disk.wal_bytes(),
+            filled: shared.disk.filled(),
+            set_aside: SetAside::of(shared.disk.folder()),
             directory_version: self.directory_version(),
             catalog_version: self.catalog_version(),
         })

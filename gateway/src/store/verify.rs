@@ -381,7 +381,10 @@ async fn captures(
                 continue;
             };
             capture(&row, report);
-            chain.link(row.number, row.previous, row.checksum, report);
+            // One that an entry held back when those around it went has no neighbours to prove it.
+            if row.number > counters.pruned_capture {
+                chain.link(row.number, row.previous, row.checksum, report);
+            }
         }
         if rows.is_empty() {
             break;

@@ -54,6 +54,7 @@ fn of_status(status: &Status) -> Vec<Check> {
         .chain([broker(status), backlog(status), quarantine(status), journal(status)])
         .chain(receipts(status))
         .chain(attention(status))
+        .chain(budget(status))
         .collect()
 }
 
@@ -93,6 +94,18 @@ fn journal(status: &Status) -> Check {
     };
     let found: Vec<_> = losses.iter().map(|loss| loss.message.as_str()).collect();
     Check::warn(ID, found.join("\n"), last.fix.clone())
+}
+
+/// What fills the budget, and whether it has room for what is to be kept.
+fn budget(status: &Status) -> Vec<Check> {
+    const ID: &str = "daemon.budget";
+    let disk = &status.disk;
+    let warnings = disk.filled.warnings(disk.used, disk.budget);
+    if warnings.is_empty() {
+        return vec![Check::ok(ID, disk.filled.filling.to_string())];
+    }
+    let warned = warnings.into_iter();
+    warned.map(|warning| Check::warn(ID, warning.message, warning.fix)).collect()
 }
 
 fn broker(status: &Status) -> Check {
@@ -257,6 +270,24 @@ mod tests {
         );
         status.outbox.confirmed = None;
         assert!(receipts(&status).is_none());
+    }
+
+    #[test]
+    fn a_budget_that_fills_is_told_with_what_fills_it() {
+        let mut status = crate::telemetry::status::tests::ordinary_day();
+        let told = |status: &Status| -> Vec<(Outcome, String)> {
+            budget(status).into_iter().map(|check| (check.outcome, check.found)).collect()
+        };
+        assert_eq!(
+            told(&status),
+            [(Outcome::Ok, "delivered inputs 64 %, keys that recognise repeats 35 %".to_owned())]
+        );
+        status.disk.used = 2 << 30;
+        assert_eq!(told(&status)[0].0, Outcome::Ok, "what was delivered makes room");
+        status.disk.filled.filling.quarantine = 1 << 30;
+        let (outcome, found) = told(&status).remove(0);
+        assert_eq!(outcome, Outcome::Warn);
+        assert!(found.contains("(open quarantine entries 76 %, "), "{found}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The store against real files.
 
 mod backup;
+mod budget;
 mod commit;
 mod crash;
 mod damage;
@@ -84,6 +85,11 @@ async fn open(folder: &Path) -> Store {
 
 pub(super) fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
+}
+
+/// Memory, where there is such a folder: a disk would only be slower.
+fn quick_folder() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| folder())
 }
 
 /// A record of a key with this content.

@@ -208,11 +208,6 @@ struct Lives {
     tally: Tally,
 }
 
-/// Memory, where there is such a folder: a disk would only be slower.
-fn quick_folder() -> TempDir {
-    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| folder())
-}
-
 impl Lives {
     fn new(seed: u64) -> Self {
         let (mut random, folder) = (generator(seed, 1), quick_folder());
