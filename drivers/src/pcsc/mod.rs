@@ -234,8 +234,7 @@ async fn read(
 
 const LOOKS_LIKE_PAYMENT: &str =
     "the card's number could be a payment card's, cut or altered: nothing of it is kept";
-const UNLISTED: &str =
-    "the card's number is none of a [[loyalty_card]]: compare their prefixes, lengths and check digits with the card";
+const UNLISTED: &str = "the card's number is none of a [[loyalty_card]]: compare their prefixes, lengths and check digits with the card";
 const SILENT: &str =
     "the card has no number where the configuration looks for it; payment cards are never asked";
 const FOREIGN: &str = "the card has a text, link or file, but no number as the configuration describes it: compare \

@@ -168,7 +168,9 @@ mod tests {
         assert!(range.is_of(b"9156001122331"));
         assert!(!range.is_of(b"9156001122334") && range.holds(b"9156001122334"), "check digit");
         assert!(!range.holds(b"9157001122331") && !range.holds(b"915600112233"), "range, length");
-        assert!(card("M", (5, 5), None).is_of(b"M1234") && !card("M", (5, 5), None).is_of(b"M12-4"));
+        assert!(
+            card("M", (5, 5), None).is_of(b"M1234") && !card("M", (5, 5), None).is_of(b"M12-4")
+        );
         assert!(card("91", (13, 13), Luhn).is_of(b"9156001122333"));
         assert!(!card("91", (13, 13), Luhn).is_of(b"91560011223A3"));
     }

@@ -1,5 +1,5 @@
 //! What the devices cost the daemon, and how long a scan takes. The guest's processors are emulated, many times slower
-//! than a till's: times are printed, and only what does not depend on them is held to account.
+//! than a till's: times are printed, and held to account only by bounds that leave room for that.
 
 use std::fs;
 use std::thread::sleep;
@@ -60,6 +60,10 @@ fn ticks(store: &Store) -> u64 {
 
 const SCANS: usize = 50;
 const EVERY: Duration = Duration::from_millis(97);
+/// What a scan may take from its last byte to the journal at the median. On a till it is 5 ms; the guest's processors are
+/// emulated, some ten to twenty times slower. A daemon that takes longer than the time between two scans falls behind.
+const COMMIT_SECONDS_MAX: f64 = 0.1;
+
 /// Upper ends of the daemon's histogram buckets, in seconds.
 const BUCKETS: [&str; 11] =
     ["0.0005", "0.001", "0.0025", "0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1"];
@@ -75,12 +79,14 @@ pub(crate) fn scan_to_commit(store: &mut Store) -> String {
     }
     let read = store.codes(&HID_SCANNER, SCANS);
     assert_eq!(read.len(), SCANS);
-    let medians: Vec<String> = names
-        .iter()
-        .zip(before)
-        .map(|(name, before)| format!("{name} {}", median(&before, &counts(store, name))))
-        .collect();
-    format!("median of {SCANS} scans: {}", medians.join(", "))
+    let [commit, acknowledged] = std::array::from_fn(|index| {
+        median(before.get(index).expect("as many"), &counts(store, names[index]))
+    });
+    let figures = format!(
+        "median of {SCANS} scans: at most {commit} s to the journal, {acknowledged} s to the broker's acknowledgement"
+    );
+    assert!(commit <= COMMIT_SECONDS_MAX, "{figures}");
+    figures
 }
 
 /// How many observations each bucket and those below it hold.
@@ -89,10 +95,10 @@ fn counts(store: &Store, name: &str) -> Vec<f64> {
     BUCKETS.iter().copied().chain(["+Inf"]).map(bucket).collect()
 }
 
-/// The first bucket that holds half of what came since.
-fn median(before: &[f64], after: &[f64]) -> String {
+/// The upper end of the first bucket that holds half of what came since.
+fn median(before: &[f64], after: &[f64]) -> f64 {
     let new: Vec<f64> = after.iter().zip(before).map(|(after, before)| after - before).collect();
     let half = new.last().copied().unwrap_or_default() / 2.0;
     let bucket = BUCKETS.iter().zip(&new).find(|(_, count)| **count >= half && half > 0.0);
-    bucket.map_or_else(|| "over 1 s".to_owned(), |(end, _)| format!("at most {end} s"))
+    bucket.and_then(|(end, _)| end.parse().ok()).unwrap_or(f64::INFINITY)
 }
