@@ -388,7 +388,7 @@ async fn bytes_without_an_end_are_a_flood_that_is_told_once_and_read_slowly() {
     let ((), code) = tokio::join!(sending, reading);
     assert_eq!((noises, dropped), (1, CHUNKS * 1024));
     assert_eq!(*code, b"4006381333931");
-    assert!(began.elapsed() > Duration::from_secs(2), "{:?}", began.elapsed());
+    assert!(began.elapsed() > Duration::from_secs(1), "{:?}", began.elapsed());
 }
 
 const TRACK_1: &str = "%B4111111111111111^DOE/JANE^29121011234567890?";

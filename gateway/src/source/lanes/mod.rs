@@ -72,8 +72,8 @@ impl<I> Clone for Services<I> {
     }
 }
 
-/// Reads a device of a store with these loyalty cards until `stop` is cancelled. What was read before is then offered to
-/// the pipeline once more.
+/// Reads a device of a store with these loyalty cards until `stop` is cancelled. What was read before is then offered
+/// to the pipeline once more.
 pub async fn run<I: Intake>(
     device: Device,
     loyalty_cards: Vec<LoyaltyCard>,

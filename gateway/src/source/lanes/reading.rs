@@ -169,8 +169,8 @@ fn escaped(data: &[u8]) -> String {
     text
 }
 
-/// JSON needs at most six bytes for one (`\u001d`), escaped ones five. Room for all of it from the start, since a vector that grows
-/// leaves its old content behind.
+/// JSON needs at most six bytes for one (`\u001d`), for an escaped one five. Room for all of it from the start, since a
+/// vector that grows leaves its old content behind.
 fn json(raw: &RawReading, data_bytes: usize) -> Result<Zeroizing<Vec<u8>>, io::Error> {
     const AROUND_BYTES: usize = 1024;
     let mut bytes = Zeroizing::new(Vec::with_capacity(6 * data_bytes + AROUND_BYTES));
@@ -221,7 +221,7 @@ mod tests {
         for (device, data, damaged, text, cause) in [
             (&plain, b"gr\xfcn\\".as_slice(), false, "gr\\xfcn\\\\", Some(Damage::Bytes)),
             (&framed, b"gr\xc3\xbcn", false, "grün", None),
-            (&plain, b"40\x0063", true, "40\0063", Some(Damage::Control)),
+            (&plain, b"40\x0063", true, "40\063", Some(Damage::Control)),
             (&plain, b"10A\x1d21", true, "10A\x1d21", Some(Damage::Lost)),
             (&framed, b"4006", true, "4006", Some(Damage::Prefix)),
         ] {

@@ -60,8 +60,8 @@ fn ticks(store: &Store) -> u64 {
 
 const SCANS: usize = 50;
 const EVERY: Duration = Duration::from_millis(97);
-/// What a scan may take from its last byte to the journal at the median. On a till it is 5 ms; the guest's processors are
-/// emulated, some ten to twenty times slower. A daemon that takes longer than the time between two scans falls behind.
+/// What a scan may take from its last byte to the journal at the median. On a till it is 5 ms; the guest's processors
+/// are emulated, some ten to twenty times slower. A daemon that takes longer than the time between two scans falls behind.
 const COMMIT_SECONDS_MAX: f64 = 0.1;
 
 /// Upper ends of the daemon's histogram buckets, in seconds.
