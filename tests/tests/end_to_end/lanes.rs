@@ -97,7 +97,7 @@ fn the_stores_list_says_whose_number_arrives_whole() {
         let mut swiped = 0;
         let mut swipe = |number: &str| {
             swiped += 1;
-            reader.send(&format!(";{number}=29121010000000000000?\r"));
+            reader.send(format!(";{number}=29121010000000000000?\r"));
             witness.wait_for_events(swiped, WAIT_SECONDS).remove(swiped - 1)["data"].clone()
         };
         let member = swipe("9156001122333");
