@@ -15,16 +15,17 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Connection, Sqlite, SqliteConnection, Transaction};
 
 use super::counters::Counters;
-use super::doubt::may_lack_room;
+use super::doubt::{fold_log, may_lack_room};
 use super::incarnation::Incarnations;
 use super::lock::{Lock, LockError};
+use super::log::{self, Log};
 use super::loss::{self, Loss};
 use super::mark::{Mark, MarkFile};
 use super::options::journal_path;
 use super::owner::sync_folder;
 use super::reconcile::{Story, reconcile};
 use super::recover::recover;
-use super::{check, log, swap};
+use super::{check, swap};
 use crate::{durable_folder, fail_point};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
@@ -162,18 +163,23 @@ pub(super) async fn open(
     let Entered { lock, mut marks, mark } = enter(data_dir)?;
     let path = journal_path(data_dir);
     let mended = log::mend(data_dir, mark.as_ref(), now_us).await;
-    let mended = mended.map_err(|source| folder("mend the log in", data_dir, source))?;
+    let log = mended.map_err(|source| folder("mend the log in", data_dir, source))?;
+    let (log_was_damaged, in_doubt) = match log {
+        Log::Whole => (false, None),
+        Log::Mended => (true, None),
+        Log::InDoubt(kept) => (false, Some(kept)),
+    };
     // Which of the frames was damaged nobody knows: every row is looked at.
-    let problem = known.or_else(|| mended.then(|| "its log was damaged".to_owned()));
+    let problem = known.or_else(|| log_was_damaged.then(|| "its log was damaged".to_owned()));
     let checked = match problem {
         Some(problem) => Err(OpenError::Damaged { path: path.clone(), problem }),
-        None => sound(data_dir, mark.as_ref(), now_us).await,
+        None => sound(data_dir, mark.as_ref(), in_doubt.as_deref(), now_us).await,
     };
     let sound = match checked {
         Err(OpenError::Damaged { problem, .. }) => {
             tracing::error!(problem, "the journal is damaged: recovering what can be read");
             recover(data_dir, &problem, mark.as_ref(), now_us).await?;
-            sound(data_dir, mark.as_ref(), now_us).await?
+            sound(data_dir, mark.as_ref(), in_doubt.as_deref(), now_us).await?
         }
         opened => opened?,
     };
@@ -207,7 +213,12 @@ pub(super) fn enter(data_dir: &Path) -> Result<Entered, OpenError> {
 }
 
 /// Opens the journal and checks it, as far as every start can afford.
-async fn sound(data_dir: &Path, mark: Option<&Mark>, now_us: i64) -> Result<Sound, OpenError> {
+async fn sound(
+    data_dir: &Path,
+    mark: Option<&Mark>,
+    in_doubt: Option<&str>,
+    now_us: i64,
+) -> Result<Sound, OpenError> {
     let path = journal_path(data_dir);
     let found = make_file(&path, data_dir, now_us)?;
     let mut connection = connect(&path).await.map_err(|error| database(&path, error))?;
@@ -220,10 +231,17 @@ async fn sound(data_dir: &Path, mark: Option<&Mark>, now_us: i64) -> Result<Soun
     if mark.is_some_and(|mark| !mark.closed) {
         check::structure(&mut connection, &path).await?;
     }
-    let story = Story { found, unmarked: mark.is_none() && since_version >= MARKED_SINCE, now_us };
+    let unmarked = mark.is_none() && since_version >= MARKED_SINCE;
+    let story = Story { found, unmarked, in_doubt, now_us };
     let reconciled = reconcile(&mut connection, &mut counters, mark, story).await;
     reconciled.map_err(|error| database(&path, error))?;
     let incarnations = check::trusted_incarnations(&mut connection, &counters, &path).await?;
+    if mark.is_none_or(|mark| !mark.closed) {
+        // Else what an interrupted write left in the log would stand behind the next commits, as if lost from them.
+        if let Err(error) = fold_log(&mut connection).await {
+            tracing::warn!(%error, "the log of the last run could not be folded into the journal");
+        }
+    }
     Ok(Sound { connection, counters, incarnations })
 }
 

@@ -17,13 +17,18 @@ use super::row::{moment, unsigned};
 /// Control numbers that are left out after a loss at least, whatever the clock says.
 const CONTROL_NUMBERS: i64 = 1000;
 
+const IN_DOUBT: &str = "nothing, if power or process ended in the middle of that commit; else what was taken in the last \
+    tenth of a second before";
+
 /// What else is known at the start.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Story {
+pub(super) struct Story<'a> {
     /// Whether there was a journal.
     pub(super) found: bool,
     /// The mark is missing that should be there.
     pub(super) unmarked: bool,
+    /// The last commit in the log does not hold: where the log is kept.
+    pub(super) in_doubt: Option<&'a str>,
     pub(super) now_us: i64,
 }
 
@@ -32,26 +37,18 @@ pub(super) async fn reconcile(
     connection: &mut SqliteConnection,
     counters: &mut Counters,
     mark: Option<&Mark>,
-    story: Story,
+    story: Story<'_>,
 ) -> Result<(), sqlx::Error> {
-    let Some(mark) = mark else {
-        let unused = counters.next_capture == 1 && counters.next_sequence == 1;
-        if story.unmarked && !unused {
-            let reason = "the high-water mark was missing, so that a loss would not be noticed";
-            tracing::warn!("{reason}: a new incarnation begins");
-            let next = Incarnation {
-                number: next_number(counters.incarnation, None, story.now_us),
-                base: counters.newest(),
-                began_us: story.now_us,
-                reason: reason.to_owned(),
-            };
-            let mut transaction = begin(connection).await?;
-            raise(&mut transaction, counters, next).await?;
-            transaction.commit().await?;
-        }
-        return Ok(());
+    let compared = match mark {
+        Some(mark) => compared(connection, counters, mark, story).await?,
+        None => None,
     };
-    let Some(loss) = compared(connection, counters, mark, story).await? else { return Ok(()) };
+    let Some(loss) = compared.or_else(|| doubted(counters, mark, story)) else {
+        return match mark {
+            None if story.unmarked => without_mark(connection, counters, story.now_us).await,
+            _ => Ok(()),
+        };
+    };
     tracing::error!("{}", loss.words());
     let next = Incarnation {
         number: i64::from(loss.incarnation),
@@ -64,6 +61,44 @@ pub(super) async fn reconcile(
     skip_control_numbers(&mut transaction, story.now_us).await?;
     raise(&mut transaction, counters, next).await?;
     transaction.commit().await
+}
+
+/// A journal that should have a mark and has none goes on under a name that was never used.
+async fn without_mark(
+    connection: &mut SqliteConnection,
+    counters: &mut Counters,
+    now_us: i64,
+) -> Result<(), sqlx::Error> {
+    if counters.next_capture == 1 && counters.next_sequence == 1 {
+        return Ok(());
+    }
+    let reason = "the high-water mark was missing, so that a loss would not be noticed";
+    tracing::warn!("{reason}: a new incarnation begins");
+    let next = Incarnation {
+        number: next_number(counters.incarnation, None, now_us),
+        base: counters.newest(),
+        began_us: now_us,
+        reason: reason.to_owned(),
+    };
+    let mut transaction = begin(connection).await?;
+    raise(&mut transaction, counters, next).await?;
+    transaction.commit().await
+}
+
+/// What may be gone with a last commit that does not hold. Its numbers may have been given out.
+fn doubted(counters: &Counters, mark: Option<&Mark>, story: Story<'_>) -> Option<Loss> {
+    let kept = story.in_doubt?;
+    let witness = mark.map(|mark| mark.incarnation);
+    let number = next_number(counters.incarnation, witness, story.now_us);
+    let mut loss = Loss {
+        noticed_at: moment(story.now_us).to_string(),
+        reason: "the last commit in the journal's log does not hold".to_owned(),
+        incarnation: u32::try_from(number).unwrap_or(u32::MAX),
+        set_aside: Some(kept.to_owned()),
+        ..Loss::default()
+    };
+    loss.push_other(IN_DOUBT.to_owned());
+    Some(loss)
 }
 
 /// The number of the next incarnation. Where no witness says which was the last one, the time gives a number that none
@@ -92,7 +127,7 @@ async fn compared(
     connection: &mut SqliteConnection,
     counters: &Counters,
     mark: &Mark,
-    story: Story,
+    story: Story<'_>,
 ) -> Result<Option<Loss>, sqlx::Error> {
     if counters.incarnation > mark.incarnation {
         // A recovery or a restore was interrupted before it wrote the mark.
@@ -131,7 +166,7 @@ pub(super) async fn lost(
     captures(loss, connection, counters, mark).await
 }
 
-fn reason(story: Story, diverged: bool) -> &'static str {
+fn reason(story: Story<'_>, diverged: bool) -> &'static str {
     match (story.found, diverged) {
         (false, _) => "journal.db was missing",
         (true, true) => "the journal is not the one that this gateway wrote last",
