@@ -221,7 +221,7 @@ mod tests {
         for (device, data, damaged, text, cause) in [
             (&plain, b"gr\xfcn\\".as_slice(), false, "gr\\xfcn\\\\", Some(Damage::Bytes)),
             (&framed, b"gr\xc3\xbcn", false, "grün", None),
-            (&plain, b"40\x0063", true, "40\063", Some(Damage::Control)),
+            (&plain, b"40\x0063", true, "40\u{0}63", Some(Damage::Control)),
             (&plain, b"10A\x1d21", true, "10A\x1d21", Some(Damage::Lost)),
             (&framed, b"4006", true, "4006", Some(Damage::Prefix)),
         ] {
