@@ -60,16 +60,17 @@ fn ticks(store: &Store) -> u64 {
 
 const SCANS: usize = 50;
 const EVERY: Duration = Duration::from_millis(97);
-/// What a scan may take from its last byte to the journal at the median. On a till it is 5 ms, and in the guest, whose
-/// disk is memory, below 1 ms while its machine is idle. On a busy one the emulated processors wait for their turn: five
-/// times a till's bound is room for that, and a wait of a poll or a timer on the way is still longer.
-const COMMIT_SECONDS_MAX: f64 = 0.025;
+/// What a scan may take, at the median, from its lane to the broker's acknowledgement, and so to the journal, which comes
+/// before. To the journal it is 5 ms on a till; in the guest, whose disk is memory, all of it takes that long while its
+/// machine is idle. On a busy one the emulated processors wait for their turn: five times as much is room for that, and
+/// less than any poll or timer on the way would cost.
+const SECONDS_MAX: f64 = 0.025;
 
 /// Upper ends of the daemon's histogram buckets, in seconds.
 const BUCKETS: [&str; 11] =
     ["0.0005", "0.001", "0.0025", "0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1"];
 
-/// By the daemon's own metrics: from the last byte to the journal, and to the broker's acknowledgement.
+/// By the daemon's own metrics: the commit alone, and from the lane to the broker's acknowledgement.
 pub(crate) fn scan_to_commit(store: &mut Store) -> String {
     let (mut scanner, _) = store.plug(&HID_SCANNER, || HidDevice::plug_in(hid::SCANNER));
     let names = ["tillgate_commit_seconds", "tillgate_capture_to_ack_seconds"];
@@ -84,9 +85,9 @@ pub(crate) fn scan_to_commit(store: &mut Store) -> String {
         median(before.get(index).expect("as many"), &counts(store, names[index]))
     });
     let figures = format!(
-        "median of {SCANS} scans: at most {commit} s to the journal, {acknowledged} s to the broker's acknowledgement"
+        "median of {SCANS} scans: at most {acknowledged} s to the broker's acknowledgement, {commit} s of it in the commit"
     );
-    assert!(commit <= COMMIT_SECONDS_MAX, "{figures}");
+    assert!(acknowledged <= SECONDS_MAX, "{figures}");
     figures
 }
 
