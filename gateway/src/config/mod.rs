@@ -85,8 +85,8 @@ pub struct Config {
     pub scale_labels: Vec<ScaleLabel>,
     /// Loyalty cards, as barcodes, on stripes and in chips. A number that is a payment card's never counts as one of
     /// them. Once there is one of these tables, a card reader passes on no other number in full: of a card that is
-    /// neither a payment card nor in a table, a keyed token and the last four digits leave, and of a chip's text or serial
-    /// number with letters nothing.
+    /// neither a payment card nor in a table, a keyed token and the last four digits leave, and of a chip's text or
+    /// serial number with letters nothing.
     #[serde(default, rename = "loyalty_card")]
     pub loyalty_cards: Vec<LoyaltyCard>,
     /// Barcodes that cashiers scan to tell the till something.

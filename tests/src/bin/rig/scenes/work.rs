@@ -60,9 +60,9 @@ fn ticks(store: &Store) -> u64 {
 
 const SCANS: usize = 50;
 const EVERY: Duration = Duration::from_millis(97);
-/// What a scan may take, at the median, from its lane to the broker's acknowledgement, and so to the journal, which comes
-/// before. To the journal it is 5 ms on a till; in the guest, whose disk is memory, all of it takes that long while its
-/// machine is idle. On a busy one the emulated processors wait for their turn: five times as much is room for that, and
+/// What a scan may take, at the median, from its lane to the broker's acknowledgement, and so to the journal, which
+/// comes before. To the journal it is 5 ms on a till; in the guest, whose disk is memory, all of it takes that long
+/// while its machine is idle. On a busy one the emulated processors wait for their turn: five times as much is room for that, and
 /// less than any poll or timer on the way would cost.
 const SECONDS_MAX: f64 = 0.025;
 
@@ -81,11 +81,11 @@ pub(crate) fn scan_to_commit(store: &mut Store) -> String {
     }
     let read = store.codes(&HID_SCANNER, SCANS);
     assert_eq!(read.len(), SCANS);
-    let [commit, acknowledged] = std::array::from_fn(|index| {
-        median(before.get(index).expect("as many"), &counts(store, names[index]))
-    });
+    let after = names.map(|name| counts(store, name));
+    let commit = median(&before[0], &after[0]);
+    let acknowledged = median(&before[1], &after[1]);
     let figures = format!(
-        "median of {SCANS} scans: at most {acknowledged} s to the broker's acknowledgement, {commit} s of it in the commit"
+        "median of {SCANS} scans: at most {acknowledged} s to the acknowledgement, {commit} s of it in the commit"
     );
     assert!(acknowledged <= SECONDS_MAX, "{figures}");
     figures
