@@ -59,7 +59,10 @@ pub struct DeviceFigures {
     pub refused: u64,
     /// Readings that were lost because the store did not take them.
     pub lost: u64,
-    /// How often it sent faster than anyone can scan, and was slowed down.
+    /// When it lost one last.
+    #[serde(default)]
+    pub last_lost_at: Option<Timestamp>,
+    /// How often it sent faster than anyone can scan, also what was no reading, and was slowed down.
     pub floods: u64,
     /// How often it went away.
     pub disconnects: u64,

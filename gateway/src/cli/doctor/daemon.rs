@@ -71,8 +71,16 @@ fn readiness(status: &Status) -> Vec<Check> {
 
 /// What the daemon warns of and no other check here says.
 fn attention(status: &Status) -> impl Iterator<Item = Check> {
-    const SAID: [&str; 6] =
-        ["loss", "broker", "backlog-old", "receipts-late", "quarantine", "device"];
+    const SAID: [&str; 8] = [
+        "loss",
+        "broker",
+        "backlog-old",
+        "receipts-late",
+        "quarantine",
+        "device",
+        "disk-filling",
+        "key-days",
+    ];
     let unsaid = status.readiness.warnings.iter().filter(|it| !SAID.contains(&it.code.as_str()));
     unsaid.map(|it| {
         Check::warn("daemon.attention", it.message.clone(), it.fix.clone()).of(it.code.clone())
