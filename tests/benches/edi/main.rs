@@ -1,6 +1,7 @@
 //! How fast EDI is read, on one core, against the limits of this machine and against peers on the same bytes.
 //!
-//! `cargo bench -p tillgate-tests --bench edi --features peers -- --megabytes 100 --times 5`
+//! `cargo bench -p tillgate-tests --bench edi --features peers -- --megabytes 100 --times 5`, and for the whole process
+//! `cargo bench -p tillgate-tests --bench edi -- --program "$PWD/target/release/tillgate" --megabytes 1000 --times 3`
 //!
 //! In: nothing; the files are generated. Out: a table of MB (10^6 bytes) a second of processor time, the best of some
 //! runs with the file in memory, and how many times that is the peer that checks envelopes. Never: a row that does
@@ -15,6 +16,7 @@
 mod ours;
 #[cfg(feature = "peers")]
 mod peers;
+mod process;
 
 use std::hint::black_box;
 use std::process::ExitCode;
@@ -31,11 +33,16 @@ const BLOCK_BYTES: usize = 64 * 1024;
 
 fn main() -> ExitCode {
     let (mut megabytes, mut times) = (100, 5);
+    let mut program = None;
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let setting = match argument.as_str() {
             "--megabytes" => &mut megabytes,
             "--times" => &mut times,
+            "--program" => {
+                program = arguments.next();
+                continue;
+            }
             // What cargo says to every bench.
             "--bench" => continue,
             other => return usage(&format!("unknown argument {other}")),
@@ -44,6 +51,10 @@ fn main() -> ExitCode {
             Some(number) => *setting = number,
             None => return usage(&format!("{argument} needs a number")),
         }
+    }
+    if let Some(program) = program {
+        process::measure(program.as_ref(), megabytes, times);
+        return ExitCode::SUCCESS;
     }
     for kind in Kind::ALL {
         let mut file = Vec::new();
@@ -58,7 +69,7 @@ fn main() -> ExitCode {
 }
 
 fn usage(fault: &str) -> ExitCode {
-    eprintln!("{fault}\nusage: edi [--megabytes N] [--times N]");
+    eprintln!("{fault}\nusage: edi [--program FILE] [--megabytes N] [--times N]");
     ExitCode::from(64)
 }
 

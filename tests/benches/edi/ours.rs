@@ -34,6 +34,13 @@ pub(super) fn measure(rows: &mut Rows<'_>) {
     assert_eq!(found, segments);
 }
 
+/// What `tillgate edi check` asks for, of a whole file.
+pub(super) fn validated(file: &[u8]) -> u64 {
+    let mut reader = reader(true);
+    reader.feed(file, &mut Deaf);
+    told(reader.finish(&mut Deaf))
+}
+
 fn reader(check_sets: bool) -> Reader<'static> {
     Reader::new(&Options { check_sets, ..Options::default() })
 }
