@@ -136,6 +136,11 @@ pub enum DeviceEvent {
         /// The most frames that are taken in a second.
         frames_per_second_max: u32,
     },
+    /// The device sends bytes that are no readings, faster than any scanner sends readings. It is read more slowly now.
+    Noise {
+        /// The most such bytes that are taken in a second.
+        bytes_per_second_max: u32,
+    },
 }
 
 /// A device waits for the word that its reading is durable. Without one it hears that it is not.

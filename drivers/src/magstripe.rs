@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tillgate_parsers::card::{TokenKey, read_tracks};
+use tillgate_parsers::card::{LoyaltyCard, TokenKey, read_tracks};
 use zeroize::Zeroizing;
 
 use crate::serial::{self, Decoder, Lines};
@@ -30,6 +30,7 @@ const LAST_TRACK: usize = 3;
 /// Joins the tracks of a swipe.
 pub(crate) struct MagstripeDecoder {
     token_key: Arc<TokenKey>,
+    loyalty_cards: Vec<LoyaltyCard>,
     gap: Duration,
     /// The lines of the swipe so far, each ended by CR. Holds three lines without growing, so that no copy of a
     /// track is left behind in the heap.
@@ -45,6 +46,7 @@ impl MagstripeDecoder {
         let swipe_bytes_max = LAST_TRACK * (settings.framing.frame_bytes_max + 1);
         Self {
             token_key: Arc::clone(token_key),
+            loyalty_cards: settings.loyalty_cards.clone(),
             gap: Duration::from_millis(settings.swipe_gap_ms),
             swipe: Zeroizing::new(Vec::with_capacity(swipe_bytes_max)),
             last_track: 0,
@@ -78,7 +80,7 @@ impl Decoder for MagstripeDecoder {
             return;
         }
         let bytes = self.swipe.len();
-        let mut card = read_tracks(&mut self.swipe, &self.token_key);
+        let mut card = read_tracks(&mut self.swipe, &self.token_key, &self.loyalty_cards);
         self.swipe.clear();
         card.damaged |= std::mem::take(&mut self.damaged);
         let names_nobody = card.card_token.is_none() && card.loyalty.is_none();
@@ -117,14 +119,35 @@ fn first_track_of(line: &[u8]) -> usize {
     }
 }
 
-/// Some readers send all tracks in one line: each end sentinel with a start sentinel behind it is one more.
+/// Some readers send all tracks in one line: each end sentinel with a start sentinel behind it, and a track behind
+/// that, is one more. The check character of a track (LRC, ISO/IEC 7811-6) may look like a start sentinel, too: behind it the
+/// line ends, or a start sentinel follows.
 fn last_track_of(line: &[u8]) -> usize {
-    let more = line.windows(2).filter(|pair| matches!(pair, [b'?', b'%' | b';' | b'+' | b'#']));
-    (first_track_of(line) + more.count()).min(LAST_TRACK)
+    let mut more = 0;
+    let mut rest = line;
+    while let Some(end) = rest.iter().position(|byte| *byte == b'?') {
+        rest = rest.get(end + 1..).unwrap_or_default();
+        rest = match rest {
+            [_, behind @ ..] if !begins_track(rest) && begins_track(behind) => behind,
+            other => other,
+        };
+        more += usize::from(begins_track(rest));
+    }
+    (first_track_of(line) + more).min(LAST_TRACK)
+}
+
+fn begins_track(bytes: &[u8]) -> bool {
+    let is_start = |byte: &u8| matches!(byte, b'%' | b';' | b'+' | b'#');
+    match bytes {
+        [start, next, ..] => is_start(start) && !is_start(next),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use tillgate_parsers::card::NumberCheck;
+
     use super::*;
 
     const TRACK_1: &str = "%B4111111111111111^DOE/JANE^29121011234?";
@@ -136,6 +159,7 @@ mod tests {
     fn decoder() -> MagstripeDecoder {
         MagstripeDecoder {
             token_key: Arc::new(TokenKey::from_hex(&"5a".repeat(32)).unwrap()),
+            loyalty_cards: Vec::new(),
             gap: Duration::from_millis(150),
             swipe: Zeroizing::new(Vec::with_capacity(2048)),
             last_track: 0,
@@ -188,6 +212,36 @@ mod tests {
         assert_eq!(swipes(&[TRACK_1, OTHER_1]), both);
         assert_eq!(swipes(&[&format!("{TRACK_1}{TRACK_2}"), &format!("{OTHER_1}{OTHER_2}")]), both);
         assert_eq!(swipes(&[TRACK_2, MEMBER]), ["411111******1111", "9156001122334"]);
+    }
+
+    /// A check character that counted as a track would make the next customer's track 2 a third one of this swipe.
+    #[test]
+    fn a_check_character_that_looks_like_a_sentinel_is_no_track() {
+        for check in ["", "3", "?", ";", "%", "+", "="] {
+            let [one, two] = [TRACK_1, TRACK_2].map(|track| format!("{track}{check}"));
+            let both = ["411111******1111", "555555******4444"];
+            assert_eq!(last_track_of(one.as_bytes()), 1, "{one}");
+            assert_eq!(last_track_of(two.as_bytes()), 2, "{two}");
+            assert_eq!(last_track_of(format!("{one}{two}").as_bytes()), 2, "{one}{two}");
+            assert_eq!(last_track_of(format!("{one}{two}+01{check}?").as_bytes()), 3, "{check}");
+            assert_eq!(swipes(&[&one, &two, OTHER_1, OTHER_2]), both, "{check}");
+            assert_eq!(swipes(&[&format!("{one}{two}"), OTHER_1, OTHER_2]), both, "{check}");
+        }
+        assert_eq!(last_track_of(b"%?;?"), 2, "empty tracks");
+    }
+
+    #[test]
+    fn a_card_of_the_stores_is_known_and_another_leaves_four_digits() {
+        let club = LoyaltyCard::new("club", "9156", (13, 13), NumberCheck::None).unwrap();
+        let mut events = Vec::new();
+        for line in [MEMBER, ";7001122334455?"] {
+            let mut decoder = decoder();
+            decoder.loyalty_cards = vec![club.clone()];
+            decoder.line(line.as_bytes(), false, &mut events);
+            decoder.quiet(&mut events);
+        }
+        let numbers: Vec<String> = events.into_iter().map(number_of).collect();
+        assert_eq!(numbers, ["9156001122334", "*********4455"]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use tillgate_parsers::card::LoyaltyCard;
 use tillgate_parsers::chip::Plan;
 use tillgate_parsers::code_id::Maker;
 use tillgate_parsers::framing::{FrameEnd, FramingSettings};
@@ -89,6 +90,9 @@ pub struct DeviceSettings {
     pub chip_reader: String,
     /// Where chip cards have their number.
     pub chip: Plan,
+    /// The store's loyalty cards, by whose numbers a card reader knows them; none where any number of no payment card
+    /// is one.
+    pub loyalty_cards: Vec<LoyaltyCard>,
     /// How a scale speaks.
     pub scale: ScaleSettings,
     /// A device that sends more is read more slowly, and reported.
@@ -123,6 +127,7 @@ impl DeviceSettings {
             key_gap_ms: 100,
             chip_reader: String::new(),
             chip: Plan::default(),
+            loyalty_cards: Vec::new(),
             scale: ScaleSettings {
                 protocol: ScaleProtocol::Toledo8217,
                 unit: WeightUnit::Kilogram,

@@ -361,6 +361,36 @@ async fn a_flood_is_reported_and_slowed_down_and_nothing_is_lost() {
     assert!(began.elapsed() > Duration::from_secs(1), "{:?}", began.elapsed());
 }
 
+#[tokio::test]
+async fn bytes_without_an_end_are_a_flood_that_is_told_once_and_read_slowly() {
+    const CHUNKS: usize = 48;
+    let device = SimulatedDevice::plug_in().unwrap();
+    let mut driver = Running::start(scanner(device.port()));
+    driver.connected().await;
+    let began = Instant::now();
+    let (mut noises, mut dropped) = (0, 0);
+    let sending = async {
+        for _ in 0..CHUNKS {
+            device.send(&[b'x'; 1024]).await.unwrap();
+        }
+        device.send(b"\r4006381333931\r").await.unwrap();
+    };
+    let reading = async {
+        loop {
+            match driver.next().await {
+                DeviceEvent::Noise { bytes_per_second_max: 16_384 } => noises += 1,
+                DeviceEvent::Overflow { bytes } => dropped += bytes,
+                DeviceEvent::Reading(Reading::Barcode { data, .. }) => break data,
+                event => panic!("{event:?}"),
+            }
+        }
+    };
+    let ((), code) = tokio::join!(sending, reading);
+    assert_eq!((noises, dropped), (1, CHUNKS * 1024));
+    assert_eq!(*code, b"4006381333931");
+    assert!(began.elapsed() > Duration::from_secs(1), "{:?}", began.elapsed());
+}
+
 const TRACK_1: &str = "%B4111111111111111^DOE/JANE^29121011234567890?";
 const TRACK_2: &str = ";4111111111111111=29121011234567890?";
 

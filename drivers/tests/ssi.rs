@@ -124,6 +124,34 @@ async fn a_code_is_acknowledged_and_its_copy_is_no_second_scan() {
 }
 
 #[tokio::test]
+async fn bytes_that_are_no_packets_are_a_flood_that_is_told_once() {
+    let mut till = Till::start(16).await;
+    let device = &till.device;
+    let (events, mut told) = (&mut till.events, 0);
+    let sending = async {
+        for _ in 0..40 {
+            device.send(&[0xFF; 1024]).await.unwrap();
+        }
+    };
+    let watching = async {
+        while let Ok(Some(event)) = timeout(Duration::from_millis(1500), events.recv()).await {
+            match event {
+                DeviceEvent::Noise { .. } => told += 1,
+                DeviceEvent::Damaged { .. } => {}
+                event => panic!("{event:?}"),
+            }
+        }
+    };
+    tokio::join!(sending, watching);
+    assert_eq!(told, 1);
+    // What the line still held as the beginning of a packet ends by a pause.
+    till.scan(0, b"4006381333931").await;
+    while !matches!(till.event().await, DeviceEvent::Awaited(..)) {
+        till.scan(0, b"4006381333931").await;
+    }
+}
+
+#[tokio::test]
 async fn a_damaged_code_is_asked_for_again() {
     let mut till = Till::start(16).await;
     let whole = Packet { opcode: opcode::DECODE_DATA, status: 0, data: b"\x0b4006381333931" };

@@ -135,12 +135,13 @@ fn take_events(host: &mut Host, now: Duration) -> usize {
     bytes
 }
 
-/// The frame is wiped, and of a card number in it nothing leaves but its mask and its token.
+/// The frame is wiped, and of a card number in it nothing leaves but its mask and its token; where a store lists its
+/// loyalty cards, no other number leaves.
 pub fn tracks(data: &[u8]) {
     static KEY: LazyLock<TokenKey> =
         LazyLock::new(|| TokenKey::from_hex(&"5a".repeat(32)).expect("64 hexadecimal digits"));
     let mut frame = data.to_vec();
-    let reading = card::read_tracks(&mut frame, &KEY);
+    let reading = card::read_tracks(&mut frame, &KEY, &[]);
     assert!(frame.iter().all(|byte| *byte == 0), "the frame must be zeroized");
     let payment = reading.scheme.is_some();
     assert_eq!(payment, reading.masked_pan.is_some());
@@ -159,6 +160,13 @@ pub fn tracks(data: &[u8]) {
     let left = card::CardReading { masked_pan: None, card_token: None, ..reading };
     let shown = format!("{left:?}");
     assert!(!has_card_number(shown.as_bytes()), "a card number leaves: {shown}");
+
+    let card = card::LoyaltyCard::new("club", "9156", (13, 13), card::NumberCheck::None);
+    let cards = [card.expect("a prefix")];
+    let reading = card::read_tracks(&mut data.to_vec(), &KEY, &cards);
+    if let Some(loyalty) = &reading.loyalty {
+        assert!(cards[0].is_of(loyalty.as_bytes()), "an unlisted number leaves: {loyalty}");
+    }
 }
 
 /// A GTIN has 14 digits and fits its check digit, and no card number leaves where no field explains it.

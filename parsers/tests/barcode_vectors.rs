@@ -5,8 +5,9 @@ use std::path::Path;
 use std::process::Command;
 
 use tillgate_parsers::barcode::{
-    self, Barcode, Function, LoyaltyCard, Meaning, Measure, NumberCheck, Pattern, Restricted, Rules,
+    self, Barcode, Function, Meaning, Measure, Pattern, Restricted, Rules,
 };
+use tillgate_parsers::card::{LoyaltyCard, NumberCheck};
 
 const VECTORS: &str = include_str!("barcode/vectors.tsv");
 
@@ -116,12 +117,7 @@ fn a_store_has_its_own_patterns() {
 
 #[test]
 fn loyalty_cards_and_functions_come_before_the_standards() {
-    let card = |name: &str, prefix: &str, check| LoyaltyCard {
-        name: name.to_owned(),
-        prefix: prefix.to_owned(),
-        lengths: (13, 13),
-        check,
-    };
+    let card = |name, prefix, check| LoyaltyCard::new(name, prefix, (13, 13), check).unwrap();
     let rules = Rules {
         loyalty: vec![card("green", "29", NumberCheck::Gs1), card("blue", "91", NumberCheck::Luhn)],
         functions: vec![Function { content: "TILL-TOTAL".to_owned(), name: "total".to_owned() }],

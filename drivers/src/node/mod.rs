@@ -254,14 +254,13 @@ pub(crate) async fn throttle(
     mut events: Vec<DeviceEvent>,
     outlet: &Outlet,
 ) -> Result<(), Stopped> {
-    let flood = rate.count(u32::try_from(events.len()).unwrap_or(u32::MAX), Instant::now());
-    if flood.as_ref().is_some_and(|flood| flood.begins) {
-        let frames_per_second_max = rate.frames_per_second_max;
-        events.push(DeviceEvent::Flood { frames_per_second_max });
-    }
+    // Reports and keys say nothing by their bytes: a code of a few digits has thousands.
+    let flood = rate.count(u32::try_from(events.len()).unwrap_or(u32::MAX), 0, Instant::now());
+    let pause = flood.as_ref().map(|flood| flood.pause);
+    events.extend(flood.and_then(|flood| flood.news));
     deliver(outlet, events).await?;
-    match flood {
-        Some(flood) => outlet.unless_stopped(sleep(flood.pause)).await,
+    match pause {
+        Some(pause) => outlet.unless_stopped(sleep(pause)).await,
         None => Ok(()),
     }
 }

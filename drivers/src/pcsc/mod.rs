@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tillgate_parsers::card::{CardReading, TokenKey};
-use tillgate_parsers::chip::{NoNumber, Plan, Session};
+use tillgate_parsers::chip::{NoNumber, Session};
 use tokio::time::{Instant, sleep};
 
 use crate::attached::Address;
@@ -160,7 +160,7 @@ impl Watch {
             return Ok(Err(error));
         }
         let answer_to_reset = reader.answer_to_reset.as_deref().unwrap_or_default();
-        let read = read(daemon, &self.settings.chip, &self.token_key, (reader, answer_to_reset));
+        let read = read(daemon, &self.settings, &self.token_key, (reader, answer_to_reset));
         match self.outlet.unless_stopped(read).await? {
             Ok(event) if self.is_same_tap(&event) => Ok(Ok(())),
             Ok(event) => throttle(&mut self.rate, vec![event], &self.outlet).await.map(Ok),
@@ -201,7 +201,7 @@ impl Watch {
 /// Asks a card for its number. What goes wrong with the card is an event, what goes wrong with pcscd an error.
 async fn read(
     daemon: &mut Daemon,
-    plan: &Plan,
+    settings: &DeviceSettings,
     key: &TokenKey,
     (reader, answer_to_reset): (&Reader, &[u8]),
 ) -> io::Result<DeviceEvent> {
@@ -209,7 +209,7 @@ async fn read(
         Ok(card) => card,
         Err(error) => return Ok(unread(&error)),
     };
-    let mut session = Session::new(plan, answer_to_reset, card.is_one_way());
+    let mut session = Session::new(&settings.chip, answer_to_reset, card.is_one_way());
     while let Some(command) = session.command() {
         match daemon.transmit(&card, &command).await? {
             Ok(answer) => session.answer(&answer),
@@ -220,11 +220,12 @@ async fn read(
         }
     }
     daemon.release(&card).await?;
-    Ok(match session.finish(key) {
+    Ok(match session.finish(key, &settings.loyalty_cards) {
         Ok(card) if card.card_token.is_some() || card.loyalty.is_some() => {
             DeviceEvent::Reading(Reading::Card(card))
         }
-        Ok(_) => damaged(LOOKS_LIKE_PAYMENT),
+        Ok(card) if card.damaged => damaged(LOOKS_LIKE_PAYMENT),
+        Ok(_) => damaged(UNLISTED),
         Err(NoNumber::Silent) => damaged(SILENT),
         Err(NoNumber::Foreign) => damaged(FOREIGN),
         Err(NoNumber::ChangingSerial) => damaged(CHANGING_SERIAL),
@@ -233,6 +234,7 @@ async fn read(
 
 const LOOKS_LIKE_PAYMENT: &str =
     "the card's number could be a payment card's, cut or altered: nothing of it is kept";
+const UNLISTED: &str = "the card's number is none of a [[loyalty_card]]: compare their prefixes, lengths and check digits with the card";
 const SILENT: &str =
     "the card has no number where the configuration looks for it; payment cards are never asked";
 const FOREIGN: &str = "the card has a text, link or file, but no number as the configuration describes it: compare \

@@ -141,16 +141,15 @@ impl<'a> Session<'a> {
         let mut events = Vec::new();
         let readings = self.dialogue.take(bytes, now, &mut events);
         bytes.zeroize();
-        let flood = self.rate.count(readings, now);
-        if flood.as_ref().is_some_and(|flood| flood.begins) {
-            let frames_per_second_max = self.rate.frames_per_second_max;
-            events.push(DeviceEvent::Flood { frames_per_second_max });
-        }
+        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let flood = self.rate.count(readings, length, now);
+        let pause = flood.as_ref().map(|flood| flood.pause);
+        events.extend(flood.and_then(|flood| flood.news));
         self.deliver(outlet, events).await?;
-        match flood {
-            Some(flood) => {
+        match pause {
+            Some(pause) => {
                 self.write().await;
-                outlet.unless_stopped(sleep(flood.pause)).await.map_err(|_| End::Stopped)
+                outlet.unless_stopped(sleep(pause)).await.map_err(|_| End::Stopped)
             }
             None => Ok(()),
         }
@@ -219,41 +218,61 @@ async fn deliver(outlet: &Outlet, events: Vec<DeviceEvent>) -> Result<(), End> {
     Ok(())
 }
 
-/// Counts frames a second.
+/// The longest frame, a QR code of 7,089 digits and what stands around it: so many bytes a frame are no noise.
+const FRAME_BYTES: u32 = 8 * 1024;
+
+/// Bytes that are no frames, taken in a second: more than a line of 115,200 baud carries, so that noise on a slow line
+/// costs nothing and is told by its damaged lines alone.
+const NOISE_BYTES_PER_SECOND_MAX: u32 = 16 * 1024;
+
+/// Counts frames a second, and bytes that are none.
 pub(crate) struct FrameRate {
-    pub(crate) frames_per_second_max: u32,
+    frames_per_second_max: u32,
     window_began: Instant,
     frames: u32,
+    bytes: u32,
     flooding: bool,
 }
 
-/// More frames came than a device may send.
+/// More came than a device may send.
 pub(crate) struct Flood {
     /// Until the second is over.
     pub(crate) pause: Duration,
-    /// The second before was in order.
-    pub(crate) begins: bool,
+    /// What is to be told, where the second before was in order.
+    pub(crate) news: Option<DeviceEvent>,
 }
 
 impl FrameRate {
     pub(crate) fn new(frames_per_second_max: u32, now: Instant) -> Self {
-        Self { frames_per_second_max, window_began: now, frames: 0, flooding: false }
+        Self { frames_per_second_max, window_began: now, frames: 0, bytes: 0, flooding: false }
     }
 
-    pub(crate) fn count(&mut self, frames: u32, now: Instant) -> Option<Flood> {
+    /// Counts what one read gave.
+    pub(crate) fn count(&mut self, frames: u32, bytes: u32, now: Instant) -> Option<Flood> {
         let window_ends = self.window_began + Duration::from_secs(1);
         if now >= window_ends {
-            self.flooding &= self.frames > self.frames_per_second_max;
+            self.flooding &= self.excess().is_some();
             self.window_began = now;
-            self.frames = 0;
+            (self.frames, self.bytes) = (0, 0);
         }
         self.frames = self.frames.saturating_add(frames);
-        if self.frames <= self.frames_per_second_max {
-            return None;
-        }
+        self.bytes = self.bytes.saturating_add(bytes);
+        let excess = self.excess()?;
         let begins = !std::mem::replace(&mut self.flooding, true);
         let pause = (self.window_began + Duration::from_secs(1)).saturating_duration_since(now);
-        Some(Flood { pause, begins })
+        Some(Flood { pause, news: begins.then_some(excess) })
+    }
+
+    /// What there was too much of in this second.
+    fn excess(&self) -> Option<DeviceEvent> {
+        let explained = self.frames.saturating_mul(FRAME_BYTES);
+        if self.frames > self.frames_per_second_max {
+            let frames_per_second_max = self.frames_per_second_max;
+            return Some(DeviceEvent::Flood { frames_per_second_max });
+        }
+        let is_noise = self.bytes.saturating_sub(explained) > NOISE_BYTES_PER_SECOND_MAX;
+        let bytes_per_second_max = NOISE_BYTES_PER_SECOND_MAX;
+        is_noise.then_some(DeviceEvent::Noise { bytes_per_second_max })
     }
 }
 
@@ -265,14 +284,31 @@ mod tests {
     fn a_flood_is_told_once_and_paused_until_the_second_is_over() {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
+        let begins = |flood: &Flood| matches!(flood.news, Some(DeviceEvent::Flood { .. }));
         let mut rate = FrameRate::new(10, start);
-        assert!(rate.count(10, at(100)).is_none());
-        let flood = rate.count(1, at(400)).unwrap();
-        assert!(flood.begins && flood.pause == Duration::from_millis(600));
-        let flood = rate.count(11, at(1000)).unwrap();
-        assert!(!flood.begins && flood.pause == Duration::from_secs(1));
-        assert!(rate.count(3, at(2000)).is_none(), "a second in order");
-        assert!(rate.count(3, at(3000)).is_none(), "ends the flood");
-        assert!(rate.count(11, at(4000)).unwrap().begins);
+        assert!(rate.count(10, 0, at(100)).is_none());
+        let flood = rate.count(1, 0, at(400)).unwrap();
+        assert!(begins(&flood) && flood.pause == Duration::from_millis(600));
+        let flood = rate.count(11, 0, at(1000)).unwrap();
+        assert!(!begins(&flood) && flood.pause == Duration::from_secs(1));
+        assert!(rate.count(3, 0, at(2000)).is_none(), "a second in order");
+        assert!(rate.count(3, 0, at(3000)).is_none(), "ends the flood");
+        assert!(begins(&rate.count(11, 0, at(4000)).unwrap()));
+    }
+
+    #[test]
+    fn bytes_that_are_no_frames_are_a_flood_too() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let is_told = |flood: Option<Flood>| {
+            matches!(flood.unwrap().news, Some(DeviceEvent::Noise { bytes_per_second_max: 16_384 }))
+        };
+        let mut rate = FrameRate::new(10, start);
+        assert!(rate.count(0, 16_384, at(100)).is_none());
+        assert!(is_told(rate.count(0, 1, at(200))));
+        assert!(!is_told(rate.count(1, 30_000, at(1100))), "told once; one frame is no excuse");
+        assert!(rate.count(4, 4 * 7_089, at(2200)).is_none(), "large codes");
+        assert!(rate.count(0, 100, at(3300)).is_none(), "ends the flood");
+        assert!(is_told(rate.count(0, 20_000, at(4400))));
     }
 }

@@ -36,12 +36,16 @@ pub enum ReadingKind {
     Card {
         /// Card scheme in small letters; none for a card that is no payment card.
         scheme: Option<String>,
-        /// First six and last four digits of a payment card.
+        /// First six and last four digits of a payment card; no more than the last four of a card that is neither a
+        /// payment card nor in the store's list of loyalty cards.
         masked_pan: Option<String>,
-        /// Keyed token of a payment card's number.
+        /// Keyed token of the number of such a card.
         card_token: Option<String>,
-        /// The number of a card that is no payment card.
+        /// The number of a loyalty card.
         loyalty: Option<String>,
+        /// Whose loyalty card it is, in the words of the store's list.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        loyalty_card: Option<String>,
     },
 }
 

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use tillgate_parsers::card::{self, CardReading, TokenKey};
+use tillgate_parsers::card::{self, CardReading, LoyaltyCard, TokenKey};
 use tillgate_parsers::wedge::{self, Layout};
 use zeroize::Zeroizing;
 
@@ -44,12 +44,16 @@ Examples:
   echo ';9156001122334?' | tillgate decode card
   tillgate decode card                       (a reader that types like a keyboard)
   cat /dev/ttyUSB1 | tillgate decode card --json --token-key-file /etc/tillgate/token.key
+  tillgate decode card --config /etc/tillgate/tillgate.toml    (as a card reader of this store)
 
 Exit codes: 0 fine, 2 the card could not be read.")]
 struct CardArgs {
     /// The key for card tokens: 64 hexadecimal digits. Without it no token is shown
     #[arg(long, value_name = "FILE")]
     token_key_file: Option<PathBuf>,
+    /// The configuration, for the store's own loyalty cards
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -61,7 +65,7 @@ impl DecodeArgs {
     pub fn config_path(&self) -> Option<&Path> {
         match &self.what {
             What::Barcode(args) => args.config.as_deref(),
-            What::Card(_) => None,
+            What::Card(args) => args.config.as_deref(),
         }
     }
 }
@@ -76,7 +80,10 @@ pub fn run(args: DecodeArgs, config: Option<&Config>) -> u8 {
             let decoded = barcode::decode(&args, config, &mut io::stdin().lock(), &mut output);
             decoded.map_err(anyhow::Error::from)
         }
-        What::Card(args) => decode_card(&args, io::stdin().as_fd(), &mut output),
+        What::Card(args) => {
+            let cards = config.map(Config::loyalty_rules).unwrap_or_default();
+            decode_card(&args, &cards, io::stdin().as_fd(), &mut output)
+        }
     };
     drop(stderr);
     result.unwrap_or_else(|error| {
@@ -93,6 +100,7 @@ struct Output<'a> {
 
 fn decode_card(
     args: &CardArgs,
+    cards: &[LoyaltyCard],
     input: BorrowedFd<'_>,
     output: &mut Output<'_>,
 ) -> anyhow::Result<u8> {
@@ -102,11 +110,14 @@ fn decode_card(
     }
     let mut swipe = swipe::swipe(input)?;
     let typed = Zeroizing::new(std::str::from_utf8(&swipe.frame).unwrap_or_default().to_owned());
-    let mut reading = card::read_tracks(&mut swipe.frame, &key);
+    let mut reading = card::read_tracks(&mut swipe.frame, &key, cards);
     if args.token_key_file.is_none() {
         reading.card_token = None;
     }
-    let mut findings = Vec::from_iter(finding(&reading, || layouts(&typed, &key)));
+    let mut findings = Vec::from_iter(finding(&reading, || layouts(&typed, &key, cards)));
+    if is_unlisted(&reading) {
+        findings.push(("warning", "card-unlisted", UNLISTED.to_owned()));
+    }
     if swipe.more {
         findings.push(("warning", "card-several", SEVERAL.to_owned()));
     }
@@ -124,11 +135,28 @@ fn decode_card(
 const SEVERAL: &str =
     "another swipe came behind the first one and was not read: swipe one card at a time";
 
+const UNLISTED: &str = "the card is neither a payment card that tillgate knows nor in a [[loyalty_card]], so that only a \
+                        token of its number leaves: if it is the store's own, compare prefix, lengths and check digit";
+
 /// Severity, code, message.
 type CardFinding = (&'static str, &'static str, String);
 
 fn is_known(reading: &CardReading) -> bool {
     reading.masked_pan.is_some() || reading.loyalty.is_some()
+}
+
+fn is_unlisted(reading: &CardReading) -> bool {
+    reading.masked_pan.is_some() && reading.scheme.is_none()
+}
+
+/// What the card is, in words.
+fn verdict(reading: &CardReading) -> Option<String> {
+    match (&reading.scheme, &reading.loyalty, &reading.loyalty_card) {
+        (Some(_), ..) => Some("payment card".to_owned()),
+        (None, Some(_), Some(card)) => Some(format!("loyalty card of {card}")),
+        (None, Some(_), None) => Some("loyalty card".to_owned()),
+        (None, None, _) => is_unlisted(reading).then(|| "unknown card".to_owned()),
+    }
 }
 
 fn finding(
@@ -158,11 +186,11 @@ fn finding(
 }
 
 /// The layouts of reader and machine under which a swipe can be read whole.
-fn layouts(typed: &str, key: &TokenKey) -> Option<(Layout, Layout)> {
+fn layouts(typed: &str, key: &TokenKey, cards: &[LoyaltyCard]) -> Option<(Layout, Layout)> {
     let fits = |(reader, machine): &(Layout, Layout)| {
         let Some(mut meant) = wedge::retyped(typed, *machine, *reader) else { return false };
         let has_sentinels = meant.contains(&b'?') && matches!(meant.first(), Some(b'%' | b';'));
-        let reading = card::read_tracks(&mut meant, key);
+        let reading = card::read_tracks(&mut meant, key, cards);
         has_sentinels && !reading.damaged && is_known(&reading)
     };
     Layout::pairs().find(fits)
@@ -179,6 +207,7 @@ fn token_key(args: &CardArgs) -> anyhow::Result<TokenKey> {
 
 fn write_card(reading: &CardReading, output: &mut Output<'_>) -> io::Result<()> {
     let lines = [
+        ("card", verdict(reading)),
         ("scheme", reading.scheme.map(|scheme| scheme.as_str().to_owned())),
         ("number", reading.masked_pan.clone()),
         ("token", reading.card_token.clone()),
@@ -197,10 +226,12 @@ fn card_json(reading: &CardReading, findings: &[CardFinding]) -> Value {
         json!({ "severity": severity, "code": code, "message": message })
     });
     json!({
+        "card": verdict(reading),
         "scheme": reading.scheme.map(card::Scheme::as_str),
         "masked_pan": reading.masked_pan,
         "card_token": reading.card_token,
         "loyalty": reading.loyalty,
+        "loyalty_card": reading.loyalty_card,
         "damaged": reading.damaged,
         "findings": findings.collect::<Vec<_>>(),
     })
@@ -220,6 +251,10 @@ mod tests {
 
     /// Exit code, stdout, stderr.
     pub(super) fn decode(args: &[&str], stdin: &str) -> (u8, String, String) {
+        decode_with(&[], args, stdin)
+    }
+
+    fn decode_with(cards: &[LoyaltyCard], args: &[&str], stdin: &str) -> (u8, String, String) {
         let command = Command::try_parse_from([&["decode"], args].concat()).unwrap();
         let (mut data, mut words) = (Vec::new(), Vec::new());
         let mut output = Output { data: &mut data, words: &mut words };
@@ -232,7 +267,7 @@ mod tests {
                 let (reader, mut writer) = io::pipe().unwrap();
                 writer.write_all(stdin.as_bytes()).unwrap();
                 drop(writer);
-                decode_card(&args, reader.as_fd(), &mut output)
+                decode_card(&args, cards, reader.as_fd(), &mut output)
             }
         };
         (code.unwrap(), String::from_utf8(data).unwrap(), String::from_utf8(words).unwrap())
@@ -263,7 +298,10 @@ mod tests {
         assert_eq!((code, data.as_str()), (exit::INPUT, ""));
         assert!(words.starts_with("error card-damaged"), "{words}");
         let (code, data, _) = decode(&["card"], ";9156001122334?");
-        assert_eq!((code, data.as_str()), (exit::FINE, "loyalty    9156001122334\n"));
+        assert_eq!(
+            (code, data.as_str()),
+            (exit::FINE, "card       loyalty card\nloyalty    9156001122334\n")
+        );
     }
 
     #[test]
@@ -275,9 +313,41 @@ mod tests {
         assert!(words.contains("set layout = \"us\"") && !words.contains("4111"), "{words}");
         let two = ";9156001122334?\n;9156001122335?\n";
         let (code, data, words) = decode(&["card"], two);
-        assert_eq!((code, data.as_str()), (exit::FINE, "loyalty    9156001122334\n"));
+        assert_eq!(
+            (code, data.as_str()),
+            (exit::FINE, "card       loyalty card\nloyalty    9156001122334\n")
+        );
         assert!(words.starts_with("warning card-several: "), "{words}");
         let (_, data, words) = decode(&["card", "--json"], two);
         assert!(data.contains("card-several") && words.is_empty(), "{data}");
+    }
+
+    #[test]
+    fn a_card_is_what_the_stores_list_says() {
+        let check = card::NumberCheck::None;
+        let club = [LoyaltyCard::new("club", "9156", (13, 13), check).unwrap()];
+        for (swipe, expected, warned) in [
+            (";9156001122334?", "card       loyalty card of club\nloyalty    9156001122334\n", ""),
+            (
+                ";4111111111111111=2912?",
+                "card       payment card\nscheme     visa\nnumber     411111******1111\n",
+                "",
+            ),
+            (
+                ";9157001122334?",
+                "card       unknown card\nnumber     *********2334\n",
+                "warning card-unlisted: ",
+            ),
+        ] {
+            let (code, data, words) = decode_with(&club, &["card"], swipe);
+            assert_eq!((code, data.as_str()), (exit::FINE, expected), "{words}");
+            assert!(words.starts_with(warned) && words.is_empty() == warned.is_empty(), "{words}");
+        }
+        let (_, data, _) = decode_with(&club, &["card", "--json"], ";9156001122334?");
+        let json: Value = serde_json::from_str(&data).unwrap();
+        assert_eq!(
+            (&json["card"], &json["loyalty_card"]),
+            (&json!("loyalty card of club"), &json!("club"))
+        );
     }
 }

@@ -1,13 +1,12 @@
 //! What a store's own barcodes mean: labels of scales, loyalty cards, functions of the till.
 //!
 //! In: the tables `[barcodes]`, `[[scale_label]]`, `[[loyalty_card]]` and `[[function_code]]`. Out: the rules that
-//! the barcode reader goes by. Never: a rule that could not be understood, since `validate` refused it.
+//! the readers of barcodes and cards go by. Never: a rule that could not be understood, since `validate` refused it.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tillgate_parsers::barcode::{
-    self, Function, Measure, NumberCheck, Pattern, PatternError, Rules,
-};
+use tillgate_parsers::barcode::{self, Function, Measure, Pattern, PatternError, Rules};
+use tillgate_parsers::card::{self, NumberCheck, PrefixError};
 
 use super::Config;
 
@@ -56,10 +55,10 @@ pub enum LabelMeasure {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LoyaltyCard {
-    /// What you call this card.
+    /// What you call this card. Where it has several ranges, each has a table with this name.
     #[schemars(example = &"club")]
     pub id: String,
-    /// What the numbers in its barcodes begin with.
+    /// What its numbers begin with, or the range in which their first digits are, such as "915600-915699".
     #[schemars(example = &"9156")]
     pub prefix: String,
     /// How many characters the numbers have at least.
@@ -68,7 +67,8 @@ pub struct LoyaltyCard {
     /// How many they have at most.
     #[schemars(example = &13)]
     pub length_max: u8,
-    /// How the last digit is made: "gs1" as in a GTIN, "luhn" as in a payment card, "none".
+    /// How the last digit is made: "gs1" as in a GTIN, "luhn" as in a payment card, "none". Numbers in a range of a
+    /// payment scheme are refused unless their check digit or length tells them from payment cards.
     #[serde(default)]
     pub check: CardCheck,
 }
@@ -115,6 +115,12 @@ impl ScaleLabel {
 }
 
 impl Config {
+    /// The store's loyalty cards.
+    #[must_use]
+    pub fn loyalty_rules(&self) -> Vec<card::LoyaltyCard> {
+        self.loyalty_cards.iter().filter_map(|card| card.rule().ok()).collect()
+    }
+
     /// What the store's barcodes mean. Its own labels come before the national schemes.
     #[must_use]
     pub fn barcode_rules(&self) -> Rules {
@@ -124,23 +130,25 @@ impl Config {
             |code: &FunctionCode| Function { content: code.code.clone(), name: code.name.clone() };
         Rules {
             restricted: labels.chain(national).collect(),
-            loyalty: self.loyalty_cards.iter().map(LoyaltyCard::rule).collect(),
+            loyalty: self.loyalty_rules(),
             functions: self.function_codes.iter().map(function).collect(),
         }
     }
 }
 
 impl LoyaltyCard {
-    fn rule(&self) -> barcode::LoyaltyCard {
-        barcode::LoyaltyCard {
-            name: self.id.clone(),
-            prefix: self.prefix.clone(),
-            lengths: (usize::from(self.length_min), usize::from(self.length_max)),
-            check: match self.check {
-                CardCheck::Gs1 => NumberCheck::Gs1,
-                CardCheck::Luhn => NumberCheck::Luhn,
-                CardCheck::None => NumberCheck::None,
-            },
-        }
+    /// The card as the readers of barcodes and cards know it.
+    ///
+    /// # Errors
+    ///
+    /// With what is wrong with the prefix.
+    pub fn rule(&self) -> Result<card::LoyaltyCard, PrefixError> {
+        let check = match self.check {
+            CardCheck::Gs1 => NumberCheck::Gs1,
+            CardCheck::Luhn => NumberCheck::Luhn,
+            CardCheck::None => NumberCheck::None,
+        };
+        let lengths = (usize::from(self.length_min), usize::from(self.length_max));
+        card::LoyaltyCard::new(&self.id, &self.prefix, lengths, check)
     }
 }

@@ -83,7 +83,10 @@ pub struct Config {
     /// Labels of scales that follow no national scheme.
     #[serde(default, rename = "scale_label")]
     pub scale_labels: Vec<ScaleLabel>,
-    /// Loyalty cards that are scanned as barcodes.
+    /// Loyalty cards, as barcodes, on stripes and in chips. A number that is a payment card's never counts as one of
+    /// them. Once there is one of these tables, a card reader passes on no other number in full: of a card that is
+    /// neither a payment card nor in a table, a keyed token and the last four digits leave, and of a chip's text or
+    /// serial number with letters nothing.
     #[serde(default, rename = "loyalty_card")]
     pub loyalty_cards: Vec<LoyaltyCard>,
     /// Barcodes that cashiers scan to tell the till something.
@@ -494,7 +497,9 @@ pub struct Device {
     #[serde(default)]
     pub protocol: Protocol,
     /// What ends a reading: "cr", "lf", "crlf", "tab", "etx", "any" of CR and LF, or "gap" for nothing but a pause of
-    /// 300 ms. A wedge: "any" lets a pause end one too.
+    /// 300 ms. A wedge: "any" lets a pause end one too. A code that holds line ends, as a QR code may, comes as several
+    /// readings where a line end is the suffix: nothing tells them apart. Set scanner and `suffix` to "etx", or use
+    /// `protocol = "ssi"` or a HID mode.
     #[serde(default = "default_suffix")]
     pub suffix: Suffix,
     /// Characters that the device sends before each reading.

@@ -23,10 +23,14 @@ pub enum RawReading {
         lane: String,
         /// AIM symbology identifier, such as `]C1`, if the scanner sends one.
         aim: Option<String>,
-        /// Content; bytes that are no UTF-8 are replaced and marked by `damaged`.
+        /// Content; where it is no UTF-8, byte for byte in ASCII: `\xNN` for what ASCII cannot print, and a backslash
+        /// before a backslash or quote.
         data: String,
         /// Whether bytes were lost or unreadable.
         damaged: bool,
+        /// What shows that.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<Damage>,
         /// What the lane's scale said, for an item sold by weight.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         weight: Option<RawWeight>,
@@ -37,15 +41,59 @@ pub enum RawReading {
         lane: String,
         /// Card scheme; none for a card that is no payment card.
         scheme: Option<String>,
-        /// First six and last four digits of a payment card.
+        /// First six and last four digits of a payment card, at most the last four of an unlisted one.
         masked_pan: Option<String>,
-        /// Keyed token of a payment card.
+        /// Keyed token of such a card.
         card_token: Option<String>,
-        /// The number of a card that is no payment card.
+        /// The number of a loyalty card.
         loyalty: Option<String>,
+        /// Whose loyalty card it is, where the store lists them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        loyalty_card: Option<String>,
         /// Whether a track could not be read.
         damaged: bool,
     },
+}
+
+/// What shows that a barcode is damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Damage {
+    /// Bytes that are no text.
+    Bytes,
+    /// Control characters that no barcode of a till has.
+    Control,
+    /// It does not begin with the configured prefix.
+    Prefix,
+    /// The device or its driver knows that characters are missing.
+    Lost,
+}
+
+impl Damage {
+    /// Rule and words for people.
+    fn told(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Bytes => (
+                "barcode-bytes",
+                "the barcode came with bytes that are no UTF-8 text, kept here as \\xNN: set the scanner to send UTF-8; \
+                 if digits came so, too, compare `line` and `baud` with its settings",
+            ),
+            Self::Control => (
+                "barcode-control-bytes",
+                "the barcode came with control characters in it: scan again; if it stays, compare `prefix`, `suffix`, \
+                 `line` and `baud` with the scanner's settings",
+            ),
+            Self::Prefix => (
+                "barcode-prefix",
+                "the barcode did not begin with the configured `prefix`: scan again; if it stays, compare `prefix` with \
+                 what the scanner sends",
+            ),
+            Self::Lost => (
+                "barcode-damaged",
+                "characters of a barcode were lost on their way: scan again; if it stays, check the cable and the baud rate",
+            ),
+        }
+    }
 }
 
 /// What a lane's scale said when an item was scanned.
@@ -68,13 +116,26 @@ pub struct RawWeight {
 #[must_use]
 pub fn interpret(raw: &[u8], context: &Context<'_>) -> Interpretation {
     let item = match serde_json::from_slice(raw) {
-        Ok(RawReading::Barcode { lane, aim, data, damaged, weight }) => {
+        // Captures of earlier versions name no cause.
+        Ok(RawReading::Barcode { damaged: true, cause, .. }) => {
+            let (rule, words) = cause.unwrap_or(Damage::Lost).told();
+            Item::Rejected(vec![error(rule, "/data", words)])
+        }
+        Ok(RawReading::Barcode { lane, aim, data, weight, .. }) => {
             let rules = context.config.barcode_rules();
             let barcode = barcode::read_with(&rules, aim.as_deref(), data.as_bytes());
-            of_barcode(lane, barcode, damaged, weight)
+            of_barcode(lane, barcode, weight)
         }
-        Ok(RawReading::Card { lane, scheme, masked_pan, card_token, loyalty, damaged }) => {
-            let card = ReadingKind::Card { scheme, masked_pan, card_token, loyalty };
+        Ok(RawReading::Card {
+            lane,
+            scheme,
+            masked_pan,
+            card_token,
+            loyalty,
+            loyalty_card,
+            damaged,
+        }) => {
+            let card = ReadingKind::Card { scheme, masked_pan, card_token, loyalty, loyalty_card };
             of_card(lane, card, damaged)
         }
         Err(error) => Item::Rejected(vec![not_a_reading(&error)]),
@@ -82,14 +143,7 @@ pub fn interpret(raw: &[u8], context: &Context<'_>) -> Interpretation {
     Interpretation { parser: PARSER, items: vec![item], replies: Vec::new() }
 }
 
-fn of_barcode(lane: String, barcode: Barcode, damaged: bool, weight: Option<RawWeight>) -> Item {
-    if damaged {
-        return Item::Rejected(vec![error(
-            "barcode-damaged",
-            "/data",
-            "the scanner's line lost characters of a barcode: scan again; if it stays, check the cable and the baud rate",
-        )]);
-    }
+fn of_barcode(lane: String, barcode: Barcode, weight: Option<RawWeight>) -> Item {
     let mut quality: Vec<Quality> = barcode.findings.iter().map(of_finding).collect();
     if barcode.data.is_empty() {
         return Item::Rejected(vec![error(
@@ -165,7 +219,7 @@ fn of_meaning(meaning: Meaning) -> BarcodeMeaning {
 
 /// A card counts when one of its tracks said whose it is, even if another could not be read.
 fn of_card(lane: String, card: ReadingKind, damaged: bool) -> Item {
-    let ReadingKind::Card { card_token, loyalty, .. } = &card else {
+    let ReadingKind::Card { scheme, card_token, loyalty, .. } = &card else {
         return Item::Noted(Vec::new());
     };
     // Redaction masks what a driver took for a loyalty number and is a payment card's.
@@ -178,11 +232,16 @@ fn of_card(lane: String, card: ReadingKind, damaged: bool) -> Item {
         )]);
     }
     let known = card_token.is_some() || loyalty.is_some();
+    let warning = |rule, words| quality(rule, Severity::Warning, "", words);
+    let partly = "a track of the card could not be read, another one could: nothing to do";
+    let unlisted = "the card is neither a payment card that tillgate knows nor in a [[loyalty_card]], so that only a token \
+                    of its number leaves: if it is the store's own, compare prefix, lengths and check digit";
     match (known, damaged) {
-        (true, false) => candidate(card, lane, Vec::new()),
-        (true, true) => {
-            let partly = "a track of the card could not be read, another one could: nothing to do";
-            candidate(card, lane, vec![quality("card-track", Severity::Warning, "", partly)])
+        (true, damaged) => {
+            let is_unlisted = scheme.is_none() && loyalty.is_none();
+            let track = damaged.then(|| warning("card-track", partly));
+            let card_of_nobody = is_unlisted.then(|| warning("card-unlisted", unlisted));
+            candidate(card, lane, track.into_iter().chain(card_of_nobody).collect())
         }
         (false, true) => Item::Rejected(vec![error(
             "card-damaged",
@@ -277,7 +336,8 @@ url = "mqtt://broker.example:1883"
     fn barcode(aim: &str, data: &str) -> Item {
         let aim = Some(aim.to_owned()).filter(|aim| !aim.is_empty());
         let (lane, data) = ("3".to_owned(), data.to_owned());
-        let raw = RawReading::Barcode { lane, aim, data, damaged: false, weight: None };
+        let raw =
+            RawReading::Barcode { lane, aim, data, damaged: false, cause: None, weight: None };
         item(&serde_json::to_string(&raw).unwrap())
     }
 
@@ -314,6 +374,15 @@ url = "mqtt://broker.example:1883"
         assert_eq!(rules(&barcode("]Q1", "")), ("rejected", vec!["barcode-empty"]));
         let damaged = r#"{"kind":"barcode","lane":"3","aim":null,"data":"40","damaged":true}"#;
         assert_eq!(rules(&item(damaged)), ("rejected", vec!["barcode-damaged"]));
+        for (cause, rule) in [
+            ("bytes", "barcode-bytes"),
+            ("control", "barcode-control-bytes"),
+            ("prefix", "barcode-prefix"),
+            ("lost", "barcode-damaged"),
+        ] {
+            let named = damaged.replace('}', &format!(r#","cause":"{cause}"}}"#));
+            assert_eq!(rules(&item(&named)), ("rejected", vec![rule]));
+        }
         assert_eq!(rules(&item("{}")), ("rejected", vec!["reading-form"]));
     }
 
@@ -397,6 +466,7 @@ url = "mqtt://broker.example:1883"
                 masked_pan: field(token).map(|_| "411111******1111".to_owned()),
                 card_token: field(token),
                 loyalty: field(loyalty),
+                loyalty_card: None,
                 damaged,
             };
             item(&serde_json::to_string(&raw).unwrap())
@@ -406,6 +476,9 @@ url = "mqtt://broker.example:1883"
         assert_eq!(rules(&card("k1_00", "", true)), ("candidate", vec!["card-track"]));
         assert_eq!(rules(&card("", "", true)), ("rejected", vec!["card-damaged"]));
         assert_eq!(rules(&card("", "", false)), ("noted", vec!["card-without-number"]));
+        let unlisted = r#"{"kind":"card","lane":"3","scheme":null,"masked_pan":"*********2334",
+            "card_token":"k1_00","loyalty":null,"damaged":false}"#;
+        assert_eq!(rules(&item(unlisted)), ("candidate", vec!["card-unlisted"]));
         let masked = card("", "411111******1111", false);
         assert_eq!(rules(&masked), ("rejected", vec!["card-number-as-loyalty"]));
     }

@@ -246,6 +246,11 @@ impl Daemon {
         self.background.run(|stop| async move { logs.tell_repeats(stop).await });
     }
 
+    /// Waits until the journal turns out to be damaged, and says how.
+    pub(super) async fn damage(&self) -> String {
+        self.store.damage().await
+    }
+
     /// Takes no new inputs, finishes what is in hand, lets the broker acknowledge, closes the journal: within five
     /// seconds by contract.
     pub async fn stop(mut self) {

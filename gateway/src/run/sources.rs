@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tillgate_parsers::card::TokenKey;
+use tillgate_parsers::card::{LoyaltyCard, TokenKey};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::clock::Clock;
-use crate::config::{Config, Device, Terminal};
+use crate::config::{Config, Device, Driver, Terminal};
 use crate::pipeline::Pipeline;
 use crate::source::lanes::Scales;
 use crate::source::{exchange, lanes};
@@ -50,7 +50,7 @@ struct Running {
 /// Everything that a source depends on: a source is restarted when any of it changes.
 #[derive(Clone, PartialEq)]
 enum SourceSettings {
-    Device(Box<Device>),
+    Device(Box<Device>, Vec<LoyaltyCard>),
     Partner(Box<exchange::Settings>),
     /// Terminals come to our listeners, which read the configuration in force: nothing runs for them.
     Terminal(Terminal),
@@ -116,14 +116,14 @@ impl Sources {
         let Surroundings { pipeline, store, board, clock, token_key } = &self.surroundings;
         let (pipeline, board, clock) = (Arc::clone(pipeline), Arc::clone(board), Arc::clone(clock));
         match settings.clone() {
-            SourceSettings::Device(device) => {
+            SourceSettings::Device(device, cards) => {
                 board.add_source(&device.id, SourceKind::Device, Some(&device.lane), "starting");
                 let token_key = Arc::clone(token_key);
                 let scales = Arc::clone(&self.scales);
                 let services =
                     lanes::Services { intake: pipeline, board, clock, token_key, scales };
                 Some(tokio::spawn(kept_running(device.id.clone(), stop, move |stop| {
-                    lanes::run(device.as_ref().clone(), services.clone(), stop)
+                    lanes::run(device.as_ref().clone(), cards.clone(), services.clone(), stop)
                 })))
             }
             SourceSettings::Partner(partner) => {
@@ -180,10 +180,11 @@ async fn kept_running<F>(
 }
 
 fn wanted(config: &Config) -> BTreeMap<String, SourceSettings> {
-    let devices = config
-        .devices
-        .iter()
-        .map(|device| (device.id.clone(), SourceSettings::Device(Box::new(device.clone()))));
+    let cards = config.loyalty_rules();
+    let devices = config.devices.iter().map(|device| {
+        let cards = if reads_cards(device.driver) { cards.clone() } else { Vec::new() };
+        (device.id.clone(), SourceSettings::Device(Box::new(device.clone()), cards))
+    });
     let partners = config.partners.iter().map(|partner| {
         let settings = exchange::Settings::of(config, partner);
         (partner.id.clone(), SourceSettings::Partner(Box::new(settings)))
@@ -193,6 +194,16 @@ fn wanted(config: &Config) -> BTreeMap<String, SourceSettings> {
         .iter()
         .map(|terminal| (terminal.id.clone(), SourceSettings::Terminal(terminal.clone())));
     devices.chain(partners).chain(terminals).collect()
+}
+
+/// Whether a device depends on the store's list of loyalty cards. Those of barcodes are found behind the journal.
+fn reads_cards(driver: Driver) -> bool {
+    match driver {
+        Driver::SerialMagstripe | Driver::HidMagstripe | Driver::KeyboardWedge | Driver::Pcsc => {
+            true
+        }
+        Driver::SerialScanner | Driver::HidScanner | Driver::Snapi | Driver::SerialScale => false,
+    }
 }
 
 #[cfg(test)]

@@ -12,9 +12,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::forward::{Outbox, Outgoing};
+use crate::forward::{NO_RECEIVER, Outbox, Outgoing};
 use crate::store::{Figures, Store, StoreError};
-use crate::telemetry::board::{Board, BrokerState, DeviceFigures, SourceKind, SourceState};
+use crate::telemetry::board::{
+    Board, BrokerState, DeviceFigures, Parked, SourceKind, SourceState, Unheard,
+};
 use crate::telemetry::metric::Metric;
 use crate::telemetry::status::{
     Condition, DiskFigures, GatewayName, OutboxFigures, Readiness, RecentRecord, Status, masked_id,
@@ -187,10 +189,13 @@ impl StatusBoard {
             .chain(ballast)
             .chain(backlog)
             .chain(receipts)
+            .chain(broker.unheard.map(unheard))
+            .chain(broker.parked.filter(|_| gathered.figures.quarantine_open > 0).map(parked))
             .chain(broker.warnings)
             .chain(quarantine)
             .chain(self.filling(&gathered.figures))
             .chain(self.losses())
+            .chain(lost_readings(&self.board.sources(), self.clock.now()))
             .chain(self.absent_devices())
             .collect()
     }
@@ -315,6 +320,7 @@ fn to_the_second(time: Timestamp) -> Timestamp {
 fn sources_to_the_second(sources: Vec<SourceState>) -> Vec<SourceState> {
     let device = |figures: DeviceFigures| DeviceFigures {
         last_read_at: figures.last_read_at.map(to_the_second),
+        last_lost_at: figures.last_lost_at.map(to_the_second),
         ..figures
     };
     let rounded = |source: SourceState| SourceState {
@@ -329,7 +335,54 @@ fn broker_to_the_second(broker: BrokerState) -> BrokerState {
     BrokerState {
         since: broker.since.map(to_the_second),
         next_attempt: broker.next_attempt.map(to_the_second),
+        unheard: broker
+            .unheard
+            .map(|unheard| Unheard { last_at: to_the_second(unheard.last_at), ..unheard }),
         ..broker
+    }
+}
+
+/// Devices that lost readings lately. Nobody scans again what seemed to be taken, so that somebody has to compare.
+fn lost_readings(sources: &[SourceState], now: Timestamp) -> Vec<Condition> {
+    let condition = |source: &SourceState| {
+        let figures = source.device.filter(|figures| figures.lost > 0)?;
+        let at = figures.last_lost_at?;
+        (now.duration_since(at).as_hours() < LOSS_SHOWN_HOURS).then(|| Condition {
+            code: "readings-lost".to_owned(),
+            message: format!(
+                "{} lost {} since the start, the last at {}",
+                source.id,
+                if figures.lost == 1 { "1 reading".to_owned() } else { format!("{} readings", figures.lost) },
+                to_the_second(at)
+            ),
+            fix: "the log says why; compare the till's sales of that time, and scan again what is missing".to_owned(),
+        })
+    };
+    sources.iter().filter_map(condition).collect()
+}
+
+fn unheard(unheard: Unheard) -> Condition {
+    let Unheard { records, last_at } = unheard;
+    let were = if records == 1 { "was" } else { "were" };
+    Condition {
+        code: "no-subscriber".to_owned(),
+        message: format!(
+            "{NO_RECEIVER}: {records} {were} delivered to nobody, the last at {}",
+            to_the_second(last_at)
+        ),
+        fix: "start the CRM's subscriber, with a session that the broker keeps; mqtt.no_subscriber = \"hold\" keeps records until somebody receives them".to_owned(),
+    }
+}
+
+fn parked(parked: Parked) -> Condition {
+    let Parked { records, last, reason } = parked;
+    Condition {
+        code: "parked".to_owned(),
+        message: match records {
+            1 => format!("record {last} cannot be delivered: {reason}"),
+            _ => format!("{records} records cannot be delivered, the last is {last}: {reason}"),
+        },
+        fix: "the record stays in quarantine: `tillgate quarantine list` has it, `tillgate quarantine replay ID` sends it again".to_owned(),
     }
 }
 
@@ -378,4 +431,33 @@ fn shown(record: &Outgoing) -> Option<RecentRecord> {
             [total, text("/currency").unwrap_or_default()].join(" ").trim_end().to_owned()
         }),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lost_readings_are_told_for_a_week() {
+        let lost_at: Timestamp = "2026-11-21T10:03:11.5Z".parse().unwrap();
+        let board = Board::default();
+        for (id, lost) in [("scanner-3", 2), ("scanner-4", 0)] {
+            board.add_source(id, SourceKind::Device, Some("3"), "starting");
+            board.device_did(id, |figures| {
+                figures.lost = lost;
+                figures.last_lost_at = Some(lost_at);
+            });
+        }
+        let after = |hours: i64| {
+            let now = lost_at + jiff::SignedDuration::from_hours(hours);
+            lost_readings(&board.sources(), now)
+        };
+        let told = after(1);
+        let words: Vec<&str> = told.iter().map(|told| told.message.as_str()).collect();
+        assert_eq!(
+            words,
+            ["scanner-3 lost 2 readings since the start, the last at 2026-11-21T10:03:11Z"]
+        );
+        assert!(after(LOSS_SHOWN_HOURS).is_empty());
+    }
 }

@@ -2,6 +2,7 @@
 //! goes to the readers.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -74,6 +75,8 @@ pub(super) struct Shared {
     losses: Vec<(Timestamp, Loss)>,
     /// The database met damage: the next start looks closely.
     pub(super) damaged: AtomicBool,
+    /// Damage that a running gateway can do nothing about.
+    pub(super) beyond_repair: watch::Sender<Option<String>>,
     pub(super) stopping: AtomicBool,
     /// Whether the last commit held.
     pub(super) healthy: AtomicBool,
@@ -109,6 +112,7 @@ impl Shared {
             fresh: Fresh::default(),
             losses: opened.losses.clone(),
             damaged: AtomicBool::new(false),
+            beyond_repair: watch::Sender::new(None),
             stopping: AtomicBool::new(false),
             healthy: AtomicBool::new(true),
             directory_version: AtomicU64::new(unsigned(counters.directory_version)),
@@ -118,11 +122,24 @@ impl Shared {
         })
     }
 
-    /// Remembers damage for the next start.
+    /// Remembers damage for the next start. What says that the file itself is broken asks for that start now.
     pub(super) fn note_damage(&self, error: &sqlx::Error) {
         if open::is_damage(error) {
             self.damaged.store(true, Ordering::Relaxed);
         }
+        if open::is_corruption(error) {
+            self.note_beyond_repair(error);
+        }
+    }
+
+    /// Only a start recovers.
+    pub(super) fn note_beyond_repair(&self, problem: impl fmt::Display) {
+        self.damaged.store(true, Ordering::Relaxed);
+        self.beyond_repair.send_if_modified(|known| {
+            let is_news = known.is_none();
+            known.get_or_insert_with(|| problem.to_string());
+            is_news
+        });
     }
 
     pub(super) fn acknowledged(&self) -> u64 {
@@ -400,6 +417,16 @@ impl Store {
     #[must_use]
     pub fn losses(&self) -> &[(Timestamp, Loss)] {
         &self.shared.losses
+    }
+
+    /// Waits until the journal turns out to be damaged, and says how. Then the next start has to recover it.
+    pub async fn damage(&self) -> String {
+        let mut problem = self.shared.beyond_repair.subscribe();
+        let found = problem.wait_for(Option::is_some).await.map(|problem| problem.clone());
+        match found.ok().flatten() {
+            Some(problem) => problem,
+            None => std::future::pending().await,
+        }
     }
 
     /// The newest records, newest first.

@@ -30,7 +30,7 @@ pub use explain::explained;
 pub use gtin::{GtinProblem, check_digit_fits, gtin_14};
 pub use publication::Publication;
 pub use restricted::{Measure, Pattern, PatternError, Restricted, national, national_schemes};
-pub use rules::{Function, LoyaltyCard, Meaning, NumberCheck, Rules};
+pub use rules::{Function, Meaning, Rules};
 pub use upc_e::compressed as upc_e;
 pub use written::written;
 

@@ -6,9 +6,9 @@
 use serde::Serialize;
 
 use super::coupon::{self, Coupon};
-use super::gtin::check_digit_fits;
 use super::publication::{self, Publication};
 use super::restricted::{self, Pattern, Restricted};
+use crate::card::LoyaltyCard;
 use crate::finding::{Fault, Finding, Severity};
 
 /// What a store's barcodes mean. The default knows the standards only.
@@ -29,30 +29,6 @@ pub struct Function {
     pub content: String,
     /// What it does, in the store's own words, such as `total` or `void`.
     pub name: String,
-}
-
-/// How the number of a loyalty card is built.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LoyaltyCard {
-    /// Whose cards.
-    pub name: String,
-    /// What all numbers begin with.
-    pub prefix: String,
-    /// How many characters they have, shortest and longest.
-    pub lengths: (usize, usize),
-    /// How their last digit is made.
-    pub check: NumberCheck,
-}
-
-/// How the last digit of a number is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NumberCheck {
-    /// Not of the others.
-    None,
-    /// As in a GTIN.
-    Gs1,
-    /// As in a payment card (ISO/IEC 7812-1 annex B).
-    Luhn,
 }
 
 /// What a barcode is besides a number.
@@ -83,11 +59,13 @@ impl Rules {
         if let Some(function) = self.functions.iter().find(|function| function.content == content) {
             return Some(Ok(Meaning::Function(function.name.clone())));
         }
-        let card = self.loyalty.iter().find(|card| card.fits(content))?;
-        Some(match card.check.fits(content) {
-            true => Ok(Meaning::Loyalty { card: card.name.clone(), number: content.to_owned() }),
-            false => Err(wrong_loyalty(&card.name)),
-        })
+        let number = content.as_bytes();
+        if let Some(card) = self.loyalty.iter().find(|card| card.is_of(number)) {
+            let (card, number) = (card.name.clone(), content.to_owned());
+            return Some(Ok(Meaning::Loyalty { card, number }));
+        }
+        let misread = self.loyalty.iter().find(|card| card.holds(number))?;
+        Some(Err(wrong_loyalty(&misread.name)))
     }
 
     /// What a number of the EAN/UPC family means.
@@ -102,36 +80,6 @@ impl Rules {
         let publication = publication::of_gtin(gtin, add_on).map(Meaning::Publication);
         publication.or_else(|| coupon::of_gtin(gtin).map(Meaning::Coupon)).map(Ok)
     }
-}
-
-impl LoyaltyCard {
-    fn fits(&self, content: &str) -> bool {
-        let (shortest, longest) = self.lengths;
-        content.starts_with(&self.prefix)
-            && (shortest..=longest).contains(&content.len())
-            && content.bytes().all(|byte| byte.is_ascii_alphanumeric())
-    }
-}
-
-impl NumberCheck {
-    fn fits(self, number: &str) -> bool {
-        match self {
-            Self::None => true,
-            Self::Gs1 => check_digit_fits(number.as_bytes()),
-            Self::Luhn => luhn_fits(number),
-        }
-    }
-}
-
-/// From the right, every second digit counts twice, its tens and units apart.
-fn luhn_fits(number: &str) -> bool {
-    let digits: Option<Vec<u32>> = number.chars().rev().map(|digit| digit.to_digit(10)).collect();
-    let count = |(place, digit): (usize, &u32)| match (place % 2, 2 * digit) {
-        (0, _) => *digit,
-        (_, twice) => twice / 10 + twice % 10,
-    };
-    digits
-        .is_some_and(|digits| digits.iter().enumerate().map(count).sum::<u32>().is_multiple_of(10))
 }
 
 fn wrong_loyalty(card: &str) -> Finding {

@@ -47,6 +47,14 @@ impl Number {
         masked(self.digits())
     }
 
+    /// Stars, and the last four digits where they leave eight unknown.
+    pub(super) fn last_four(&self) -> String {
+        let shown = if self.length >= super::MIN_DIGITS { SHOWN_LAST } else { 0 };
+        let hidden = self.length.saturating_sub(shown);
+        let last = self.digits().iter().skip(hidden).copied().map(char::from);
+        std::iter::repeat_n('*', hidden).chain(last).collect()
+    }
+
     /// Only for a number that is no payment card's.
     pub(super) fn in_clear(&self) -> String {
         self.digits().iter().copied().map(char::from).collect()

@@ -127,6 +127,20 @@ pub(super) fn begins_like_payment_card(number: &[u8]) -> bool {
     first_six(number).is_some_and(|iin| RANGES.iter().any(|range| range.holds(iin)))
 }
 
+/// A scheme that has numbers with these first six digits and lengths; an international one before a domestic one.
+pub(super) fn in_ranges(
+    (low, high): (u32, u32),
+    (shortest, longest): (usize, usize),
+) -> Option<Scheme> {
+    let meets = |range: &&Range| {
+        range.low <= high
+            && low <= range.high
+            && range.shortest <= longest
+            && shortest <= range.longest
+    };
+    RANGES.iter().rfind(meets).map(|range| range.scheme)
+}
+
 fn iin(number: &[u8]) -> Option<u32> {
     if (MIN_DIGITS..=MAX_DIGITS).contains(&number.len()) { first_six(number) } else { None }
 }

@@ -14,12 +14,15 @@ const MIN_NUMBER_DIGITS: usize = 4;
 
 /// What a track said.
 pub(super) enum Seen {
-    /// Nothing that counts: an empty track, a name, track 3.
+    /// Nothing that counts: an empty track, a name.
     Nothing,
     /// The reader or we could not read it.
     Unreadable,
     /// A number.
     Number(Track),
+    /// What may be the number on track 3: all up to the separator, and what stands there behind the format code of
+    /// two digits that banks' cards have (ISO/IEC 4909).
+    Third([Option<Number>; 2]),
 }
 
 /// The number of a track, and how much of the track was there.
@@ -83,7 +86,7 @@ pub(super) fn tracks(frame: &[u8]) -> impl Iterator<Item = Seen> + '_ {
         let (sentinel, content, bounds, behind) = framed(rest)?;
         rest = if bounds == Bounds::Both { without_check_character(behind) } else { behind };
         let repeated = sentinel == Sentinel::Two && std::mem::replace(&mut second_seen, true);
-        Some(if repeated { third(content) } else { read(sentinel, content, bounds) })
+        Some(if repeated { third(content, bounds) } else { read(sentinel, content, bounds) })
     })
 }
 
@@ -142,7 +145,7 @@ fn read(sentinel: Sentinel, content: &[u8], bounds: Bounds) -> Seen {
         (_, b"") if bounds == Bounds::Both => Seen::Nothing,
         (Sentinel::One, content) => first(content, bounds),
         (Sentinel::Two, content) => second(content, bounds),
-        (Sentinel::Three, _) => Seen::Nothing,
+        (Sentinel::Three, content) => third(content, bounds),
     }
 }
 
@@ -165,9 +168,20 @@ fn second(content: &[u8], bounds: Bounds) -> Seen {
     number(field.unwrap_or_default(), bounds)
 }
 
-/// A second `;…?` is track 3 of a reader that has no sentinel of its own for it.
-fn third(content: &[u8]) -> Seen {
-    if content == b"E" { Seen::Unreadable } else { Seen::Nothing }
+/// Track 3, also as a second `;…?` of a reader that has no sentinel of its own for it.
+fn third(content: &[u8], bounds: Bounds) -> Seen {
+    if content == b"E" {
+        return Seen::Unreadable;
+    }
+    if bounds != Bounds::Both {
+        return Seen::Nothing;
+    }
+    let field = content.split(|byte| *byte == b'=').next().unwrap_or_default();
+    let number = |field: &[u8]| {
+        let number = Number::from_field(field)?;
+        (number.digits().len() >= MIN_NUMBER_DIGITS).then_some(number)
+    };
+    Seen::Third([number(field), field.get(2..).and_then(number)])
 }
 
 fn number(field: &[u8], bounds: Bounds) -> Seen {

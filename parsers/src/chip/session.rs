@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::ndef::{self, Area};
 use super::{Aid, NoNumber, Plan};
-use crate::card::{CardReading, TokenKey, read_number};
+use crate::card::{CardReading, LoyaltyCard, TokenKey, read_number};
 
 /// A card that needs more is no card.
 const COMMANDS_MAX: u32 = 96;
@@ -151,9 +151,9 @@ impl<'p> Session<'p> {
     /// # Errors
     ///
     /// When it has no number.
-    pub fn finish(self, key: &TokenKey) -> Result<CardReading, NoNumber> {
+    pub fn finish(self, key: &TokenKey, cards: &[LoyaltyCard]) -> Result<CardReading, NoNumber> {
         let mut number = self.number.ok_or(self.nothing)?;
-        Ok(read_number(&mut number, key))
+        Ok(read_number(&mut number, key, cards))
     }
 
     fn select_name(&self, name: &Aid) -> Vec<u8> {

@@ -27,7 +27,7 @@ impl Card {
             assert!(self.asked.len() <= 96, "it never ends");
         }
         let key = TokenKey::from_hex(&"5a".repeat(32)).unwrap();
-        let card = session.finish(&key)?;
+        let card = session.finish(&key, &[])?;
         Ok(card.loyalty.or(card.masked_pan).unwrap_or_else(|| "-".to_owned()))
     }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use tillgate_tests::broker::Broker;
+use tillgate_tests::canary::{Needles, Place, assert_absent, files};
 use tillgate_tests::deadline::{until, within};
 use tillgate_tests::lane::Line;
 use tillgate_tests::site::{READER, SCANNER, Site};
@@ -71,6 +72,54 @@ fn a_swipe_arrives_without_the_card_number() {
         for forbidden in ["4111111111111111", "DOE", "2912"] {
             assert!(!event.to_string().contains(forbidden), "{forbidden} is in {event}");
         }
+    });
+}
+
+#[test]
+fn the_stores_list_says_whose_number_arrives_whole() {
+    const UNLISTED: &str = "7001122334455";
+    within(TEST_SECONDS, || {
+        let broker = Broker::plain();
+        let witness = Witness::of(&broker);
+        let mut site = Site::with(&broker);
+        let mut reader = site.attach(READER, "serial-magstripe");
+        let club = [
+            ("id", "club".into()),
+            ("prefix", "91560000-91569999".into()),
+            ("length_min", 13.into()),
+            ("length_max", 13.into()),
+            ("check", "luhn".into()),
+        ];
+        site.config.add("loyalty_card", club);
+        let gateway = site.start();
+        site.wait_for_device(READER);
+
+        let mut swiped = 0;
+        let mut swipe = |number: &str| {
+            swiped += 1;
+            reader.send(format!(";{number}=29121010000000000000?\r"));
+            witness.wait_for_events(swiped, WAIT_SECONDS).remove(swiped - 1)["data"].clone()
+        };
+        let member = swipe("9156001122333");
+        assert_eq!(
+            (&member["loyalty"], &member["loyalty_card"]),
+            (&json!("9156001122333"), &json!("club"))
+        );
+        for (number, scheme, shown) in [
+            ("4111111111111111", json!("visa"), "411111******1111"),
+            (UNLISTED, json!(null), "*********4455"),
+            // Of the club's range, but for its check digit.
+            ("9156001122334", json!(null), "*********2334"),
+        ] {
+            let card = swipe(number);
+            assert_eq!((&card["scheme"], &card["masked_pan"]), (&scheme, &json!(shown)), "{card}");
+            assert!(card["card_token"].is_string() && card["loyalty"].is_null(), "{card}");
+        }
+        let needles = Needles::of(&["4111111111111111", UNLISTED]);
+        let mut places = files(&site.data_dir());
+        places.push(Place::text("the log", gateway.log()));
+        places.extend(witness.messages().into_iter().map(|it| Place::new(&it.topic, it.payload)));
+        assert_absent(&places, &needles);
     });
 }
 

@@ -4,9 +4,9 @@ use std::fs;
 
 use serde_json::{Value, json};
 use tillgate_tests::broker::Broker;
-use tillgate_tests::deadline::within;
+use tillgate_tests::deadline::{until, within};
 use tillgate_tests::sales::{self, sale};
-use tillgate_tests::site::Site;
+use tillgate_tests::site::{SCANNER, Site};
 use tillgate_tests::witness::{Witness, text};
 
 use crate::{TEST_SECONDS, WAIT_SECONDS};
@@ -52,6 +52,22 @@ fn an_entry_is_shown_corrected_and_replayed() {
         let event = witness.wait_for_events(1, WAIT_SECONDS).remove(0);
         assert_eq!(event["data"]["business_date"], sales::business_date());
         assert!(list(&site).is_empty(), "the entry is settled");
+    });
+}
+
+#[test]
+fn a_barcode_that_is_no_text_waits_with_its_cause_and_its_bytes() {
+    within(TEST_SECONDS, || {
+        let broker = Broker::plain();
+        let mut site = Site::with(&broker);
+        let mut scanner = site.attach(SCANNER, "serial-scanner");
+        let _gateway = site.start();
+        site.wait_for_device(SCANNER);
+        scanner.send(b"gr\xfcn\r");
+        until(WAIT_SECONDS, "an entry", || !list(&site).is_empty());
+        let entries = list(&site);
+        let shown = site.run(&["quarantine", "show", text(&entries[0]["id"])]).stdout;
+        assert!(shown.contains("barcode-bytes") && shown.contains(r"gr\\xfcn"), "{shown}");
     });
 }
 

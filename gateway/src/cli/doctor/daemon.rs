@@ -53,6 +53,7 @@ fn of_status(status: &Status) -> Vec<Check> {
         .chain(readiness(status))
         .chain([broker(status), backlog(status), quarantine(status), journal(status)])
         .chain(receipts(status))
+        .chain(attention(status))
         .chain(budget(status))
         .collect()
 }
@@ -66,6 +67,24 @@ fn readiness(status: &Status) -> Vec<Check> {
     });
     let ready = reasons.is_empty().then(|| Check::ok(ID, "inputs are taken"));
     refused.chain(ready).collect()
+}
+
+/// What the daemon warns of and no other check here says.
+fn attention(status: &Status) -> impl Iterator<Item = Check> {
+    const SAID: [&str; 8] = [
+        "loss",
+        "broker",
+        "backlog-old",
+        "receipts-late",
+        "quarantine",
+        "device",
+        "disk-filling",
+        "key-days",
+    ];
+    let unsaid = status.readiness.warnings.iter().filter(|it| !SAID.contains(&it.code.as_str()));
+    unsaid.map(|it| {
+        Check::warn("daemon.attention", it.message.clone(), it.fix.clone()).of(it.code.clone())
+    })
 }
 
 fn journal(status: &Status) -> Check {
@@ -221,6 +240,7 @@ fn is_device(metadata: &std::fs::Metadata) -> bool {
 mod tests {
     use super::super::Outcome;
     use super::*;
+    use crate::telemetry::status::Condition;
 
     #[test]
     fn a_broker_that_takes_no_records_is_a_warning() {
@@ -230,6 +250,17 @@ mod tests {
         assert_eq!(broker(&status).outcome, Outcome::Warn);
         status.broker.connected = false;
         assert_eq!(broker(&status).outcome, Outcome::Fail);
+    }
+
+    #[test]
+    fn what_the_daemon_warns_of_is_said_once() {
+        let mut status = crate::telemetry::status::tests::ordinary_day();
+        for code in ["quarantine", "no-subscriber", "loss"] {
+            let [code, message, fix] = [code, "words", "what to do"].map(str::to_owned);
+            status.readiness.warnings.push(Condition { code, message, fix });
+        }
+        let said: Vec<_> = attention(&status).map(|check| (check.subject, check.found)).collect();
+        assert_eq!(said, [(Some("no-subscriber".to_owned()), "words".to_owned())]);
     }
 
     #[test]

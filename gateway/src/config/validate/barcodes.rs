@@ -1,6 +1,7 @@
 //! Labels, loyalty cards and function codes: patterns that can be read, and names that do not collide.
 
 use tillgate_parsers::barcode;
+use tillgate_parsers::card::LoyaltyCard;
 
 use super::Flaws;
 use crate::config::Config;
@@ -29,16 +30,42 @@ pub(super) fn check(config: &Config, flaws: &mut Flaws) {
 fn loyalty_cards(config: &Config, flaws: &mut Flaws) {
     for (index, card) in config.loyalty_cards.iter().enumerate() {
         flaws.name(format!("loyalty_card[{index}].id"), &card.id);
-        let prefix = usize::from(card.length_min).saturating_sub(card.prefix.len());
-        if card.prefix.is_empty() || prefix == 0 {
-            let message = "expected some characters, and fewer than `length_min`: else other barcodes would be \
-                           taken for cards";
-            flaws.error(format!("loyalty_card[{index}].prefix"), message);
+        match card.rule() {
+            Ok(rule) => loyalty_range(&rule, &format!("loyalty_card[{index}].prefix"), flaws),
+            Err(error) => flaws.error(format!("loyalty_card[{index}].prefix"), error.to_string()),
         }
         if card.length_min > card.length_max {
             let message = format!("expected at least `length_min`, {}", card.length_min);
             flaws.error(format!("loyalty_card[{index}].length_max"), message);
         }
+    }
+}
+
+/// A card whose numbers could be a payment card's is refused: the number of a payment card that lost a digit, or of
+/// which one was misread, would leave in full as a member's.
+fn loyalty_range(card: &LoyaltyCard, path: &str, flaws: &mut Flaws) {
+    if card.prefix_length() >= card.lengths.0 {
+        flaws.error(
+            path,
+            "expected fewer characters than `length_min`: else other numbers would be taken for cards",
+        );
+    }
+    let Some(overlap) = card.overlap() else { return };
+    let scheme = overlap.scheme.as_str();
+    match overlap.is_told_apart {
+        false => flaws.error(
+            path,
+            format!(
+                "is in a range of {scheme}: a payment card with one digit lost or misread could leave with its full \
+                 number; narrow the range or the lengths, or set `check` if the numbers have a check digit of their own"
+            ),
+        ),
+        true => flaws.warning(
+            path,
+            format!(
+                "is in a range of {scheme}: numbers that could be a payment card's leave masked, as a payment card"
+            ),
+        ),
     }
 }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tillgate_drivers::{DeviceEvent, Reading, Ticket};
-use tillgate_parsers::card::TokenKey;
+use tillgate_parsers::card::{LoyaltyCard, TokenKey};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -72,10 +72,16 @@ impl<I> Clone for Services<I> {
     }
 }
 
-/// Reads a device until `stop` is cancelled. What was read before is then offered to the pipeline once more.
-pub async fn run<I: Intake>(device: Device, services: Services<I>, stop: CancellationToken) {
+/// Reads a device of a store with these loyalty cards until `stop` is cancelled. What was read before is then offered
+/// to the pipeline once more.
+pub async fn run<I: Intake>(
+    device: Device,
+    loyalty_cards: Vec<LoyaltyCard>,
+    services: Services<I>,
+    stop: CancellationToken,
+) {
     services.board.add_source(&device.id, SourceKind::Device, Some(&device.lane), "starting");
-    let settings = match settings_of(&device) {
+    let settings = match settings_of(&device, loyalty_cards) {
         Ok(settings) => settings,
         Err(error) => {
             let detail = format!("the device is not read: `line`: {error}");
@@ -176,7 +182,7 @@ impl<I: Intake> Lane<I> {
             Reading::Barcode { data, .. } => self.services.scales.take(lane, data),
             Reading::Card(_) => None,
         };
-        let (bytes, damaged) = match reading::input_of(lane, reading, weight) {
+        let (bytes, damaged) = match reading::input_of(&self.device, reading, weight) {
             Ok(input) => input,
             Err(error) => return self.drop_readings(1, &format!("it cannot be written: {error}")),
         };
@@ -195,7 +201,13 @@ impl<I: Intake> Lane<I> {
     }
 
     fn drop_readings(&self, count: u64, reason: &str) {
-        (0..count).for_each(|_| self.count("dropped", |figures| figures.lost += 1));
+        let now = self.services.clock.now();
+        (0..count).for_each(|_| {
+            self.count("dropped", |figures| {
+                figures.lost += 1;
+                figures.last_lost_at = Some(now);
+            });
+        });
         self.show(|shown| shown.dropped += count);
         error!(device = self.device.id, count, "readings are lost: {reason}");
     }
@@ -239,6 +251,14 @@ impl<I: Intake> Lane<I> {
                     device,
                     "sends more than {frames_per_second_max} readings a second and is read more slowly: is it a \
                      scanner, and is its trigger stuck?"
+                );
+            }
+            DeviceEvent::Noise { bytes_per_second_max } => {
+                self.count("flood", |figures| figures.floods += 1);
+                warn!(
+                    device,
+                    "sends more than {bytes_per_second_max} bytes a second that are no readings and is read more slowly: \
+                     compare `driver`, `protocol`, `suffix`, `baud` and `line` with the settings of the device"
                 );
             }
         }

@@ -5,20 +5,24 @@ use std::io;
 use tillgate_drivers::{
     self as drivers, DeviceSettings, DriverKind, LineSettingsError, Maker, Reading,
 };
-use tillgate_parsers::card::Scheme;
+use tillgate_parsers::card::{LoyaltyCard, Scheme};
 use tillgate_parsers::framing::FrameEnd;
+use tillgate_parsers::redact;
 use tillgate_parsers::wedge::Layout;
 use tillgate_record::Channel;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::config::{CodeIds, Device, Driver, FlowControl, Protocol, Suffix};
-use crate::normalize::reading::{RawReading, RawWeight};
+use crate::normalize::reading::{Damage, RawReading, RawWeight};
 
-/// The settings of a configured device.
+/// The settings of a configured device in a store with these loyalty cards.
 ///
 /// # Errors
 /// When `line` is no line setting.
-pub fn settings_of(device: &Device) -> Result<DeviceSettings, LineSettingsError> {
+pub fn settings_of(
+    device: &Device,
+    loyalty_cards: Vec<LoyaltyCard>,
+) -> Result<DeviceSettings, LineSettingsError> {
     let mut settings = DeviceSettings::new(&device.id, kind_of(device.driver), device.address());
     settings.baud = device.baud;
     settings.line = device.line.parse()?;
@@ -53,6 +57,7 @@ pub fn settings_of(device: &Device) -> Result<DeviceSettings, LineSettingsError>
     settings.acknowledge = device.acknowledge;
     settings.accept = device.accept.clone().into_bytes();
     settings.refuse = device.refuse.clone().into_bytes();
+    settings.loyalty_cards = loyalty_cards;
     settings.scale = device.scale.settings();
     settings.chip_reader.clone_from(&device.card.reader);
     // `check` refuses other files.
@@ -90,20 +95,24 @@ pub(super) fn channel_of(device: &Device) -> Channel {
 
 /// The input that a reading becomes: JSON of a [`RawReading`]. The second value says whether the reading is damaged.
 pub(super) fn input_of(
-    lane: &str,
+    device: &Device,
     reading: Reading,
     weight: Option<RawWeight>,
 ) -> Result<(Zeroizing<Vec<u8>>, bool), io::Error> {
     match reading {
-        Reading::Barcode { aim, data, damaged } => barcode(lane, aim, &data, damaged, weight),
+        Reading::Barcode { aim, data, damaged } => {
+            let cause = damage(device, &data, damaged);
+            barcode(&device.lane, (aim, &data), cause, weight)
+        }
         Reading::Card(card) => {
             let damaged = card.damaged;
             let raw = RawReading::Card {
-                lane: lane.to_owned(),
+                lane: device.lane.clone(),
                 scheme: card.scheme.map(Scheme::as_str).map(str::to_owned),
                 masked_pan: card.masked_pan,
                 card_token: card.card_token,
                 loyalty: card.loyalty,
+                loyalty_card: card.loyalty_card,
                 damaged,
             };
             Ok((json(&raw, 0)?, damaged))
@@ -111,18 +120,32 @@ pub(super) fn input_of(
     }
 }
 
+/// What shows that a barcode is damaged; none where it is whole.
+fn damage(device: &Device, data: &[u8], damaged: bool) -> Option<Damage> {
+    // GS stands between the elements of a GS1 string.
+    let is_foreign = |byte: &u8| byte.is_ascii_control() && *byte != b'\x1d';
+    Some(match damaged {
+        _ if std::str::from_utf8(data).is_err() => Damage::Bytes,
+        false => return None,
+        true if data.iter().any(is_foreign) => Damage::Control,
+        true if !device.prefix.is_empty() => Damage::Prefix,
+        true => Damage::Lost,
+    })
+}
+
 /// A barcode can be a card number, so that no copy of it may stay behind.
 fn barcode(
     lane: &str,
-    aim: Option<String>,
-    data: &[u8],
-    damaged: bool,
+    (aim, data): (Option<String>, &[u8]),
+    cause: Option<Damage>,
     weight: Option<RawWeight>,
 ) -> Result<(Zeroizing<Vec<u8>>, bool), io::Error> {
-    let text = String::from_utf8_lossy(data);
-    let damaged = damaged || text.as_bytes() != data;
-    let lane = lane.to_owned();
-    let mut raw = RawReading::Barcode { lane, aim, data: text.into_owned(), damaged, weight };
+    let text = match std::str::from_utf8(data) {
+        Ok(text) => text.to_owned(),
+        Err(_) => escaped(data),
+    };
+    let (lane, damaged) = (lane.to_owned(), cause.is_some());
+    let mut raw = RawReading::Barcode { lane, aim, data: text, damaged, cause, weight };
     let bytes = json(&raw, data.len());
     if let RawReading::Barcode { data, .. } = &mut raw {
         data.zeroize();
@@ -130,8 +153,24 @@ fn barcode(
     Ok((bytes?, damaged))
 }
 
-/// JSON needs at most six bytes for one (`\u001d`). Room for all of it from the start, since a vector that grows
-/// leaves its old content behind.
+/// Bytes that are no text, byte for byte in ASCII. A parity bit that is read as data makes other bytes of a number's
+/// digits, and whoever knows that reads them back: what is a card number without the eighth bit is masked here.
+fn escaped(data: &[u8]) -> String {
+    let plain = Zeroizing::new(data.iter().map(|byte| byte & 0x7F).collect::<Vec<u8>>());
+    let redacted = redact::text(&plain).bytes;
+    // Room for all of it: a text that grows leaves its old content behind.
+    let mut text = String::with_capacity(4 * data.len());
+    for ((byte, plain), left) in data.iter().zip(plain.iter()).zip(redacted.iter()) {
+        match plain == left {
+            true => text.extend(byte.escape_ascii().map(char::from)),
+            false => text.push('*'),
+        }
+    }
+    text
+}
+
+/// JSON needs at most six bytes for one (`\u001d`), for an escaped one five. Room for all of it from the start, since a
+/// vector that grows leaves its old content behind.
 fn json(raw: &RawReading, data_bytes: usize) -> Result<Zeroizing<Vec<u8>>, io::Error> {
     const AROUND_BYTES: usize = 1024;
     let mut bytes = Zeroizing::new(Vec::with_capacity(6 * data_bytes + AROUND_BYTES));
@@ -145,36 +184,64 @@ mod tests {
 
     use super::*;
 
-    fn read_back(reading: Reading) -> (RawReading, bool) {
-        let (bytes, damaged) = input_of("3", reading, None).unwrap();
+    fn device(more: &str) -> Device {
+        let text = format!("id = 'd'\nlane = '3'\ndriver = 'serial-scanner'\n{more}");
+        toml::from_str(&text).unwrap()
+    }
+
+    fn read_back(device: &Device, reading: Reading) -> (RawReading, bool) {
+        let (bytes, damaged) = input_of(device, reading, None).unwrap();
         (serde_json::from_slice(&bytes).unwrap(), damaged)
+    }
+
+    /// What is kept of a barcode, and what shows that it is damaged.
+    fn kept(device: &Device, data: &[u8], damaged: bool) -> (String, Option<Damage>) {
+        let data = Zeroizing::new(data.to_vec());
+        let (raw, is_damaged) = read_back(device, Reading::Barcode { aim: None, data, damaged });
+        let RawReading::Barcode { data, damaged, cause, .. } = raw else { panic!("{raw:?}") };
+        assert_eq!((damaged, is_damaged), (cause.is_some(), cause.is_some()), "{data}");
+        (data, cause)
     }
 
     #[test]
     fn a_barcode_goes_on_as_the_scanner_sent_it() {
         let data = Zeroizing::new(b"0104006381333931\x1d\"".to_vec());
         let aim = Some("]C1".to_owned());
-        let (raw, damaged) = read_back(Reading::Barcode { aim: aim.clone(), data, damaged: false });
+        let reading = Reading::Barcode { aim: aim.clone(), data, damaged: false };
+        let (raw, damaged) = read_back(&device(""), reading);
         let data = "0104006381333931\u{1d}\"".to_owned();
-        let (lane, weight) = ("3".to_owned(), None);
-        assert_eq!(raw, RawReading::Barcode { lane, aim, data, damaged: false, weight });
+        let (lane, cause, weight) = ("3".to_owned(), None, None);
+        assert_eq!(raw, RawReading::Barcode { lane, aim, data, damaged: false, cause, weight });
         assert!(!damaged);
     }
 
     #[test]
-    fn bytes_that_are_no_utf8_mark_the_reading() {
-        let data = Zeroizing::new(b"gr\xfcn".to_vec());
-        let (raw, damaged) = read_back(Reading::Barcode { aim: None, data, damaged: false });
-        let RawReading::Barcode { data, damaged: marked, .. } = raw else { panic!("{raw:?}") };
-        assert_eq!(data, "gr\u{fffd}n");
-        assert!(damaged && marked);
+    fn a_damaged_barcode_has_its_cause_and_all_its_bytes() {
+        let (plain, framed) = (device(""), device("prefix = '~'"));
+        for (device, data, damaged, text, cause) in [
+            (&plain, b"gr\xfcn\\".as_slice(), false, "gr\\xfcn\\\\", Some(Damage::Bytes)),
+            (&framed, b"gr\xc3\xbcn", false, "grün", None),
+            (&plain, b"40\x0063", true, "40\u{0}63", Some(Damage::Control)),
+            (&plain, b"10A\x1d21", true, "10A\x1d21", Some(Damage::Lost)),
+            (&framed, b"4006", true, "4006", Some(Damage::Prefix)),
+        ] {
+            assert_eq!(kept(device, data, damaged), (text.to_owned(), cause), "{data:?}");
+        }
+    }
+
+    #[test]
+    fn a_card_number_with_its_parity_bits_is_masked() {
+        let digits = b"\xb4\xb1\xb1\xb1\xb1\xb1\xb1\xb1\xb1\xb1\xb1\xb1\xb1\xb1\xb1\xb1";
+        let (text, cause) = kept(&device(""), digits, false);
+        assert_eq!(text, r"\xb4\xb1\xb1\xb1\xb1\xb1******\xb1\xb1\xb1\xb1");
+        assert_eq!(cause, Some(Damage::Bytes));
     }
 
     #[test]
     fn a_card_goes_on_without_its_number() {
         let key = TokenKey::from_hex(&"5a".repeat(32)).unwrap();
-        let card = read_tracks(&mut b";4111111111111111=29121011234?".to_vec(), &key);
-        let (bytes, damaged) = input_of("3", Reading::Card(card), None).unwrap();
+        let card = read_tracks(&mut b";4111111111111111=29121011234?".to_vec(), &key, &[]);
+        let (bytes, damaged) = input_of(&device(""), Reading::Card(card), None).unwrap();
         let text = String::from_utf8(bytes.to_vec()).unwrap();
         assert!(text.contains("411111******1111") && text.contains("\"visa\""), "{text}");
         assert!(!text.contains("4111111111111111") && !damaged, "{text}");

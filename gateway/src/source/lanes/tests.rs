@@ -101,7 +101,7 @@ impl Rig {
             scales: Arc::default(),
         };
         let stop = CancellationToken::new();
-        let task = tokio::spawn(run(device, services, stop.clone()));
+        let task = tokio::spawn(run(device, Vec::new(), services, stop.clone()));
         let rig = Self { hardware, notebook, board, stop, task };
         rig.eventually("connected", || rig.state().0).await;
         // What comes at once may be the rest of a code.
@@ -237,8 +237,10 @@ async fn a_stop_while_the_store_refuses_does_not_hang_and_counts_what_is_lost() 
     rig.eventually("a reason", || rig.state().1.contains("readings wait")).await;
     sleep(Duration::from_millis(50)).await;
     let (_, board) = rig.stopped().await;
-    let detail = board.sources().remove(0).detail;
-    assert!(detail.contains("2 readings lost"), "{detail}");
+    let source = board.sources().remove(0);
+    assert!(source.detail.contains("2 readings lost"), "{}", source.detail);
+    let figures = source.device.unwrap();
+    assert!(figures.lost == 2 && figures.last_lost_at.is_some(), "{figures:?}");
 }
 
 #[tokio::test]

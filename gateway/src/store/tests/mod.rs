@@ -6,6 +6,7 @@ mod commit;
 mod crash;
 mod damage;
 mod limits;
+mod log;
 mod outbox;
 mod quarantine;
 #[path = "../../../tests/simulation/seeds.rs"]
@@ -37,6 +38,8 @@ use crate::telemetry::pulse::Pulse;
 
 /// 2026-11-21, in microseconds.
 const NOW_US: i64 = 1_795_219_200_000_000;
+/// The incarnation of a journal that was made a second later.
+const FIRST: u32 = 1_795_219_201;
 const DAY_US: i64 = 86_400_000_000;
 
 /// A clock that stands still until it is moved.

@@ -1,5 +1,5 @@
 //! What the devices cost the daemon, and how long a scan takes. The guest's processors are emulated, many times slower
-//! than a till's: times are printed, and only what does not depend on them is held to account.
+//! than a till's: times are printed, and held to account only by bounds that leave room for that.
 
 use std::fs;
 use std::thread::sleep;
@@ -60,11 +60,17 @@ fn ticks(store: &Store) -> u64 {
 
 const SCANS: usize = 50;
 const EVERY: Duration = Duration::from_millis(97);
+/// What a scan may take, at the median, from its lane to the broker's acknowledgement, and so to the journal, which
+/// comes before. To the journal it is 5 ms on a till; in the guest, whose disk is memory, all of it takes that long
+/// while its machine is idle. On a busy one the emulated processors wait for their turn: five times as much is room for that, and
+/// less than any poll or timer on the way would cost.
+const SECONDS_MAX: f64 = 0.025;
+
 /// Upper ends of the daemon's histogram buckets, in seconds.
 const BUCKETS: [&str; 11] =
     ["0.0005", "0.001", "0.0025", "0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1"];
 
-/// By the daemon's own metrics: from the last byte to the journal, and to the broker's acknowledgement.
+/// By the daemon's own metrics: the commit alone, and from the lane to the broker's acknowledgement.
 pub(crate) fn scan_to_commit(store: &mut Store) -> String {
     let (mut scanner, _) = store.plug(&HID_SCANNER, || HidDevice::plug_in(hid::SCANNER));
     let names = ["tillgate_commit_seconds", "tillgate_capture_to_ack_seconds"];
@@ -75,12 +81,14 @@ pub(crate) fn scan_to_commit(store: &mut Store) -> String {
     }
     let read = store.codes(&HID_SCANNER, SCANS);
     assert_eq!(read.len(), SCANS);
-    let medians: Vec<String> = names
-        .iter()
-        .zip(before)
-        .map(|(name, before)| format!("{name} {}", median(&before, &counts(store, name))))
-        .collect();
-    format!("median of {SCANS} scans: {}", medians.join(", "))
+    let after = names.map(|name| counts(store, name));
+    let commit = median(&before[0], &after[0]);
+    let acknowledged = median(&before[1], &after[1]);
+    let figures = format!(
+        "median of {SCANS} scans: at most {acknowledged} s to the acknowledgement, {commit} s of it in the commit"
+    );
+    assert!(acknowledged <= SECONDS_MAX, "{figures}");
+    figures
 }
 
 /// How many observations each bucket and those below it hold.
@@ -89,10 +97,10 @@ fn counts(store: &Store, name: &str) -> Vec<f64> {
     BUCKETS.iter().copied().chain(["+Inf"]).map(bucket).collect()
 }
 
-/// The first bucket that holds half of what came since.
-fn median(before: &[f64], after: &[f64]) -> String {
+/// The upper end of the first bucket that holds half of what came since.
+fn median(before: &[f64], after: &[f64]) -> f64 {
     let new: Vec<f64> = after.iter().zip(before).map(|(after, before)| after - before).collect();
     let half = new.last().copied().unwrap_or_default() / 2.0;
     let bucket = BUCKETS.iter().zip(&new).find(|(_, count)| **count >= half && half > 0.0);
-    bucket.map_or_else(|| "over 1 s".to_owned(), |(end, _)| format!("at most {end} s"))
+    bucket.and_then(|(end, _)| end.parse().ok()).unwrap_or(f64::INFINITY)
 }
