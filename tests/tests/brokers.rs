@@ -231,6 +231,106 @@ fn a_record_that_is_too_large_leaves_a_word_in_its_place_and_receipts_go_on() {
         assert_eq!(parked["type"], "tillgate.parked.v1");
         assert_says(&parked["data"]["reason"].to_string(), &["too large", "message_max"]);
         assert_eq!(site.status()["quarantine"], 1);
+        let words = ["parked: record 2 cannot be delivered: too large", "quarantine replay"];
+        assert_says(&site.run(&["status"]).stdout, &words);
+        assert_says(&doctor(&site, "daemon.attention").to_string(), &words[1..]);
+    });
+}
+
+#[test]
+fn records_that_nobody_receives_are_told_until_somebody_does() {
+    within(TEST_SECONDS, || {
+        let broker = Broker::plain();
+        let mut site = Site::with(&broker);
+        site.config.set("mqtt", "no_subscriber", "deliver");
+        let _gateway = site.start();
+        sell(&site, 1..11);
+        let words = ["no receiver for our records: 10 were delivered to nobody, the last at 20"];
+        until(WAIT_SECONDS, "a warning", || site.run(&["status"]).stdout.contains(words[0]));
+        assert_says(&doctor(&site, "daemon.attention").to_string(), &words);
+        let _witness = Witness::of(&broker);
+        sell(&site, 11..12);
+        until(WAIT_SECONDS, "the end of it", || site.status()["broker"]["unheard"].is_null());
+        assert!(!site.run(&["status"]).stdout.contains("no-subscriber"));
+    });
+}
+
+/// The backup was made before the CRM confirmed anything, and the CRM has more than it holds.
+#[test]
+fn after_a_restore_receipts_for_what_the_backup_does_not_know_confirm_all_that_it_has() {
+    within(TEST_SECONDS, || {
+        let broker = Broker::plain();
+        let mut receiver = Receiver::of(&broker);
+        let mut site = Site::with(&broker);
+        site.config.set("mqtt", "confirm", "receipt");
+        let mut gateway = site.start();
+        receiver.stop();
+        sell(&site, 1..11);
+        until(WAIT_SECONDS, "acknowledgements", || outbox(&site, "acknowledged") == Some(10));
+        let copy = site.folder().join("backup.db");
+        let copy = copy.to_str().expect("text");
+        assert_eq!(site.run(&["backup", "--to", copy]).code, 0);
+        sell(&site, 11..21);
+        receiver.resume();
+        until(WAIT_SECONDS, "receipts", || outbox(&site, "confirmed") == Some(20));
+
+        gateway.terminate();
+        assert_eq!(site.run(&["restore", "--from", copy]).code, 0);
+        gateway.resume();
+        until(WAIT_SECONDS, "what is left", || outbox(&site, "confirmed") == Some(10));
+        sell(&site, 21..22);
+        until(WAIT_SECONDS, "what is new", || outbox(&site, "confirmed") == Some(11));
+        assert_eq!(receiver.event_count(), 21);
+        assert_eq!(site.status()["broker"]["warnings"], Value::Array(Vec::new()));
+    });
+}
+
+/// What `tillgate doctor` finds under this name.
+#[track_caller]
+fn doctor(site: &Site, id: &str) -> Value {
+    let said = site.run(&["doctor", "--json"]).stdout;
+    let checks = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut found = checks.filter(|check| check["id"] == id);
+    found.next().unwrap_or_default()
+}
+
+#[test]
+fn the_doctor_logs_in_beside_the_daemon_and_says_why_it_cannot() {
+    for version in [5, 3] {
+        within(TEST_SECONDS, move || {
+            let user = Some(("gw-1", "open sesame"));
+            let broker = Broker::start(BrokerOptions { user, ..BrokerOptions::default() });
+            let mut site = Site::with(&broker);
+            site.config.set("mqtt", "version", version);
+            let mut gateway = site.start();
+            until(WAIT_SECONDS, "a connection", || site.status()["broker"]["connected"] == true);
+            assert_eq!(doctor(&site, "broker.login")["outcome"], "ok");
+            assert_eq!(broker.log().matches("as acme-0042-gw-1-doctor-").count(), 1);
+            assert_eq!(broker.log().matches("as acme-0042-gw-1 (").count(), 1, "not thrown out");
+            gateway.terminate();
+
+            write_secret(&site.folder().join("mqtt.password"), "open barley");
+            let refused = doctor(&site, "broker.login");
+            assert_eq!(refused["outcome"], "fail");
+            assert_says(&refused.to_string(), &["mqtt.username", "password_file", "gw-1 was sent"]);
+            site.config.unset("mqtt", "username").unset("mqtt", "password_file");
+            let refused = doctor(&site, "broker.login").to_string();
+            assert_says(&refused, &["no user name was sent"]);
+        });
+    }
+}
+
+#[test]
+fn the_doctor_does_not_wait_for_a_port_that_never_answers() {
+    within(TEST_SECONDS, || {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let site = Site::at(&format!("mqtt://127.0.0.1:{port}"));
+        let begun = std::time::Instant::now();
+        let login = doctor(&site, "broker.login");
+        assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+        assert_eq!(login["outcome"], "fail");
+        assert_says(&login.to_string(), &["did not answer connect within 5 s"]);
     });
 }
 

@@ -282,7 +282,7 @@ const QUEUES: &[(&str, &str, usize, &str)] = &[
     ("gateway/src/store/disk.rs", "spawn_blocking(", 1, "at the start, awaited"),
     ("gateway/src/store/fresh.rs", "VecDeque<", 1, "FRESH_BYTES"),
     ("gateway/src/store/handle.rs", "tokio::spawn(", 1, "one writer"),
-    ("gateway/src/store/handle.rs", "watch::Sender::new(", 1, "one value"),
+    ("gateway/src/store/handle.rs", "watch::Sender::new(", 2, "one value each"),
     ("gateway/src/store/job.rs", "Semaphore::new(", 1, "QUEUE_KIB"),
     ("gateway/src/store/job.rs", "mpsc::channel(", 1, "QUEUE_JOBS"),
     ("gateway/src/store/job.rs", "oneshot::channel(", 2, "one value"),

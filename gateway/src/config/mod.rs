@@ -287,8 +287,9 @@ pub struct TerminalStream {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Disk {
-    /// Most that the journal may use. At the limit new inputs are refused (HTTP 507) until no more than nine tenths
-    /// of it are used; what was delivered makes room for that.
+    /// Most that the journal may use. Above four fifths of it what was delivered makes room, whatever `[retention]`
+    /// says: raw inputs and records, then the rest of their captures, and keys last. At the limit new inputs are refused
+    /// (HTTP 507) until no more than nine tenths are used. A sale's key takes about 100 bytes.
     pub budget: ByteSize,
     /// A file beside the journal that is removed when others fill the disk, so that deliveries go on and make room.
     /// Without it a 64th of the budget, 2 to 32 MiB; "0 B" for none.
@@ -314,7 +315,8 @@ pub struct Retention {
     pub capture_max: Option<ByteSize>,
     /// Delivered records are kept so long, for reconciliation with the CRM.
     pub record_days: u16,
-    /// Keys of records are kept so long: a repeat that comes later would count twice.
+    /// Keys of records are kept so long, where the disk budget has room for them: a repeat that comes later counts as
+    /// new here. Keys of readings, which nothing repeats, go with their records.
     pub key_days: u16,
 }
 

@@ -148,7 +148,7 @@ async fn listen<C: Consumer>(
         heard_at: Instant::now(),
         answered_at: Instant::now(),
         silence: settings.connection.keep_alive * SILENT_INTERVALS,
-        patience: settings.timing.silence,
+        patience: settings.timing.unanswered,
     };
     let ended = tokio::select! {
         () = stop.cancelled() => None,
@@ -240,7 +240,7 @@ impl<C: Consumer> Listening<'_, C> {
             return Err(Trouble::new("silent", words));
         }
         if self.under_way > 0 && self.answered_at.elapsed() > self.patience {
-            return Err(Trouble::silent(self.patience.as_secs()));
+            return Err(Trouble::unanswered(self.patience.as_secs()));
         }
         Ok(())
     }

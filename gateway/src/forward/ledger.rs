@@ -1,7 +1,8 @@
 //! What a consumer of records has, and what it says to the gateways. Pure: time comes in by argument.
 //!
 //! In: records as they arrive. Out: whether one is new, receipts through the highest record without a gap, requests
-//! for what is missing. Never: a receipt for a record that was not taken, a book without a limit.
+//! for what is missing. Never: a receipt for a record that was not taken, or for a number that two events have; a book
+//! without a limit.
 //!
 //! Numbers run from 1 without gaps within an incarnation of a gateway, and so does a book of it: what was there before
 //! the consumer is asked for, too. What the gateway says that it no longer has is written off, and remembered as such:
@@ -65,7 +66,9 @@ pub enum Odd {
     WrongTopic(String, String),
     /// One number, two events.
     #[error(
-        "record {sequence} of {gateway} came with id {second}, and before with {first}: do two gateways share org, store and id?"
+        "record {sequence} of {gateway} came with id {second}, and before with {first}: do two gateways share org, \
+         store and id? from this record on nothing is confirmed; when each gateway has a name of its own, take \
+         \"disputed\" out of the receiver's state"
     )]
     TwoEvents {
         /// The gateway.
@@ -102,6 +105,9 @@ struct Book {
     /// What of that never came, and never will, as the gateway says.
     #[serde(default, skip_serializing_if = "Ranges::is_empty")]
     lost: Ranges,
+    /// Numbers that came with two events: only one of them was taken, so no receipt may ever cover them.
+    #[serde(default, skip_serializing_if = "Ranges::is_empty")]
+    disputed: Ranges,
     /// The last receipt that was sent.
     #[serde(skip)]
     told: Option<u64>,
@@ -143,7 +149,10 @@ impl Ledger {
             let book = self.book(source, event.incarnation)?;
             return Ok(book.write_off((sequence, lost.through)));
         }
-        self.check_id(source, event.incarnation, sequence, event.id)?;
+        if let Err(odd) = self.check_id(source, event.incarnation, sequence, event.id) {
+            self.book(source, event.incarnation)?.dispute(sequence);
+            return Err(odd);
+        }
         Ok(self.book(source, event.incarnation)?.enter(sequence))
     }
 
@@ -263,13 +272,23 @@ impl Book {
         }
     }
 
-    /// The highest number without a gap before it.
+    /// The lowest ones count, where there are too many.
+    fn dispute(&mut self, sequence: u64) {
+        self.disputed.add((sequence, sequence));
+        self.disputed.forget_to(GAPS_MAX);
+    }
+
+    /// The highest number without a gap, or a disputed one, before it.
     fn through(&self) -> u64 {
-        self.seen.spans().first().filter(|span| span.0 <= 1).map_or(0, |span| span.1)
+        let through = self.seen.spans().first().filter(|span| span.0 <= 1).map_or(0, |span| span.1);
+        let disputed = self.disputed.spans().first().map_or(u64::MAX, |span| span.0);
+        through.min(disputed.saturating_sub(1))
     }
 
     fn is_whole(&self) -> bool {
-        self.seen.spans().len() <= 1 && self.seen.spans().iter().all(|span| span.0 <= 1)
+        self.disputed.is_empty()
+            && self.seen.spans().len() <= 1
+            && self.seen.spans().iter().all(|span| span.0 <= 1)
     }
 
     fn gaps(&self) -> impl Iterator<Item = Span> {
@@ -441,6 +460,25 @@ mod tests {
             assert!(odd.contains(words), "{odd}");
         }
         assert_eq!(ledger.missing(), 0);
+    }
+
+    #[test]
+    fn no_receipt_ever_covers_a_number_with_two_events() {
+        let (mut ledger, now) = (Ledger::default(), Instant::now());
+        (1..=5).for_each(|sequence| assert_eq!(take(&mut ledger, 1, sequence), Taken::New));
+        let other = event(1, 4).replace("0001-0000", "0002-0000");
+        let odd = ledger.take(TOPIC, other.as_bytes()).unwrap_err().to_string();
+        assert!(odd.contains("from this record on nothing is confirmed"), "{odd}");
+        assert_eq!(said(&mut ledger, now), [r#"{"incarnation":1,"through":3}"#]);
+        // What follows is taken and not confirmed, a later incarnation neither; also where the book was kept.
+        assert_eq!(take(&mut ledger, 1, 6), Taken::New);
+        assert_eq!(take(&mut ledger, 1, 4), Taken::Repeat);
+        assert_eq!(take(&mut ledger, 2, 1), Taken::New);
+        assert!(said(&mut ledger, now).is_empty());
+        let kept = serde_json::to_string(&ledger).unwrap();
+        assert!(kept.contains(r#""disputed":[[4,4]]"#), "{kept}");
+        let mut ledger: Ledger = serde_json::from_str(&kept).unwrap();
+        assert_eq!(said(&mut ledger, now), [r#"{"incarnation":1,"through":3}"#]);
     }
 
     #[test]

@@ -10,7 +10,8 @@
 //!
 //! [`run`] makes one connection after the other and stands over each with a watchdog; `session` is the life of
 //! one connection; `window` knows what is under way; `receipts` what the CRM said; `brokers` which broker is next;
-//! `poison` which record ends every connection; `transport` is all that knows the client crate.
+//! `poison` which record ends every connection; `life` whether the broker lives; `transport` is all that knows the
+//! client crate.
 //! Never: a record that counts as delivered without its own acknowledgement, a gap, a record that overtakes
 //! another one, a wait without an end.
 
@@ -19,6 +20,8 @@ mod brokers;
 pub mod consume;
 mod dial;
 pub mod ledger;
+mod life;
+mod login;
 mod message;
 mod poison;
 mod ranges;
@@ -43,6 +46,7 @@ pub use consume::{Consumer, consume};
 pub(crate) use dial::with_causes;
 pub use dial::{Carrier, Dial, Network, Stream};
 pub use ledger::Ledger;
+pub use login::login;
 pub use settings::{Connection, Settings, SettingsError, Timing, Version};
 pub use supervisor::{Chance, Surroundings, ordinary_chance, run};
 pub use tail::{TailEvent, TailSettings, tail};
@@ -110,6 +114,10 @@ pub trait Outbox: Send + Sync + 'static {
     /// The number in the outbox of what the CRM calls record `sequence` of `incarnation`; none where there never was
     /// such a record.
     fn number_of(&self, incarnation: u32, sequence: u64) -> Option<u64>;
+
+    /// How many records of an incarnation that is over there are here. It may have given out more: a backup that took
+    /// the journal's place knows nothing of what came after it. None for the present incarnation, and for one to come.
+    fn ended_with(&self, incarnation: u32) -> Option<u64>;
 
     /// What the CRM calls the record of this number: incarnation and sequence. Zero is before the first record.
     fn name_of(&self, number: u64) -> (u32, u64);

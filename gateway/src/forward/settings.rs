@@ -151,8 +151,12 @@ impl Connection {
 pub struct Timing {
     /// For DNS, TCP, TLS and CONNACK together.
     pub connect: Duration,
-    /// A connection on which the oldest open publish made no progress for so long is dropped.
+    /// A connection on which the broker gave no sign of life for so long, while a publish is open, is dropped. After
+    /// half of it the broker is asked for one.
     pub silence: Duration,
+    /// A connection on which the broker lives, but the oldest open publish made no progress for so long, is dropped:
+    /// it was not answered, nor was anything still on its way to the broker.
+    pub unanswered: Duration,
     /// First limit of the wait between attempts; it doubles.
     pub backoff_base: Duration,
     /// Last limit of the wait between attempts.
@@ -185,14 +189,15 @@ impl Default for Timing {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(10),
-            silence: Duration::from_secs(30),
+            silence: Duration::from_secs(8),
+            unanswered: Duration::from_secs(30),
             backoff_base: Duration::from_millis(500),
             backoff_cap: Duration::from_secs(60),
             connect_floor: Duration::from_secs(2),
             stable: Duration::from_secs(60),
             stop: Duration::from_secs(3),
             notices: Duration::from_secs(2),
-            suback: Duration::from_secs(10),
+            suback: Duration::from_secs(5),
             receipt_patience: Duration::from_secs(30),
             receipt_patience_cap: Duration::from_secs(3600),
             renewal: Duration::from_secs(10),

@@ -1,10 +1,10 @@
 //! One connection after the other, and the watchdog over each.
 //!
-//! The watchdog stands outside the connection's task: a client that hangs cannot end itself. When the oldest open
-//! publish makes no progress, the task is aborted, which drops the socket. A connection that works is left, in an
-//! orderly way, when its files were renewed, or when the main broker is back.
+//! The watchdog stands outside the connection's task: a client that hangs cannot end itself. When a publish is open and
+//! the broker gives no sign of life, or the oldest makes no progress, the task is aborted, which drops the socket. A
+//! connection that works is left, in an orderly way, when its files were renewed, or when the main broker is back.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use super::Outbox;
 use super::backoff::Backoff;
 use super::brokers::Brokers;
 use super::dial::{Dial, dial};
+use super::life::Still;
 use super::poison::Poison;
 use super::receipts::Receipts;
 use super::renewal::{Watched, show_expiry};
@@ -117,6 +118,8 @@ fn context<O: Outbox>(settings: Settings, outbox: O, surroundings: Surroundings)
         receipts: receipts.map(Mutex::new),
         poison: Mutex::new(Poison::default()),
         subscription_ends: AtomicU32::new(0),
+        // What was said before a reload stands until somebody receives.
+        is_unheard: AtomicBool::new(board.broker().unheard.is_some()),
         settings,
         outbox: Arc::new(outbox),
         board,
@@ -134,7 +137,7 @@ async fn live_one<O: Outbox>(
     brokers: &mut Brokers,
     pulse: &Pulse,
 ) -> Result<End, Trouble> {
-    let silence = context.settings.timing.silence;
+    let timing = &context.settings.timing;
     let main = &context.settings.connection;
     let address = brokers.current().unwrap_or(&main.address).clone();
     let connection = Connection { address, ..main.clone() };
@@ -146,8 +149,8 @@ async fn live_one<O: Outbox>(
     let task =
         tokio::spawn(session::run(Arc::clone(context), Arc::clone(vitals), connection.clone()));
     let mut task = AbortOnDropHandle::new(task);
-    let mut looks = interval(silence / 10);
-    let mut last = (u64::MAX, Instant::now());
+    let mut looks = interval(timing.silence.min(timing.unanswered) / 10);
+    let (mut settled, mut alive) = (Still::new(), Still::new());
     loop {
         tokio::select! {
             ended = &mut task => return ended.unwrap_or_else(|failure| {
@@ -162,13 +165,20 @@ async fn live_one<O: Outbox>(
             _ = looks.tick() => {}
         }
         let (steps, is_busy) = vitals.progress.read();
-        if steps != last.0 || !is_busy {
-            last = (steps, Instant::now());
-        } else if last.1.elapsed() >= silence {
+        // Before CONNACK other limits hold.
+        let is_open = is_busy && vitals.connected.get().is_some();
+        let trouble = if alive.look(vitals.life.signs(), is_open) >= timing.silence {
+            Some(Trouble::silent(timing.silence.as_secs()))
+        } else if settled.look(steps + vitals.life.taken(), is_busy) >= timing.unanswered {
+            Some(Trouble::unanswered(timing.unanswered.as_secs()))
+        } else {
+            None
+        };
+        if let Some(trouble) = trouble {
             task.abort();
             // It ends at its next wait, which it is in already.
             let _gone = timeout(ABORT_LIMIT, task).await;
-            return Err(Trouble::silent(silence.as_secs()));
+            return Err(trouble);
         }
         if is_busy { pulse.beat() } else { pulse.rest() }
     }

@@ -167,7 +167,7 @@ pub(super) async fn open(
         password,
         will: None,
         keep_alive: connection.keep_alive,
-        patience: timing.silence + timing.connect,
+        patience: timing.unanswered + timing.connect,
         window: WINDOW,
         incoming_max: INCOMING_BYTES,
         clean: settings.clean,

@@ -10,6 +10,9 @@ use super::settings::Connection;
 /// The reason that a login was refused, or a right is missing.
 const NOT_AUTHORIZED: &str = "not_authorized";
 
+/// The reason that a client id was refused.
+const CLIENT_ID: &str = "client_id";
+
 /// Why a connection ended, or never began.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{words}")]
@@ -45,10 +48,16 @@ impl Trouble {
         Self::new("closed", "the broker closed the connection")
     }
 
+    /// Whether the broker did not like the client id.
+    #[must_use]
+    pub fn is_of_client_id(&self) -> bool {
+        self.reason == CLIENT_ID
+    }
+
     /// Whether a connection ended without a reason that concerns all of it: the broker, or the way to it, cut it, or a
     /// publish was never answered.
     pub(super) fn may_be_of_a_record(&self) -> bool {
-        matches!(self.reason, "closed" | "reset" | "disconnected" | "silent")
+        matches!(self.reason, "closed" | "reset" | "disconnected" | "silent" | "unanswered")
     }
 
     /// The same trouble, which came again and again when one record was sent.
@@ -99,6 +108,15 @@ impl Trouble {
         Self::new(
             "silent",
             format!(
+                "nothing came from the broker for {seconds} s while a message waited for its answer: is it stopped or overloaded, or the network down?"
+            ),
+        )
+    }
+
+    pub(super) fn unanswered(seconds: u64) -> Self {
+        Self::new(
+            "unanswered",
+            format!(
                 "the broker took a message and did not acknowledge it for {seconds} s: is it overloaded?"
             ),
         )
@@ -120,7 +138,7 @@ impl Trouble {
 
     pub(super) fn client_id_refused() -> Self {
         Self::new(
-            "client_id",
+            CLIENT_ID,
             "the broker refused the client id: check gateway.org, gateway.store and gateway.id against its rules",
         )
     }

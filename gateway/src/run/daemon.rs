@@ -147,13 +147,10 @@ impl Daemon {
             keys.customer.clone(),
             config_receiver.clone(),
         ));
-        let status = Arc::new(StatusBoard::new(
-            store.clone(),
-            Arc::clone(&board),
-            config_receiver.clone(),
-            Arc::clone(&clock),
-            started_at,
-        ));
+        let (watched, since) = (config_receiver.clone(), started_at);
+        let status =
+            StatusBoard::new(store.clone(), Arc::clone(&board), watched, Arc::clone(&clock), since);
+        let status = status.gathered_once().await;
         let admin = Arc::new(Admin::new(
             store.clone(),
             Arc::clone(&pipeline),
@@ -247,6 +244,11 @@ impl Daemon {
     /// Says from time to time which log lines were held back as repeats.
     pub fn say_repeats(&self, logs: Arc<Logs>) {
         self.background.run(|stop| async move { logs.tell_repeats(stop).await });
+    }
+
+    /// Waits until the journal turns out to be damaged, and says how.
+    pub(super) async fn damage(&self) -> String {
+        self.store.damage().await
     }
 
     /// Takes no new inputs, finishes what is in hand, lets the broker acknowledge, closes the journal: within five

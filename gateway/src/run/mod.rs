@@ -19,7 +19,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Loaded};
 use crate::control::{Handler, Request, Response};
-use crate::store::{Store, StoreOptions};
+use crate::store::{self, Store, StoreOptions};
 use crate::telemetry::logs::Logs;
 use crate::telemetry::service;
 
@@ -31,23 +31,42 @@ pub async fn run(path: &Path, loaded: Loaded) -> anyhow::Result<()> {
     let logs = Arc::new(Logs::start(&loaded.config.log)?);
     banner(&loaded);
     let mut signals = Signals::new().context("cannot listen for signals")?;
+    let data_dir = loaded.config.gateway.data_dir.clone();
     let mut daemon = Daemon::start(loaded, Arc::new(SystemClock), DaemonOptions::default()).await?;
     daemon.say_repeats(Arc::clone(&logs));
     service::ready("taking inputs");
-    while let Wish::Reload = signals.next().await {
+    let damage = loop {
+        tokio::select! {
+            wish = signals.next() => if let Wish::Stop = wish { break None },
+            problem = daemon.damage() => break Some(problem),
+        }
         service::reloading();
         tokio::select! {
             () = reload(path, &mut daemon, &logs) => {}
             // What the reload was about to stop is stopped with all the rest, within one time.
-            () = signals.stop() => break,
+            () = signals.stop() => break None,
         }
         service::ready("taking inputs");
+    };
+    if let Some(problem) = &damage {
+        // Not a word to the service manager: it starts the gateway again, and a start recovers.
+        tracing::error!(
+            problem,
+            "the journal is damaged: stopping, so that the next start recovers it"
+        );
+        store::suspect(&data_dir, problem).context("cannot leave word for the next start")?;
+    } else {
+        service::stopping("finishing what is in hand");
+        tracing::info!("stopping: no new inputs, finishing what is in hand");
     }
-    service::stopping("finishing what is in hand");
-    tracing::info!("stopping: no new inputs, finishing what is in hand");
     daemon.stop().await;
     tracing::info!("stopped");
-    Ok(())
+    match damage {
+        None => Ok(()),
+        Some(problem) => {
+            anyhow::bail!("the journal is damaged ({problem}): start again, a start recovers it")
+        }
+    }
 }
 
 /// One line says what runs; the parts add a line for each listener, source and the broker.
@@ -136,7 +155,7 @@ fn expect_data(data_dir: &Path, request: &Request) -> anyhow::Result<()> {
     if imports {
         return expect_data_dir(data_dir);
     }
-    let journal = crate::store::journal_path(data_dir);
+    let journal = store::journal_path(data_dir);
     anyhow::ensure!(
         present(&journal)?,
         "there is no journal at {}: has the gateway ever run with this configuration?",
@@ -149,7 +168,7 @@ fn expect_data(data_dir: &Path, request: &Request) -> anyhow::Result<()> {
 pub(crate) fn expect_data_dir(data_dir: &Path) -> anyhow::Result<()> {
     let shown = data_dir.display();
     anyhow::ensure!(present(data_dir)?, "there is no data_dir {shown} yet: start the gateway once");
-    if !present(&crate::store::journal_path(data_dir))? {
+    if !present(&store::journal_path(data_dir))? {
         // A journal that root made, the daemon could not open.
         let owner = std::fs::metadata(data_dir)?.uid();
         anyhow::ensure!(

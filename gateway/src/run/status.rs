@@ -12,9 +12,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::forward::{Outbox, Outgoing};
+use crate::forward::{NO_RECEIVER, Outbox, Outgoing};
 use crate::store::{Figures, Store, StoreError};
-use crate::telemetry::board::{Board, BrokerState, DeviceFigures, SourceKind, SourceState};
+use crate::telemetry::board::{
+    Board, BrokerState, DeviceFigures, Parked, SourceKind, SourceState, Unheard,
+};
 use crate::telemetry::metric::Metric;
 use crate::telemetry::status::{
     Condition, DiskFigures, GatewayName, OutboxFigures, Readiness, RecentRecord, Status, masked_id,
@@ -74,6 +76,12 @@ impl StatusBoard {
         let broker = self.board.broker();
         let state = if broker.connected { "connected" } else { "not connected" };
         format!("broker {state}, {} records waiting", self.gathered().figures.outbox_records)
+    }
+
+    /// With the figures of now, before anybody can ask: the first answer must be true, too.
+    pub(super) async fn gathered_once(self) -> Arc<Self> {
+        self.gather().await;
+        Arc::new(self)
     }
 
     async fn gather(&self) {
@@ -181,12 +189,28 @@ impl StatusBoard {
             .chain(ballast)
             .chain(backlog)
             .chain(receipts)
+            .chain(broker.unheard.map(unheard))
+            .chain(broker.parked.filter(|_| gathered.figures.quarantine_open > 0).map(parked))
             .chain(broker.warnings)
             .chain(quarantine)
+            .chain(self.filling(&gathered.figures))
             .chain(self.losses())
             .chain(lost_readings(&self.board.sources(), self.clock.now()))
             .chain(self.absent_devices())
             .collect()
+    }
+
+    /// What will fill the budget, while it has not.
+    fn filling(&self, figures: &Figures) -> impl Iterator<Item = Condition> {
+        let warnings = figures.filled.warnings(figures.disk_used, figures.disk_budget);
+        let refused = matches!(self.store.accepting(), Err(StoreError::BudgetSpent { .. }));
+        let told =
+            warnings.into_iter().filter(move |warning| !refused || warning.code == "key-days");
+        told.map(|warning| Condition {
+            code: warning.code.to_owned(),
+            message: warning.message,
+            fix: warning.fix,
+        })
     }
 
     /// Losses that people may not have seen yet.
@@ -275,6 +299,9 @@ impl StatusSource for StatusBoard {
                 budget: figures.disk_budget,
                 free: figures.disk_free,
                 ballast: figures.has_ballast,
+                filled: figures.filled,
+                set_aside: figures.set_aside,
+                folder: gateway.data_dir.clone(),
             },
             recent: gathered.recent,
         }
@@ -308,6 +335,9 @@ fn broker_to_the_second(broker: BrokerState) -> BrokerState {
     BrokerState {
         since: broker.since.map(to_the_second),
         next_attempt: broker.next_attempt.map(to_the_second),
+        unheard: broker
+            .unheard
+            .map(|unheard| Unheard { last_at: to_the_second(unheard.last_at), ..unheard }),
         ..broker
     }
 }
@@ -331,31 +361,56 @@ fn lost_readings(sources: &[SourceState], now: Timestamp) -> Vec<Condition> {
     sources.iter().filter_map(condition).collect()
 }
 
-fn refusal(error: &StoreError) -> Condition {
-    let (code, fix) = match error {
-        StoreError::BudgetSpent { .. } => (
-            "disk-budget",
-            "bring the broker back, or raise [disk] budget; terminals and partners repeat what was refused; what scanners read waits, unless the scanner was told no",
+fn unheard(unheard: Unheard) -> Condition {
+    let Unheard { records, last_at } = unheard;
+    let were = if records == 1 { "was" } else { "were" };
+    Condition {
+        code: "no-subscriber".to_owned(),
+        message: format!(
+            "{NO_RECEIVER}: {records} {were} delivered to nobody, the last at {}",
+            to_the_second(last_at)
         ),
+        fix: "start the CRM's subscriber, with a session that the broker keeps; mqtt.no_subscriber = \"hold\" keeps records until somebody receives them".to_owned(),
+    }
+}
+
+fn parked(parked: Parked) -> Condition {
+    let Parked { records, last, reason } = parked;
+    Condition {
+        code: "parked".to_owned(),
+        message: match records {
+            1 => format!("record {last} cannot be delivered: {reason}"),
+            _ => format!("{records} records cannot be delivered, the last is {last}: {reason}"),
+        },
+        fix: "the record stays in quarantine: `tillgate quarantine list` has it, `tillgate quarantine replay ID` sends it again".to_owned(),
+    }
+}
+
+fn refusal(error: &StoreError) -> Condition {
+    const REPEATS: &str = "terminals and partners repeat what was refused; what scanners read waits, unless the scanner was told no";
+    let (code, fix) = match error {
+        StoreError::BudgetSpent { filling, .. } => {
+            ("disk-budget", format!("{}; {REPEATS}", filling.most().way_out()))
+        }
         StoreError::DiskFull { .. } => (
             "disk-full",
-            "make room on the disk of [gateway] data_dir; inputs are taken again at once, terminals and partners repeat what was refused; what scanners read waits, unless the scanner was told no",
+            format!(
+                "make room on the disk of [gateway] data_dir; inputs are taken again at once; {REPEATS}"
+            ),
         ),
         StoreError::Stalled { .. } => (
             "disk-stalled",
-            "the disk or what it is attached to does not answer: see `dmesg`; terminals and partners repeat what was refused; what scanners read waits, unless the scanner was told no",
+            format!("the disk or what it is attached to does not answer: see `dmesg`; {REPEATS}"),
         ),
-        StoreError::Overloaded => (
-            "overloaded",
-            "wait a moment; terminals and partners repeat what was refused; what scanners read waits, unless the scanner was told no",
-        ),
-        StoreError::Stopping => ("stopping", "the gateway is shutting down"),
+        StoreError::Overloaded => ("overloaded", format!("wait a moment; {REPEATS}")),
+        StoreError::Stopping => ("stopping", "the gateway is shutting down".to_owned()),
         _ => (
             "store",
-            "look at the disk (`df`, `dmesg`); `tillgate verify` says whether the journal is whole",
+            "look at the disk (`df`, `dmesg`); `tillgate verify` says whether the journal is whole"
+                .to_owned(),
         ),
     };
-    Condition { code: code.to_owned(), message: error.to_string(), fix: fix.to_owned() }
+    Condition { code: code.to_owned(), message: error.to_string(), fix }
 }
 
 /// A record as people may see it: who it was only by the beginning of a name or an id.

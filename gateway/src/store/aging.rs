@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use sqlx::SqliteConnection;
 
+use super::counters::Counters;
+use super::filling::KeyAge;
 use super::prune::{Limits, Pruned};
 use super::row::{signed, unsigned};
 use crate::config::Retention;
@@ -15,6 +17,7 @@ use crate::config::Retention;
 const PACE: u32 = 24;
 /// 2026-01-01: no input is older.
 const BEGIN_US: i64 = 1_767_225_600_000_000;
+const DAY_US: i64 = 24 * 60 * 60 * 1_000_000;
 /// The clock is stored when it has moved so far.
 const STORED_EVERY_US: i64 = 60 * 60 * 1_000_000;
 
@@ -97,6 +100,15 @@ impl Aging {
         self.raw_bytes = self.raw_bytes.saturating_add(unsigned(signed(raw_bytes)));
     }
 
+    /// How long keys are kept that take so many bytes.
+    pub(super) fn key_age(&self, counters: &Counters, begin_us: i64, key_bytes: u64) -> KeyAge {
+        let (now_us, days) = (self.clock.moment_us, self.retention.key_days);
+        let wanted_since_us = now_us - i64::from(days) * DAY_US;
+        let cut = counters.keys_since_us > wanted_since_us + DAY_US;
+        let since_us = counters.keys_since_us.max(begin_us).clamp(BEGIN_US, now_us);
+        KeyAge::of(now_us - since_us, cut, days, key_bytes)
+    }
+
     /// Where a key counts as seen, whatever the clock says: one that was set to the past must not make a key old from
     /// the start.
     pub(super) fn seen_us(&self) -> i64 {
@@ -121,8 +133,6 @@ mod tests {
     use super::*;
 
     const HOUR: Duration = Duration::from_secs(3600);
-    const DAY_US: i64 = 24 * 3600 * 1_000_000;
-
     fn at(days: i64) -> Timestamp {
         Timestamp::from_microsecond(BEGIN_US + days * DAY_US).unwrap()
     }

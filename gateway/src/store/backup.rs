@@ -8,9 +8,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
-use super::counters::Counters;
+use super::counters::{Counters, NEW};
 use super::incarnation::{Incarnation, Incarnations, raise};
 use super::mark::Mark;
 use super::open::{Entered, OpenError, begin, connect, database, enter, folder, migrate, reading};
@@ -218,6 +218,17 @@ async fn witness(data_dir: &Path, mark: Option<&Mark>) -> Option<i64> {
     of_mark.max(read.await)
 }
 
+/// What a folder without a mark cannot say more exactly.
+async fn what_came_later(connection: &mut SqliteConnection) -> Result<String, sqlx::Error> {
+    const NEWEST: &str = "SELECT received_us FROM capture ORDER BY number DESC LIMIT 1";
+    let newest: Option<i64> = sqlx::query_scalar(NEWEST).fetch_optional(connection).await?;
+    let since = newest.map_or_else(
+        || "the backup was made".to_owned(),
+        |received_us| moment(received_us).to_string(),
+    );
+    Ok(format!("whatever the gateway took after {since}"))
+}
+
 /// Brings the copy up to date and begins its new incarnation.
 async fn renewed(
     path: &Path,
@@ -227,7 +238,7 @@ async fn renewed(
 ) -> Result<(Loss, Counters), OpenError> {
     let failed = |source| database(path, source);
     let mut connection = connect(path).await.map_err(failed)?;
-    migrate(&mut connection, path).await?;
+    migrate(&mut connection, NEW.incarnation, path).await?;
     let renew = async {
         let (mut counters, _) = Counters::read(&mut connection).await?;
         Incarnations::begin(&mut connection, &counters, now_us).await?;
@@ -238,8 +249,9 @@ async fn renewed(
             incarnation: u32::try_from(number).unwrap_or(u32::MAX),
             ..Loss::default()
         };
-        if let Some(mark) = mark {
-            lost(&mut loss, &mut connection, &counters, mark).await?;
+        match mark {
+            Some(mark) => lost(&mut loss, &mut connection, &counters, mark).await?,
+            None => loss.push_other(what_came_later(&mut connection).await?),
         }
         let mut transaction = begin(&mut connection).await?;
         loss.insert(&mut transaction, now_us).await?;

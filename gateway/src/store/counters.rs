@@ -71,8 +71,11 @@ impl Counters {
     }
 
     /// The counters of a new journal, written unless the journal has some.
-    pub(super) async fn begin(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-        NEW.put("INSERT OR IGNORE", connection).await
+    pub(super) async fn begin(
+        connection: &mut SqliteConnection,
+        incarnation: i64,
+    ) -> Result<(), sqlx::Error> {
+        Self { incarnation, ..NEW }.put("INSERT OR IGNORE", connection).await
     }
 
     /// Reads the row and whether its checksum holds.

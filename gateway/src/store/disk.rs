@@ -6,14 +6,15 @@
 //! the rest. Refusing begins at a high mark and ends below a low one, so that senders are not told yes and no in turns.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::statvfs;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use super::StoreError;
 use super::ballast::Ballast;
+use super::filling::Filled;
 use super::row::unsigned;
 use crate::config::ByteSize;
 
@@ -48,6 +49,8 @@ pub(super) struct Disk {
     spent: AtomicBool,
     /// The disk was full, and is not free enough yet.
     full: AtomicBool,
+    /// What fills the budget, when it was last looked at.
+    filled: Mutex<Filled>,
 }
 
 impl Disk {
@@ -71,6 +74,7 @@ impl Disk {
             reusable: AtomicU64::new(0),
             spent: AtomicBool::new(false),
             full: AtomicBool::new(false),
+            filled: Mutex::default(),
         }
     }
 
@@ -136,7 +140,8 @@ impl Disk {
         // The low mark is nine tenths: above what pruning goes down to, see `is_tight`.
         let mark = if is_set(&self.spent) { self.budget / 10 * 9 } else { self.budget };
         if !fits(&self.spent, ordinary, used.saturating_add(all) <= mark) {
-            return Err(StoreError::BudgetSpent { used, budget: self.budget });
+            let filling = self.filled().filling;
+            return Err(StoreError::BudgetSpent { used, budget: self.budget, filling });
         }
         // Rows are written twice: into the log and into the file.
         let margin = if is_set(&self.full) { 2 * self.log_bytes } else { 0 };
@@ -200,6 +205,21 @@ impl Disk {
     /// has little left. Pages that become free stay in our file, and take new rows.
     pub(super) fn is_tight(&self) -> bool {
         self.used() > self.budget / 5 * 4 || self.room().unwrap_or_default() < 4 * self.log_bytes
+    }
+
+    /// What fills the budget.
+    pub(super) fn filled(&self) -> Filled {
+        *self.filled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The budget was looked into.
+    pub(super) fn set_filled(&self, filled: Filled) {
+        *self.filled.lock().unwrap_or_else(PoisonError::into_inner) = filled;
+    }
+
+    /// The folder of the journal.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Bytes in use.

@@ -25,7 +25,20 @@ fn code(error: &sqlx::Error) -> Option<String> {
 /// pages for clean, so that a second sync says yes to what never reached the disk, and a log that goes on behind such
 /// a hole would end there after a power cut. What is written anew is synced in earnest.
 pub(super) async fn fold_log(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(connection).await?;
+    checkpoint(connection, "PRAGMA wal_checkpoint(TRUNCATE)").await
+}
+
+/// Writes everything that is in the log into the file, so that the next commit begins the log anew, in its old room:
+/// what an interrupted write left there must not stand behind commits that come later.
+pub(super) async fn restart_log(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    checkpoint(connection, "PRAGMA wal_checkpoint(RESTART)").await
+}
+
+async fn checkpoint(
+    connection: &mut SqliteConnection,
+    pragma: &'static str,
+) -> Result<(), sqlx::Error> {
+    let row = sqlx::query(pragma).fetch_one(connection).await?;
     if row.try_get::<i64, _>(0)? == 0 {
         return Ok(());
     }

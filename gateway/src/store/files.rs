@@ -120,8 +120,8 @@ pub(super) async fn reply_written(
 }
 
 /// The next control number of a partner. Committed before it is used, so that none is used twice. One that is not known
-/// begins with 1 in a gateway's first incarnation, and behind that with what [`control_floor`] gives: its numbers may
-/// be lost.
+/// begins with what [`control_floor`] gives when the incarnation began: its numbers may be lost. Journals of earlier
+/// versions had an incarnation 1, in which all began with 1.
 pub(super) async fn next_control_number(
     connection: &mut SqliteConnection,
     partner: &str,

@@ -258,9 +258,12 @@ fn count(outcomes: &[Outcome]) -> Counts {
     counts
 }
 
+/// The finding of a key that came again with other content.
+pub(super) const CONFLICT: &str = "conflict";
+
 pub(super) fn conflict(known: &Known, new: &NewRecord) -> Quality {
     Quality {
-        rule: "conflict".to_owned(),
+        rule: CONFLICT.to_owned(),
         severity: Severity::Error,
         path: String::new(),
         message: format!(

@@ -2,6 +2,7 @@
 //! goes to the readers.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -27,9 +28,10 @@ use super::quarantine::{self, Entry, ShownEntry};
 use super::read::{self, Figures, RecentRecord, StoredCapture};
 use super::row::{signed, unsigned};
 use super::writer::Writer;
+use super::writer::upkeep::look;
 use super::{
     CustomerEntry, KeyHit, Loss, NewCapture, NewItem, Outcome, Product, Pruned, Receipt, Replay,
-    StoreError, StoreOptions, directory, files,
+    SetAside, StoreError, StoreOptions, directory, files,
 };
 use crate::clock::Clock;
 use crate::config::Confirm;
@@ -73,6 +75,8 @@ pub(super) struct Shared {
     losses: Vec<(Timestamp, Loss)>,
     /// The database met damage: the next start looks closely.
     pub(super) damaged: AtomicBool,
+    /// Damage that a running gateway can do nothing about.
+    pub(super) beyond_repair: watch::Sender<Option<String>>,
     pub(super) stopping: AtomicBool,
     /// Whether the last commit held.
     pub(super) healthy: AtomicBool,
@@ -108,6 +112,7 @@ impl Shared {
             fresh: Fresh::default(),
             losses: opened.losses.clone(),
             damaged: AtomicBool::new(false),
+            beyond_repair: watch::Sender::new(None),
             stopping: AtomicBool::new(false),
             healthy: AtomicBool::new(true),
             directory_version: AtomicU64::new(unsigned(counters.directory_version)),
@@ -117,11 +122,24 @@ impl Shared {
         })
     }
 
-    /// Remembers damage for the next start.
+    /// Remembers damage for the next start. What says that the file itself is broken asks for that start now.
     pub(super) fn note_damage(&self, error: &sqlx::Error) {
         if open::is_damage(error) {
             self.damaged.store(true, Ordering::Relaxed);
         }
+        if open::is_corruption(error) {
+            self.note_beyond_repair(error);
+        }
+    }
+
+    /// Only a start recovers.
+    pub(super) fn note_beyond_repair(&self, problem: impl fmt::Display) {
+        self.damaged.store(true, Ordering::Relaxed);
+        self.beyond_repair.send_if_modified(|known| {
+            let is_news = known.is_none();
+            known.get_or_insert_with(|| problem.to_string());
+            is_news
+        });
     }
 
     pub(super) fn acknowledged(&self) -> u64 {
@@ -165,6 +183,8 @@ impl Store {
             let begins_at = (opened.counters.next_capture == 1).then(|| clock.now());
             let retention = options.retention.clone();
             let aging = Aging::read(&mut opened.connection, retention, begins_at).await?;
+            let (awaits, counters) = (shared.awaits_receipts(), opened.counters);
+            look(&mut opened.connection, &counters, awaits, &shared.disk, &aging).await?;
             Ok((Arc::new(shared), aging))
         };
         let (shared, aging) = read.await.map_err(failed)?;
@@ -386,6 +406,8 @@ impl Store {
             disk_free: shared.disk.free(),
             has_ballast: shared.disk.has_ballast(),
             wal_bytes: shared.disk.wal_bytes(),
+            filled: shared.disk.filled(),
+            set_aside: SetAside::of(shared.disk.folder()),
             directory_version: self.directory_version(),
             catalog_version: self.catalog_version(),
         })
@@ -395,6 +417,16 @@ impl Store {
     #[must_use]
     pub fn losses(&self) -> &[(Timestamp, Loss)] {
         &self.shared.losses
+    }
+
+    /// Waits until the journal turns out to be damaged, and says how. Then the next start has to recover it.
+    pub async fn damage(&self) -> String {
+        let mut problem = self.shared.beyond_repair.subscribe();
+        let found = problem.wait_for(Option::is_some).await.map(|problem| problem.clone());
+        match found.ok().flatten() {
+            Some(problem) => problem,
+            None => std::future::pending().await,
+        }
     }
 
     /// The newest records, newest first.

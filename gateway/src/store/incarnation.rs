@@ -162,6 +162,14 @@ impl Incarnations {
         u64::try_from(found).ok()
     }
 
+    /// How many records of an incarnation that is over there are; none for the present one, and later ones.
+    pub(super) fn ended_with(&self, incarnation: u32) -> Option<u64> {
+        let number = i64::from(incarnation);
+        let next = self.list.iter().find(|next| next.number > number)?;
+        let own = self.list.iter().find(|own| own.number == number);
+        Some(unsigned(own.map_or(0, |own| next.base - own.base)))
+    }
+
     /// Those whose records begin at or below a number, for a journal that goes on there under a new one.
     pub(super) fn until(&self, number: i64) -> &[Incarnation] {
         let end = self.list.partition_point(|incarnation| incarnation.base < number);
@@ -234,5 +242,8 @@ mod tests {
             assert_eq!(all.number_of(never, 20), None, "{never:?}");
         }
         assert_eq!(all.number_of(name(9, u64::MAX), 20), None);
+        let ended =
+            [(1, Some(10)), (2, Some(0)), (3, Some(0)), (5, Some(2)), (9, None), (10, None)];
+        assert!(ended.iter().all(|(incarnation, with)| all.ended_with(*incarnation) == *with));
     }
 }

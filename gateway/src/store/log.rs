@@ -1,6 +1,6 @@
 //! The write-ahead log after a stop out of order. SQLite takes the first frame whose checksum fails for the end of the
-//! log, and drops all behind it in silence, whole as it may be. Here it is told whether that end is one: a write that was
-//! interrupted looks otherwise than a log that was damaged. In a damaged one a
+//! log, and drops all behind it in silence, whole as it may be. Here it is told whether that end is one: a write that
+//! was interrupted looks otherwise than a log that was damaged. In a damaged one a
 //! flipped bit of each frame is found and set right, and the checksums are made anew, so that SQLite reads every frame
 //! again; what else in them is damaged then shows in our own rows' checksums.
 //!
@@ -37,8 +37,8 @@ pub(super) enum Log {
     Whole,
     /// It had been damaged. What its frames hold is to be looked at, row by row.
     Mended,
-    /// Its last commit does not hold: a write that was interrupted, or one that was damaged later. The log is kept under
-    /// this name.
+    /// Its last commit does not hold: a write that was interrupted, or one that was damaged later. The log is kept
+    /// under this name.
     InDoubt(String),
 }
 
@@ -47,6 +47,7 @@ pub(super) async fn mend(data_dir: &Path, mark: Option<&Mark>, now_us: i64) -> i
     let path = journal_path(data_dir);
     let [_, log, _] = database_files(&path);
     let frames = fs::metadata(&log).map_or(0, |file| frames(file.len()));
+    // A stop in order folds the log into the file.
     if frames == 0 || mark.is_some_and(|mark| mark.closed) {
         return Ok(Log::Whole);
     }

@@ -7,6 +7,7 @@
 //! pure) → `insert`. Everything that leaves goes through `outbox`; `verify` proves the file whole.
 
 mod aging;
+mod aside;
 mod backup;
 mod ballast;
 mod carry;
@@ -17,9 +18,12 @@ mod directory;
 mod disk;
 mod doubt;
 mod files;
+mod filling;
+mod forget;
 mod fresh;
 mod group;
 mod handle;
+mod header;
 mod incarnation;
 mod insert;
 mod job;
@@ -57,14 +61,16 @@ use crate::customer::CustomerKey;
 use crate::normalize::Reply;
 use crate::source::{FileStamp, Media};
 
+pub use aside::SetAside;
 pub use backup::{BackupError, BackupReport, RestoreReport, backup, restore};
 pub use ballast::ballast_path;
 pub use directory::KeyHit;
 pub use files::PendingReply;
+pub use filling::{Filled, Filler, Filling, FillingWarning, KeyAge};
 pub use handle::Store;
 pub use incarnation::ShownIncarnation;
 pub use loss::{Loss, LostCaptures, LostRecords};
-pub use open::OpenError;
+pub use open::{OpenError, suspect};
 pub use options::{StoreOptions, journal_path};
 pub use prune::Pruned;
 pub use quarantine::{Entry, EntryState, ShownEntry};
@@ -182,14 +188,14 @@ pub enum Outcome {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The disk budget is spent.
-    #[error(
-        "the disk budget of {budget} bytes is spent ({used} bytes used): waiting for the broker to take records"
-    )]
+    #[error("the disk budget of {budget} bytes is spent ({used} bytes used): {filling}")]
     BudgetSpent {
         /// Bytes in use.
         used: u64,
         /// Bytes allowed.
         budget: u64,
+        /// What fills it.
+        filling: Filling,
     },
     /// Others fill the disk.
     #[error(

@@ -14,18 +14,19 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions, Connection, Sqlite, SqliteConnection, Transaction};
 
-use super::counters::Counters;
-use super::doubt::{fold_log, may_lack_room};
+use super::counters::{Counters, NEW};
+use super::doubt::{may_lack_room, restart_log};
 use super::incarnation::Incarnations;
 use super::lock::{Lock, LockError};
 use super::log::{self, Log};
 use super::loss::{self, Loss};
 use super::mark::{Mark, MarkFile};
 use super::options::journal_path;
-use super::owner::sync_folder;
-use super::reconcile::{Story, reconcile};
+use super::owner::{remove, sync_folder};
+use super::reconcile::{Story, next_number, reconcile};
 use super::recover::recover;
-use super::{check, swap};
+use super::{check, header, swap};
+use crate::telemetry::service;
 use crate::{durable_folder, fail_point};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
@@ -41,6 +42,11 @@ const WAL_KEPT_BYTES: &str = "16777216";
 const READERS: u32 = 2;
 /// Journals of this schema and later have a high-water mark beside them.
 const MARKED_SINCE: i64 = 3;
+
+/// What a running gateway has met, in words.
+const SUSPECTED: &str = "journal.suspected";
+/// So often the service manager hears that a recovery goes on.
+const RECOVERY_STEP: Duration = Duration::from_secs(10);
 
 /// Why the journal could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -162,6 +168,10 @@ pub(super) async fn open(
 ) -> Result<Opened, OpenError> {
     let Entered { lock, mut marks, mark } = enter(data_dir)?;
     let path = journal_path(data_dir);
+    let suspected = data_dir.join(SUSPECTED);
+    let known = known.or_else(|| fs::read_to_string(&suspected).ok());
+    let set_right = header::set_right(&path);
+    let header_was_damaged = set_right.map_err(|source| folder("write", &path, source))?;
     let mended = log::mend(data_dir, mark.as_ref(), now_us).await;
     let log = mended.map_err(|source| folder("mend the log in", data_dir, source))?;
     let (log_was_damaged, in_doubt) = match log {
@@ -169,20 +179,23 @@ pub(super) async fn open(
         Log::Mended => (true, None),
         Log::InDoubt(kept) => (false, Some(kept)),
     };
-    // Which of the frames was damaged nobody knows: every row is looked at.
-    let problem = known.or_else(|| log_was_damaged.then(|| "its log was damaged".to_owned()));
+    // What else was damaged nobody knows: every row is looked at.
+    let problem = known
+        .or_else(|| header_was_damaged.then(|| "its header was damaged".to_owned()))
+        .or_else(|| log_was_damaged.then(|| "its log was damaged".to_owned()));
     let checked = match problem {
         Some(problem) => Err(OpenError::Damaged { path: path.clone(), problem }),
-        None => sound(data_dir, mark.as_ref(), in_doubt.as_deref(), now_us).await,
+        None => sound(data_dir, mark.as_ref(), in_doubt.as_deref(), false, now_us).await,
     };
     let sound = match checked {
         Err(OpenError::Damaged { problem, .. }) => {
             tracing::error!(problem, "the journal is damaged: recovering what can be read");
-            recover(data_dir, &problem, mark.as_ref(), now_us).await?;
-            sound(data_dir, mark.as_ref(), in_doubt.as_deref(), now_us).await?
+            patiently(recover(data_dir, &problem, mark.as_ref(), now_us)).await?;
+            sound(data_dir, mark.as_ref(), in_doubt.as_deref(), true, now_us).await?
         }
         opened => opened?,
     };
+    remove(&suspected).map_err(|source| folder("remove", &suspected, source))?;
     let Sound { mut connection, counters, incarnations } = sound;
     let losses = loss::all(&mut connection).await.map_err(|error| database(&path, error))?;
     // Before anything is given out: what the mark has seen is never given out again.
@@ -195,6 +208,24 @@ pub(super) async fn open(
         .acquire_timeout(Duration::from_secs(10))
         .connect_lazy_with(reading(&path));
     Ok(Opened { lock, path, connection, counters, incarnations, losses, marks, readers })
+}
+
+/// Tells the next start what a running gateway has met: it recovers, also where its own look would be too short to see.
+pub fn suspect(data_dir: &Path, problem: &str) -> io::Result<()> {
+    fs::write(data_dir.join(SUSPECTED), problem)?;
+    sync_folder(data_dir)
+}
+
+/// A recovery may take minutes: the service manager would take the start for one that hangs.
+async fn patiently<T>(recovery: impl Future<Output = T>) -> T {
+    let mut recovery = std::pin::pin!(recovery);
+    loop {
+        service::more_time(RECOVERY_STEP * 3);
+        tokio::select! {
+            recovered = &mut recovery => return recovered,
+            () = tokio::time::sleep(RECOVERY_STEP) => {}
+        }
+    }
 }
 
 /// Makes the folder, takes its lock, and finishes a replacement of the journal that was interrupted.
@@ -217,13 +248,21 @@ async fn sound(
     data_dir: &Path,
     mark: Option<&Mark>,
     in_doubt: Option<&str>,
+    is_recovered: bool,
     now_us: i64,
 ) -> Result<Sound, OpenError> {
     let path = journal_path(data_dir);
     let found = make_file(&path, data_dir, now_us)?;
     let mut connection = connect(&path).await.map_err(|error| database(&path, error))?;
+    if mark.is_none_or(|mark| !mark.closed)
+        && let Err(error) = restart_log(&mut connection).await
+    {
+        tracing::warn!(%error, "the log of the last run could not be folded into the journal");
+    }
     let since_version = schema_version(&mut connection).await;
-    migrate(&mut connection, &path).await?;
+    // Nobody knows whether a fresh folder is the gateway's first: an earlier one may be lost, with the numbers it gave.
+    let first = mark.map_or_else(|| next_number(0, None, now_us), |_| NEW.incarnation);
+    migrate(&mut connection, first, &path).await?;
     let mut counters = check::trusted_counters(&mut connection, &path).await?;
     let begun = Incarnations::begin(&mut connection, &counters, now_us).await;
     begun.map_err(|error| database(&path, error))?;
@@ -231,17 +270,12 @@ async fn sound(
     if mark.is_some_and(|mark| !mark.closed) {
         check::structure(&mut connection, &path).await?;
     }
-    let unmarked = mark.is_none() && since_version >= MARKED_SINCE;
+    // Recovered, it has said so, and goes on under a name that was never used.
+    let unmarked = mark.is_none() && since_version >= MARKED_SINCE && !is_recovered;
     let story = Story { found, unmarked, in_doubt, now_us };
     let reconciled = reconcile(&mut connection, &mut counters, mark, story).await;
     reconciled.map_err(|error| database(&path, error))?;
     let incarnations = check::trusted_incarnations(&mut connection, &counters, &path).await?;
-    if mark.is_none_or(|mark| !mark.closed) {
-        // Else what an interrupted write left in the log would stand behind the next commits, as if lost from them.
-        if let Err(error) = fold_log(&mut connection).await {
-            tracing::warn!(%error, "the log of the last run could not be folded into the journal");
-        }
-    }
     Ok(Sound { connection, counters, incarnations })
 }
 
@@ -274,6 +308,12 @@ pub(super) fn is_damage(error: &sqlx::Error) -> bool {
         | sqlx::Error::RowNotFound => true,
         _ => false,
     }
+}
+
+/// Whether the database says that the file is broken: `SQLITE_CORRUPT`, `SQLITE_NOTADB`.
+pub(super) fn is_corruption(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+    code.is_some_and(|code| matches!(code & 0xff, 11 | 26))
 }
 
 fn make_folder(data_dir: &Path) -> Result<(), OpenError> {
@@ -337,9 +377,10 @@ pub(super) async fn schema_version(connection: &mut SqliteConnection) -> i64 {
     sqlx::query_scalar(SQL).fetch_one(connection).await.unwrap_or(0)
 }
 
-/// Brings the schema up to date, and the rows that every journal has.
+/// Brings the schema up to date, and the rows that every journal has. One that was empty begins with this incarnation.
 pub(super) async fn migrate(
     connection: &mut SqliteConnection,
+    first_incarnation: i64,
     path: &Path,
 ) -> Result<(), OpenError> {
     let damaged = |problem: String| Err(OpenError::Damaged { path: path.to_owned(), problem });
@@ -353,7 +394,7 @@ pub(super) async fn migrate(
         }
         Err(other) => return damaged(other.to_string()),
     }
-    Counters::begin(connection).await.map_err(|error| database(path, error))
+    Counters::begin(connection, first_incarnation).await.map_err(|error| database(path, error))
 }
 
 /// A newer tillgate has had all our migrations and more; a list that lacks one of them is damaged.

@@ -48,9 +48,17 @@ impl Outbox for Store {
         let mut reader = self.reader("read the outbox").await.map_err(outbox_error)?;
         let rows = rows_after(&mut reader, from, limit).await;
         drop(reader);
+        let rows = rows.inspect_err(|error| self.shared.note_damage(error));
         let rows = rows.map_err(StoreError::failed("read the outbox")).map_err(outbox_error)?;
         let rows = rows.iter().map(|(row, parked)| (row, parked.as_deref()));
-        outgoing(rows, from, &self.shared.envelope).map_err(outbox_error)
+        let outgoing = outgoing(rows, from, &self.shared.envelope);
+        if let Err(error) = &outgoing
+            && unsigned(from) >= self.shared.acknowledged()
+        {
+            // Nothing behind it would ever be delivered. What was delivered before stands in nobody's way.
+            self.shared.note_beyond_repair(error);
+        }
+        outgoing.map_err(outbox_error)
     }
 
     fn newest(&self) -> watch::Receiver<u64> {
@@ -76,6 +84,10 @@ impl Outbox for Store {
     fn number_of(&self, incarnation: u32, sequence: u64) -> Option<u64> {
         let newest = i64::try_from(*self.shared.newest.borrow()).unwrap_or(i64::MAX);
         self.shared.envelope.incarnations.number_of(Name { incarnation, sequence }, newest)
+    }
+
+    fn ended_with(&self, incarnation: u32) -> Option<u64> {
+        self.shared.envelope.incarnations.ended_with(incarnation)
     }
 
     fn name_of(&self, number: u64) -> (u32, u64) {

@@ -10,7 +10,9 @@ use sqlx::{Row, SqliteConnection};
 use tillgate_record::{Quality, Severity};
 
 use super::counters::Counters;
-use super::group::{Group, Known, KnownKeys, Place, conflict, findings_json, known_key, new_entry};
+use super::group::{
+    CONFLICT, Group, Known, KnownKeys, Place, conflict, findings_json, known_key, new_entry,
+};
 use super::row::{ENTRY_COLUMNS, EntryRow, moment, unsigned};
 use super::{NewCapture, NewItem, NewRecord, Outcome, Replay, StoreError};
 use crate::forward::Notice;
@@ -90,6 +92,9 @@ struct NoticePayload<'a> {
     received_at: String,
     findings: BTreeMap<&'a str, u32>,
 }
+
+/// The finding of a record that the broker refuses.
+const REFUSED: &str = "refused-by-broker";
 
 /// Most codes in a notice.
 const NOTICE_CODES: usize = 64;
@@ -208,7 +213,11 @@ pub(super) async fn replay(
         NewItem::Noted => Outcome::Noted,
         NewItem::Record(record) => {
             let known = known_key(connection, &record.key).await.map_err(failed())?;
-            match version_of(known.as_ref(), &record, &row, as_correction) {
+            let version = match &known {
+                Some(known) => version_of(known, &record, &row, as_correction),
+                None => version_of_unknown(&record, &row, as_correction, counters.next_sequence),
+            };
+            match version {
                 Ok(version) => {
                     replay_record(&mut group, &mut row, replacement.as_ref(), record, version)
                 }
@@ -239,12 +248,11 @@ pub(super) async fn replay(
 /// this one is right. It then becomes the next version, with an event id of its own. What the broker refused
 /// becomes the next version in any case, since the version before never went out.
 fn version_of(
-    known: Option<&Known>,
+    known: &Known,
     record: &NewRecord,
     row: &EntryRow,
     as_correction: bool,
 ) -> Result<u32, Outcome> {
-    let Some(known) = known else { return Ok(1) };
     let parked = row.parked.is_some();
     if known.content == record.content && !parked {
         return Err(Outcome::Duplicate { sequence: unsigned(known.sequence) });
@@ -253,6 +261,29 @@ fn version_of(
         return Err(Outcome::Conflict { entry: row.entry.clone() });
     }
     Ok(u32::try_from(known.version + 1).unwrap_or(u32::MAX))
+}
+
+/// A key that is not known begins with version 1, unless the entry itself says that it was known and is forgotten: the
+/// CRM has that id. No version before was higher than the numbers that were given out, so the next number is new.
+fn version_of_unknown(
+    record: &NewRecord,
+    row: &EntryRow,
+    as_correction: bool,
+    next_sequence: i64,
+) -> Result<u32, Outcome> {
+    let findings: Vec<Quality> = serde_json::from_str(&row.findings).unwrap_or_default();
+    let accepted = format!("{} was accepted ", record.key);
+    let is_about = |finding: &Quality| {
+        matches!(finding.rule.as_str(), CONFLICT | REFUSED)
+            && finding.message.starts_with(&accepted)
+    };
+    if !findings.iter().any(is_about) {
+        return Ok(1);
+    }
+    if row.parked.is_none() && !as_correction {
+        return Err(Outcome::Conflict { entry: row.entry.clone() });
+    }
+    Ok(u32::try_from(next_sequence).unwrap_or(u32::MAX))
 }
 
 /// The record belongs to the capture that it was read from.
@@ -315,7 +346,7 @@ pub(super) async fn park(
 
 fn parked_finding(key: &str, reason: &str) -> Quality {
     Quality {
-        rule: "refused-by-broker".to_owned(),
+        rule: REFUSED.to_owned(),
         severity: Severity::Error,
         path: String::new(),
         message: format!("{key} was accepted but cannot be delivered: {reason}"),

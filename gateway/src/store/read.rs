@@ -6,9 +6,9 @@ use sqlx::{Row, SqliteConnection};
 use std::io::Read;
 use ulid::Ulid;
 
-use super::StoreError;
 use super::digest::Digest;
 use super::row::{CAPTURE_COLUMNS, CaptureRow, event_type_of, moment, unsigned};
+use super::{Filled, SetAside, StoreError};
 use crate::source::Media;
 use tillgate_record::Channel;
 
@@ -45,6 +45,10 @@ pub struct Figures {
     pub has_ballast: bool,
     /// Size of the write-ahead log.
     pub wal_bytes: u64,
+    /// What fills the budget.
+    pub filled: Filled,
+    /// Files that recoveries set aside, which count against no budget.
+    pub set_aside: SetAside,
     /// Version of the customers' directory.
     pub directory_version: u64,
     /// Version of the products' catalog.

@@ -63,6 +63,12 @@ impl<'a> Rebuild<'a> {
     pub(super) async fn sound_captures(&mut self, highest: i64) -> Kept {
         let sql = without_raw();
         let mut kept = Kept::default();
+        for number in self.held_captures().await {
+            let rows = self.damaged.rows(&sql, number, number).await;
+            if rows.iter().filter_map(sound_capture).any(|row| row.number == number) {
+                kept.push(number);
+            }
+        }
         self.damaged.begin_pass();
         for (from, through) in steps(self.damaged.counters.pruned_capture + 1, highest, CAPTURES) {
             let rows = self.damaged.rows(&sql, from, through).await;
@@ -72,6 +78,14 @@ impl<'a> Rebuild<'a> {
             sound.into_iter().for_each(|number| kept.push(number));
         }
         kept
+    }
+
+    /// The captures that entries held back when those around them were removed.
+    async fn held_captures(&mut self) -> BTreeSet<i64> {
+        const HELD: &str = "SELECT DISTINCT capture FROM quarantine WHERE capture BETWEEN ? AND ?";
+        self.damaged.begin_pass();
+        let rows = self.damaged.rows(HELD, 1, self.damaged.counters.pruned_capture).await;
+        rows.iter().filter_map(|row| row.try_get(0).ok()).collect()
     }
 
     /// Writes everything. Returns the counters, still of the old incarnation.
@@ -98,6 +112,7 @@ impl<'a> Rebuild<'a> {
         after.confirmed = old.confirmed.min(after.acknowledged);
         self.records(records, &captures, &mut after).await?;
         self.entries(records, &captures, cut, newest_capture).await?;
+        self.copy_held(&captures).await?;
         self.captures(records, &captures, cut, &mut after).await?;
         carry(self.damaged, self.new, self.loss, cut.pruned).await?;
         for (from, through) in lost {
@@ -235,6 +250,28 @@ impl<'a> Rebuild<'a> {
             }
             CaptureRow::insert(self.new, &rows).await?;
             EntryRow::write(self.new, &made).await?;
+        }
+        Ok(())
+    }
+
+    /// Held captures stay as they are: their records were delivered and removed, and nothing precedes them.
+    async fn copy_held(&mut self, captures: &Kept) -> Result<(), sqlx::Error> {
+        let sql = format!("SELECT {CAPTURE_COLUMNS} FROM capture WHERE number BETWEEN ? AND ?");
+        for number in self.held_captures().await {
+            if captures.place(number).is_none() {
+                continue;
+            }
+            let mut rows = self.damaged.rows(&sql, number, number).await;
+            if rows.is_empty() {
+                // The row holds, the pages of its raw input cannot be read.
+                rows = self.damaged.rows(&without_raw(), number, number).await;
+            }
+            let row = rows.iter().filter_map(sound_capture).find(|row| row.number == number);
+            let mut row = row.ok_or_else(unsteady)?;
+            if row.raw.is_none() || unpacked(&row, u64::MAX).is_err() {
+                self.tell_raw(&mut row, number).await;
+            }
+            CaptureRow::insert(self.new, &[row]).await?;
         }
         Ok(())
     }

@@ -20,6 +20,9 @@ const CONTROL_NUMBERS: i64 = 1000;
 const IN_DOUBT: &str = "nothing, if power or process ended in the middle of that commit; else what was taken in the last \
     tenth of a second before";
 
+/// What may be gone where nothing says how far the gateway was.
+const UNSEEN: &str = "whatever this gateway took last, if it is not in this journal";
+
 /// What else is known at the start.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Story<'a> {
@@ -43,12 +46,7 @@ pub(super) async fn reconcile(
         Some(mark) => compared(connection, counters, mark, story).await?,
         None => None,
     };
-    let Some(loss) = compared.or_else(|| doubted(counters, mark, story)) else {
-        return match mark {
-            None if story.unmarked => without_mark(connection, counters, story.now_us).await,
-            _ => Ok(()),
-        };
-    };
+    let Some(loss) = compared.or_else(|| doubted(counters, mark, story)) else { return Ok(()) };
     tracing::error!("{}", loss.words());
     let next = Incarnation {
         number: i64::from(loss.incarnation),
@@ -63,41 +61,27 @@ pub(super) async fn reconcile(
     transaction.commit().await
 }
 
-/// A journal that should have a mark and has none goes on under a name that was never used.
-async fn without_mark(
-    connection: &mut SqliteConnection,
-    counters: &mut Counters,
-    now_us: i64,
-) -> Result<(), sqlx::Error> {
-    if counters.next_capture == 1 && counters.next_sequence == 1 {
-        return Ok(());
-    }
-    let reason = "the high-water mark was missing, so that a loss would not be noticed";
-    tracing::warn!("{reason}: a new incarnation begins");
-    let next = Incarnation {
-        number: next_number(counters.incarnation, None, now_us),
-        base: counters.newest(),
-        began_us: now_us,
-        reason: reason.to_owned(),
-    };
-    let mut transaction = begin(connection).await?;
-    raise(&mut transaction, counters, next).await?;
-    transaction.commit().await
-}
-
-/// What may be gone with a last commit that does not hold. Its numbers may have been given out.
+/// What may be gone, and nobody can say: with a last commit that does not hold, or where the mark is missing that would
+/// know of more. Its numbers may have been given out.
 fn doubted(counters: &Counters, mark: Option<&Mark>, story: Story<'_>) -> Option<Loss> {
-    let kept = story.in_doubt?;
+    let is_used = counters.next_capture > 1 || counters.next_sequence > 1;
+    let (reason, gone) = match story.in_doubt {
+        Some(_) => ("the last commit in the journal's log does not hold", IN_DOUBT),
+        None if story.unmarked && is_used => {
+            ("the high-water mark was missing, so that a loss would not be noticed", UNSEEN)
+        }
+        None => return None,
+    };
     let witness = mark.map(|mark| mark.incarnation);
     let number = next_number(counters.incarnation, witness, story.now_us);
     let mut loss = Loss {
         noticed_at: moment(story.now_us).to_string(),
-        reason: "the last commit in the journal's log does not hold".to_owned(),
+        reason: reason.to_owned(),
         incarnation: u32::try_from(number).unwrap_or(u32::MAX),
-        set_aside: Some(kept.to_owned()),
+        set_aside: story.in_doubt.map(str::to_owned),
         ..Loss::default()
     };
-    loss.push_other(IN_DOUBT.to_owned());
+    loss.push_other(gone.to_owned());
     Some(loss)
 }
 
@@ -106,8 +90,8 @@ fn doubted(counters: &Counters, mark: Option<&Mark>, story: Story<'_>) -> Option
 pub(super) fn next_number(known: i64, witness: Option<i64>, now_us: i64) -> i64 {
     match witness {
         Some(witness) => known.max(witness) + 1,
-        // The contract has 32 bits for it, whatever the clock says.
-        None => (known + 1).max((now_us / 1_000_000).min(i64::from(u32::MAX / 2))),
+        // The contract has 32 bits for it, whatever the clock says: enough for this century.
+        None => (known + 1).max((now_us / 1_000_000).min(i64::from(u32::MAX - 1_000_000))),
     }
 }
 
@@ -148,7 +132,7 @@ async fn compared(
         ..Loss::default()
     };
     if diverged {
-        loss.push_other("whatever this gateway took last, if it is not in this journal".to_owned());
+        loss.push_other(UNSEEN.to_owned());
     }
     lost(&mut loss, connection, counters, mark).await?;
     Ok(Some(loss))

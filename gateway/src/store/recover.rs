@@ -11,7 +11,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
 
 use super::aging::store_clock;
-use super::counters::Counters;
+use super::counters::{Counters, NEW};
 use super::incarnation::{Incarnation, raise};
 use super::kept::Kept;
 use super::loss::{Loss, LostRecords};
@@ -138,7 +138,7 @@ async fn build(
     now_us: i64,
 ) -> Result<Loss, sqlx::Error> {
     let mut new = scratch(path).await?;
-    migrate(&mut new, path).await.map_err(|error| match error {
+    migrate(&mut new, NEW.incarnation, path).await.map_err(|error| match error {
         OpenError::Database { source, .. } => source,
         other => sqlx::Error::AnyDriverError(Box::new(other)),
     })?;

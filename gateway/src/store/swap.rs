@@ -14,6 +14,8 @@ use super::row::moment;
 
 const READY_PREFIX: &str = "journal.ready-";
 const SUFFIX: &str = ".db";
+/// What was set aside begins so.
+pub(super) const ASIDE_PREFIX: &str = "journal.aside-";
 
 /// A file under construction.
 #[derive(Debug)]
@@ -102,11 +104,11 @@ fn move_aside(data_dir: &Path, stamp: &str) -> io::Result<()> {
 
 /// The name under which a log is kept that is mended in its place.
 pub(super) fn free_log_name(data_dir: &Path, now_us: i64) -> String {
-    format!("journal.aside-{}.log", free_stamp(data_dir, now_us))
+    format!("{ASIDE_PREFIX}{}.log", free_stamp(data_dir, now_us))
 }
 
 fn aside_name(stamp: &str) -> String {
-    format!("journal.aside-{stamp}{SUFFIX}")
+    format!("{ASIDE_PREFIX}{stamp}{SUFFIX}")
 }
 
 /// The time to the second; where that was used before, the next free second.
@@ -117,7 +119,7 @@ fn free_stamp(data_dir: &Path, now_us: i64) -> String {
     });
     let is_free = |stamp: &String| {
         let files = database_files(&data_dir.join(aside_name(stamp)));
-        let log = data_dir.join(format!("journal.aside-{stamp}.log"));
+        let log = data_dir.join(format!("{ASIDE_PREFIX}{stamp}.log"));
         !files.iter().chain([&log]).any(|file| file.exists())
     };
     stamps.take(SECONDS_MOST).find(is_free).unwrap_or_else(|| now_us.to_string())

@@ -2,6 +2,7 @@
 //! a row that is gone; checksums and chains do.
 //!
 //! In: a data folder. Out: a report in words. Read-only; works beside a running daemon, on one consistent snapshot.
+//! What cannot be read is a problem like others: the rest is looked at all the same.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -93,6 +94,11 @@ pub struct VerifyReport {
 }
 
 impl VerifyReport {
+    /// What a look gave, or the problem that it could not be had.
+    fn readable<T>(&mut self, what: impl fmt::Display, read: Result<T, sqlx::Error>) -> Option<T> {
+        read.inspect_err(|error| self.problem(format_args!("{what} cannot be read: {error}"))).ok()
+    }
+
     fn problem(&mut self, problem: impl fmt::Display) {
         if self.problems.len() < PROBLEMS {
             self.problems.push(problem.to_string());
@@ -172,11 +178,16 @@ pub(super) async fn verify_file(path: &Path) -> Result<VerifyReport, sqlx::Error
     {
         report.problem("the counters contradict one another: pruned, acknowledged, assigned");
     }
-    history(&mut snapshot, &counters, &mut report).await?;
-    records(&mut snapshot, &counters, &mut report).await?;
-    captures(&mut snapshot, &counters, &mut report).await?;
-    entries(&mut snapshot, &mut report).await?;
-    accounts(&mut snapshot, &counters, &mut report).await?;
+    let read = history(&mut snapshot, &counters, &mut report).await;
+    report.readable("a table of keys, replies, incarnations or losses", read);
+    let read = records(&mut snapshot, &counters, &mut report).await;
+    report.readable("the rest of the records", read);
+    let read = captures(&mut snapshot, &counters, &mut report).await;
+    report.readable("the rest of the captures", read);
+    let read = entries(&mut snapshot, &mut report).await;
+    report.readable("the rest of the quarantine", read);
+    let read = accounts(&mut snapshot, &counters, &mut report).await;
+    report.readable("what links the tables", read);
     snapshot.rollback().await?;
     connection.close().await?;
     report.whole = report.problems.is_empty();
@@ -214,28 +225,35 @@ async fn keys_and_replies(
         FROM reply WHERE checksum IS NOT NULL";
     let mut rows = sqlx::query(KEYS).fetch(&mut *connection);
     while let Some(row) = rows.try_next().await? {
-        let key: String = row.try_get(0)?;
-        let content: Vec<u8> = row.try_get(1)?;
-        let digest = known_digest(&key, &content, row.try_get(2)?, row.try_get(3)?);
-        if digest != row.try_get::<i64, _>(4)? {
+        let (key, holds) = report.readable("a key", key_holds(&row)).unwrap_or_default();
+        if !holds && !key.is_empty() {
             report.problem(format_args!("key {key} does not match its checksum"));
         }
     }
     drop(rows);
     let mut rows = sqlx::query(REPLIES).fetch(connection);
     while let Some(row) = rows.try_next().await? {
-        let named: [String; 4] =
-            [row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?];
-        let content: Vec<u8> = row.try_get(4)?;
-        let [capture, partner, file_name, content_type] = &named;
-        if reply_digest([capture, partner, file_name, content_type], &content)
-            != row.try_get::<i64, _>(5)?
-        {
-            let id: i64 = row.try_get(6)?;
+        let id: i64 = row.try_get(6)?;
+        if report.readable(format_args!("reply {id}"), reply_holds(&row)) == Some(false) {
             report.problem(format_args!("reply {id} does not match its checksum"));
         }
     }
     Ok(())
+}
+
+fn key_holds(row: &SqliteRow) -> Result<(String, bool), sqlx::Error> {
+    let key: String = row.try_get(0)?;
+    let content: Vec<u8> = row.try_get(1)?;
+    let digest = known_digest(&key, &content, row.try_get(2)?, row.try_get(3)?);
+    Ok((key, digest == row.try_get::<i64, _>(4)?))
+}
+
+fn reply_holds(row: &SqliteRow) -> Result<bool, sqlx::Error> {
+    let named: [String; 4] = [row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?];
+    let content: Vec<u8> = row.try_get(4)?;
+    let [capture, partner, file_name, content_type] = &named;
+    let digest = reply_digest([capture, partner, file_name, content_type], &content);
+    Ok(digest == row.try_get::<i64, _>(5)?)
 }
 
 /// Pages, indexes, types.
@@ -278,6 +296,12 @@ impl Chain {
         self.previous = Some(checksum);
     }
 
+    /// The next row is there, and nobody knows what it says.
+    fn skip(&mut self, number: i64) {
+        self.next = number + 1;
+        self.previous = None;
+    }
+
     /// The last row was taken.
     fn end(&self, newest: i64, chain: i64, report: &mut VerifyReport) {
         let what = self.what;
@@ -303,9 +327,13 @@ async fn records(
     loop {
         let rows = page(connection, &sql, after, PAGE).await?;
         for row in &rows {
-            let row = RecordRow::of(row)?;
-            after = row.sequence;
+            after = row.try_get(0)?;
             report.records += 1;
+            let read = RecordRow::of(row);
+            let Some(row) = report.readable(format_args!("record {after}"), read) else {
+                chain.skip(after);
+                continue;
+            };
             record(&row, report);
             chain.link(row.sequence, row.previous, row.checksum, report);
         }
@@ -345,11 +373,18 @@ async fn captures(
     loop {
         let rows = page(connection, &sql, after, CAPTURE_PAGE).await?;
         for row in &rows {
-            let row = CaptureRow::of(row)?;
-            after = row.number;
+            after = row.try_get(0)?;
             report.captures += 1;
+            let read = CaptureRow::of(row);
+            let Some(row) = report.readable(format_args!("capture {after}"), read) else {
+                chain.skip(after);
+                continue;
+            };
             capture(&row, report);
-            chain.link(row.number, row.previous, row.checksum, report);
+            // One that an entry held back when those around it went has no neighbours to prove it.
+            if row.number > counters.pruned_capture {
+                chain.link(row.number, row.previous, row.checksum, report);
+            }
         }
         if rows.is_empty() {
             break;
@@ -389,14 +424,17 @@ async fn entries(
         let query = sqlx::query(sqlx::AssertSqlSafe(sql.as_str())).bind(after.as_str()).bind(PAGE);
         let rows = query.fetch_all(&mut *connection).await?;
         for row in &rows {
-            let row = EntryRow::of(row)?;
+            after = row.try_get(0)?;
             report.entries += 1;
+            let read = EntryRow::of(row);
+            let Some(row) = report.readable(format_args!("quarantine entry {after}"), read) else {
+                continue;
+            };
             if row.digest() != row.checksum {
                 let entry = &row.entry;
                 report
                     .problem(format_args!("quarantine entry {entry} does not match its checksum"));
             }
-            after = row.entry;
         }
         if rows.is_empty() {
             return Ok(());

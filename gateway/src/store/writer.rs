@@ -2,8 +2,9 @@
 //!
 //! It takes a job and all that wait behind it, writes the captures among them in one transaction, syncs, and answers
 //! them all. There is no timer: what arrives during a sync is the next group. Between groups it stores the
-//! forwarder's cursor, prunes and measures. It is never dropped within a transaction; it ends when the queue closes.
+//! forwarder's cursor, prunes and measures (`upkeep`). It is never dropped within a transaction; it ends when the queue closes.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,7 +15,7 @@ use sqlx::{Connection, SqliteConnection};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::aging::{self, Aging};
+use super::aging::Aging;
 use super::counters::Counters;
 use super::doubt::{fold_log, is_full, may_lack_room};
 use super::group::{Group, known_keys};
@@ -23,7 +24,7 @@ use super::job::{Answer, Chore, Job, Queued};
 use super::lock::Lock;
 use super::mark::{Mark, Marker};
 use super::open::{Opened, begin, connect};
-use super::prune::{self, Pruned};
+use super::prune::Sweeps;
 use super::row::{signed, unsigned};
 use super::{
     CustomerEntry, NewCapture, Outcome, Product, Receipt, Replay, StoreError, directory, files,
@@ -42,14 +43,6 @@ const GROUP_BYTES: usize = 4 << 20;
 const ROUND_CHORES: usize = 64;
 /// The cursor on disk is never further behind.
 const CURSOR_EVERY: Duration = Duration::from_millis(200);
-/// So often is looked for what has become old.
-const PRUNE_EVERY: Duration = Duration::from_secs(60);
-/// So often is the disk use measured, at least.
-const MEASURE_EVERY: Duration = Duration::from_secs(5);
-/// So often is it measured while captures come in, and more often where they are large.
-const MEASURE_GROUPS: u32 = 16;
-/// After a failure upkeep rests: a disk that fails is not asked more often.
-const UPKEEP_REST: Duration = Duration::from_secs(1);
 /// ISA13 has nine digits (X12.5, I12).
 const LAST_CONTROL_NUMBER: i64 = 999_999_999;
 
@@ -70,10 +63,14 @@ pub(super) struct Writer {
     pulse: Arc<Pulse>,
     readers: SqlitePool,
     closing: Option<Answer<()>>,
-    sweep_from: String,
+    sweeps: Sweeps,
     cursor_at: Instant,
     pruned_at: Option<Instant>,
     measured_at: Instant,
+    /// When was looked what fills the budget.
+    looked_at: Instant,
+    /// When a warning was last logged, by its name.
+    told_at: HashMap<&'static str, Instant>,
     upkeep_from: Instant,
     groups: u32,
     marker: Marker,
@@ -103,7 +100,9 @@ impl Writer {
             pulse,
             readers: opened.readers,
             closing: None,
-            sweep_from: String::new(),
+            sweeps: Sweeps::default(),
+            looked_at: Instant::now(),
+            told_at: HashMap::new(),
             cursor_at: Instant::now(),
             pruned_at: None,
             measured_at: Instant::now(),
@@ -374,7 +373,7 @@ impl Writer {
             }
             Chore::Prune(answer) => {
                 let pruned = match self.prune().await {
-                    Ok(pruned) => Ok(pruned),
+                    Ok((pruned, _)) => Ok(pruned),
                     Err(error) => Err(self.failed("prune", error).await),
                 };
                 let _ = answer.send(pruned);
@@ -506,92 +505,6 @@ impl Writer {
         Ok(unsigned(after.catalog_version))
     }
 
-    /// What is done between groups. A failure here is no sender's business: it is logged and tried again later.
-    async fn upkeep(&mut self) {
-        if Instant::now() < self.upkeep_from {
-            return;
-        }
-        if let Err(error) = self.maintain().await {
-            tracing::error!(error = %error, "upkeep of the journal failed, trying again");
-            self.shared.note_damage(&error);
-            self.distrust(&error).await;
-            self.pruned_at = Some(Instant::now());
-            self.upkeep_from = Instant::now() + UPKEEP_REST;
-        }
-    }
-
-    async fn maintain(&mut self) -> Result<(), sqlx::Error> {
-        if self.cursor_at.elapsed() >= CURSOR_EVERY {
-            self.write_cursor().await?;
-        }
-        if self.groups >= MEASURE_GROUPS
-            || self.shared.disk.is_outdated()
-            || self.measured_at.elapsed() >= MEASURE_EVERY
-        {
-            self.measure().await?;
-        }
-        if self.is_prune_due() {
-            self.pulse.beat();
-            self.pruned_at = Some(Instant::now());
-            let pruned = self.prune().await?;
-            if pruned.is_full() {
-                self.pruned_at = None;
-            }
-        }
-        Ok(())
-    }
-
-    fn is_prune_due(&self) -> bool {
-        let every = if self.shared.disk.is_tight() { CURSOR_EVERY } else { PRUNE_EVERY };
-        self.pruned_at.is_none_or(|at| at.elapsed() >= every)
-    }
-
-    /// Stores the forwarder's cursor, if it moved. After a commit that failed it is stored anyhow: that proves that the
-    /// disk takes commits again.
-    async fn write_cursor(&mut self) -> Result<(), sqlx::Error> {
-        self.cursor_at = Instant::now();
-        let (_, after) = self.connected_with_counters().await?;
-        if after != self.counters || !self.shared.healthy.load(Ordering::Relaxed) {
-            self.pulse.beat();
-            after.write(self.connected().await?).await?;
-            self.committed(after, 0);
-            fail_point::reached("cursor-stored");
-        }
-        Ok(())
-    }
-
-    async fn measure(&mut self) -> Result<(), sqlx::Error> {
-        self.pulse.beat();
-        self.groups = 0;
-        self.measured_at = Instant::now();
-        let shared = Arc::clone(&self.shared);
-        shared.disk.measure(self.connected().await?).await
-    }
-
-    async fn prune(&mut self) -> Result<Pruned, sqlx::Error> {
-        let tight = self.shared.disk.is_tight();
-        let awaits = self.shared.awaits_receipts();
-        let limits = self.aging.limits(self.clock.now(), tight).awaiting_receipts(awaits);
-        let clock_due = self.aging.clock_due();
-        let mut sweep_from = self.sweep_from.clone();
-        let (connection, mut after) = self.connected_with_counters().await?;
-        let mut transaction = begin(connection).await?;
-        let pruned = prune::step(&mut transaction, &mut after, limits, &mut sweep_from).await?;
-        aging::store_clock(&mut transaction, clock_due).await?;
-        if pruned != Pruned::default() {
-            fail_point::reached("pruning-written");
-        }
-        transaction.commit().await?;
-        self.aging.stepped(&pruned, clock_due);
-        self.sweep_from = sweep_from;
-        if pruned != Pruned::default() {
-            fail_point::reached("pruned");
-            self.committed(after, 0);
-            self.measure().await?;
-        }
-        Ok(pruned)
-    }
-
     async fn finish(mut self) {
         self.shared.stopping.store(true, Ordering::Relaxed);
         self.readers.close().await;
@@ -628,3 +541,4 @@ async fn write(connection: &mut SqliteConnection, group: &Group) -> Result<(), s
 
 #[cfg(test)]
 mod tests;
+pub(super) mod upkeep;

@@ -96,9 +96,36 @@ pub struct BrokerState {
     /// The main broker, while `url` is one of its fallbacks.
     #[serde(default)]
     pub fallback_for: Option<String>,
+    /// Records that were delivered although the broker knew nobody who wants them (MQTT 5, 0x10), until it knows
+    /// somebody again.
+    #[serde(default)]
+    pub unheard: Option<Unheard>,
+    /// Records that the broker never takes: they stay here, in quarantine.
+    #[serde(default)]
+    pub parked: Option<Parked>,
     /// What needs attention although records flow. One a code.
     #[serde(default)]
     pub warnings: Vec<Condition>,
+}
+
+/// Records that went out and that nobody received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unheard {
+    /// How many, in a row.
+    pub records: u64,
+    /// When the last one was acknowledged so.
+    pub last_at: Timestamp,
+}
+
+/// Records that were parked since the start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parked {
+    /// How many.
+    pub records: u64,
+    /// The number of the last one in the outbox.
+    pub last: u64,
+    /// Why it was, and what to do.
+    pub reason: String,
 }
 
 /// The board. Cheap to update, read by copying.

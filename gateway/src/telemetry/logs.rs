@@ -17,7 +17,6 @@ use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Context, Filter, SubscriberExt};
-use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 
 use crate::config::{Log, LogFormat};
@@ -65,7 +64,9 @@ impl Logs {
     /// The level cannot be read, or this process logs already.
     pub fn start(log: &Log) -> Result<Self, LogsError> {
         let (subscriber, logs) = subscriber(log, std::io::stderr)?;
-        subscriber.try_init().map_err(|_| LogsError::Started)?;
+        tracing::subscriber::set_global_default(subscriber).map_err(|_| LogsError::Started)?;
+        log::set_logger(&Foreign).map_err(|_| LogsError::Started)?;
+        log::set_max_level(log::LevelFilter::Info);
         Ok(logs)
     }
 
@@ -117,6 +118,28 @@ where
     let lines = lines.with_filter(HoldBack(Arc::clone(&repeats)));
     let subscriber = Registry::default().with(level).with(lines);
     Ok((subscriber, Logs { level: handle, repeats }))
+}
+
+/// What other crates say through `log`: their words and who says them. The bridge of tracing would print with each line
+/// where its source lay when this program was built.
+struct Foreign;
+
+impl log::Log for Foreign {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        let (from, words) = (record.target(), record.args());
+        match record.level() {
+            log::Level::Error => tracing::error!(from, "{words}"),
+            log::Level::Warn => tracing::warn!(from, "{words}"),
+            log::Level::Info => tracing::info!(from, "{words}"),
+            log::Level::Debug | log::Level::Trace => tracing::debug!(from, "{words}"),
+        }
+    }
+
+    fn flush(&self) {}
 }
 
 /// Lets a line pass, or counts it.
@@ -305,6 +328,22 @@ mod tests {
         assert_eq!(lines.len(), 2, "{lines:?}");
         let line: serde_json::Value = serde_json::from_str(&lines[0]).unwrap();
         assert_eq!((&line["message"], &line["device"]), (&"second".into(), &"scanner-3".into()));
+    }
+
+    #[test]
+    fn what_other_crates_say_does_not_tell_where_this_was_built() {
+        use log::Log as _;
+        for format in [LogFormat::Logfmt, LogFormat::Json] {
+            let lines = logged(format, |_| {
+                let mut record = log::Record::builder();
+                record.level(log::Level::Warn).target("client").module_path(Some("client::state"));
+                record.file(Some("/home/builder/client/state.rs")).line(Some(42));
+                Foreign.log(&record.args(format_args!("unsolicited answer")).build());
+            });
+            assert_eq!(lines.len(), 1, "{lines:?}");
+            assert!(lines[0].contains("unsolicited answer") && lines[0].contains("client"));
+            assert!(!lines[0].contains("builder") && !lines[0].contains("state"), "{lines:?}");
+        }
     }
 
     #[test]

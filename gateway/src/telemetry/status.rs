@@ -3,12 +3,14 @@
 //! Never: a customer in clear. Whoever makes a [`RecentRecord`] masks with [`masked_name`] or [`masked_id`].
 
 use std::fmt;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tillgate_record::EventType;
 
 use super::board::{BrokerState, DeviceFigures, SourceState};
+use crate::store::{Filled, SetAside};
 
 /// Everything at one moment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -98,7 +100,7 @@ pub struct OutboxFigures {
 }
 
 /// The disk.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiskFigures {
     /// Bytes that the store uses.
     pub used: u64,
@@ -110,6 +112,30 @@ pub struct DiskFigures {
     /// Whether the ballast is there, or none is wanted.
     #[serde(default)]
     pub ballast: bool,
+    /// What fills the budget, and how long keys are kept.
+    #[serde(default)]
+    pub filled: Filled,
+    /// Files that recoveries set aside: they count against no budget.
+    #[serde(default)]
+    pub set_aside: SetAside,
+    /// The folder of all this.
+    #[serde(default)]
+    pub folder: PathBuf,
+}
+
+impl DiskFigures {
+    fn write_text(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        let [used, budget, free] = [self.used, self.budget, self.free].map(size);
+        writeln!(out, "disk        {used} of {budget} · {free} free")?;
+        writeln!(out, "            {}", self.filled.filling)?;
+        let SetAside { files, bytes } = self.set_aside;
+        if files > 0 {
+            let folder = self.folder.display();
+            writeln!(out, "set aside   {files} damaged files, {}, in {folder}", size(bytes))?;
+            writeln!(out, "            {}", SetAside::WAY_OUT)?;
+        }
+        Ok(())
+    }
 }
 
 /// A record as the page shows it.
@@ -195,8 +221,7 @@ impl Status {
             )?;
         }
         writeln!(out, "quarantine  {}", self.quarantine)?;
-        let DiskFigures { used, budget, free, .. } = self.disk;
-        writeln!(out, "disk        {} of {} · {} free", size(used), size(budget), size(free))
+        self.disk.write_text(out)
     }
 
     fn write_sources(&self, out: &mut impl fmt::Write) -> fmt::Result {
@@ -293,7 +318,8 @@ fn duration(seconds: i64) -> String {
     }
 }
 
-fn size(bytes: u64) -> String {
+/// A size as people read it.
+pub(crate) fn size(bytes: u64) -> String {
     match bytes {
         0..0x10_0000 => format!("{} KiB", bytes >> 10),
         0x10_0000..0x4000_0000 => format!("{} MiB", bytes >> 20),
@@ -304,6 +330,7 @@ fn size(bytes: u64) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::store::Filling;
     use crate::telemetry::board::{Board, SourceKind};
 
     /// A store on an ordinary day, for tests of what shows it.
@@ -347,7 +374,22 @@ pub(crate) mod tests {
                 sequence: 18231,
             },
             quarantine: 1,
-            disk: DiskFigures { used: 312 << 20, budget: 2 << 30, free: 9 << 30, ballast: true },
+            disk: DiskFigures {
+                used: 312 << 20,
+                budget: 2 << 30,
+                free: 9 << 30,
+                ballast: true,
+                filled: Filled {
+                    filling: Filling {
+                        delivered: 200 << 20,
+                        keys: 112 << 20,
+                        ..Filling::default()
+                    },
+                    ..Filled::default()
+                },
+                set_aside: SetAside { files: 2, bytes: 5 << 20 },
+                folder: PathBuf::from("/var/lib/tillgate"),
+            },
             recent: vec![RecentRecord {
                 sequence: 18_231,
                 at: now,
@@ -387,6 +429,8 @@ pub(crate) mod tests {
             "outbox      2 waiting, the oldest for 1 s · 18229 of 18231 delivered",
             "receipts    18200 confirmed by the CRM, 29 wait for it, the oldest for 12 s",
             "disk        312 MiB of 2.0 GiB · 9.0 GiB free",
+            "delivered inputs 64 %, keys that recognise repeats 35 %",
+            "set aside   2 damaged files, 5 MiB, in /var/lib/tillgate",
             "scanner-3              412        2         0        0         0        0          1  2026-11-21T10:03:12Z\n\n",
             "18231     tillgate.sale.v1      03                24.00 CNY       王**",
         ] {

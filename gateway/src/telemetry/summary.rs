@@ -77,3 +77,24 @@ fn lines(value: &Value) -> String {
         count => format!("{count} lines"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parked_record_says_why_and_what_to_do() {
+        let event = serde_json::json!({
+            "specversion": "1.0", "id": "6f2b7c1e-2f7c-5d0a-8c55-0a4f3f2e9b11", "source": "/acme/1/gw",
+            "type": "tillgate.parked.v1", "time": "2026-11-21T18:03:11+08:00", "subject": "k",
+            "dataschema": "s", "datacontenttype": "application/json", "sequence": "7", "incarnation": 1,
+            "data": {"kind": "parked", "type": "tillgate.sale.v1", "reason": "not allowed (0x90): have it allowed"},
+        });
+        let line = line(event.to_string().as_bytes());
+        assert!(line.trim_start().starts_with("7  parked"), "{line}");
+        assert!(
+            line.ends_with("stays at the gateway: not allowed (0x90): have it allowed"),
+            "{line}"
+        );
+    }
+}

@@ -54,10 +54,16 @@ async fn records_are_held_while_nobody_receives_them_and_flow_when_somebody_does
 
 #[tokio::test]
 async fn records_that_nobody_receives_can_count_as_delivered() {
-    let (broker, gateway, _, _) = refusing(0x10, NoSubscriber::Deliver).await;
+    let (broker, gateway, outbox, cure) = refusing(0x10, NoSubscriber::Deliver).await;
     gateway.delivered(30).await;
     assert_eq!(broker.seen().repeats(), 0);
     assert_eq!(gateway.board.broker().problem, None);
+    let unheard = gateway.board.broker().unheard.expect("a word about it");
+    assert_eq!(unheard.records, 30);
+    cure.store(true, Ordering::SeqCst);
+    outbox.add(20);
+    gateway.delivered(31).await;
+    assert_eq!(gateway.board.broker().unheard, None, "somebody receives");
 }
 
 #[tokio::test]
@@ -293,7 +299,7 @@ async fn large_records_do_not_pile_up_in_memory() {
         let broker = Broker::start(version, |_| Script::answer(|_| vec![])).await;
         let outbox = MemoryOutbox::with_records(200, 512 << 10);
         let mut settings = settings(version, broker.port);
-        settings.timing.silence = Duration::from_secs(60);
+        settings.timing.unanswered = Duration::from_secs(60);
         let _gateway = Gateway::start(settings, &outbox);
         until("a full window", || broker.seen().sequences().len() >= 16).await;
         sleep(Duration::from_millis(300)).await;

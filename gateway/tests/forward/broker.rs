@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use tillgate::forward::Version;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tillgate::forward::{Stream, Version};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
@@ -90,6 +90,8 @@ pub(crate) struct Script {
     pub(crate) connack: Option<Connack>,
     pub(crate) on_publish: OnPublish,
     pub(crate) suback: Suback,
+    /// A slow line: so many bytes are read at once, then nothing for so long.
+    pub(crate) slow_line: Option<(usize, Duration)>,
     /// The connection is reset after so many bytes from the gateway.
     pub(crate) cut_reading_at: Option<usize>,
     /// The connection is reset after so many bytes to the gateway.
@@ -103,6 +105,7 @@ impl Script {
             connack: Some(Connack::default()),
             on_publish: Box::new(on_publish),
             suback: Suback::Granted(None),
+            slow_line: None,
             cut_reading_at: None,
             cut_writing_at: None,
         }
@@ -140,6 +143,8 @@ pub(crate) struct Seen {
     pub(crate) taken: BTreeSet<u64>,
     /// Topics of SUBSCRIBE packets, and how many publishes had come before each.
     pub(crate) subscriptions: Vec<(String, usize)>,
+    /// UNSUBSCRIBE packets: how often a sign of life was asked for.
+    pub(crate) unsubscribes: usize,
     /// PUBACK packets of the gateway.
     pub(crate) acknowledged: usize,
     /// Connections that ended with DISCONNECT from the gateway.
@@ -180,7 +185,8 @@ pub(crate) struct Broker {
     seen: Arc<Mutex<Seen>>,
     /// The way to the gateway on the newest connection.
     newest: Newest,
-    _task: AbortOnDropHandle<()>,
+    _accepting: Option<AbortOnDropHandle<()>>,
+    _serving: AbortOnDropHandle<()>,
 }
 
 impl Broker {
@@ -200,13 +206,30 @@ impl Broker {
     ) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
+        let (calls, called) = mpsc::unbounded_channel();
+        let accepting = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                stream.set_nodelay(true).unwrap();
+                calls.send(Box::new(stream) as Stream).unwrap();
+            }
+        });
+        let accepting = Some(AbortOnDropHandle::new(accepting));
+        Self { port, _accepting: accepting, ..Self::serving(called, version, script) }
+    }
+
+    /// The same without a network, for tokio's paused clock: connections are what is sent here.
+    pub(crate) fn serving(
+        mut called: mpsc::UnboundedReceiver<Stream>,
+        version: Version,
+        script: impl Fn(usize) -> Script + Send + Sync + 'static,
+    ) -> Self {
         let seen = Arc::new(Mutex::new(Seen::default()));
         let shared = Arc::clone(&seen);
         let newest = Newest::default();
         let current = Arc::clone(&newest);
         let task = tokio::spawn(async move {
             let mut connections = Vec::new();
-            while let Ok((stream, _)) = listener.accept().await {
+            while let Some(stream) = called.recv().await {
                 let number = connections.len();
                 let connection = Connection {
                     version,
@@ -221,7 +244,7 @@ impl Broker {
                 connections.push(AbortOnDropHandle::new(serving));
             }
         });
-        Self { port, seen, newest, _task: AbortOnDropHandle::new(task) }
+        Self { port: 0, seen, newest, _accepting: None, _serving: AbortOnDropHandle::new(task) }
     }
 
     /// Publishes on the receipts topic, to the newest connection.
@@ -251,9 +274,13 @@ enum Write {
 }
 
 impl Connection {
-    async fn serve(mut self, stream: TcpStream, mut script: Script, newest: Newest) {
-        stream.set_nodelay(true).unwrap();
-        let (mut reader, mut writer) = stream.into_split();
+    async fn serve(
+        mut self,
+        stream: impl AsyncRead + AsyncWrite + Send + 'static,
+        mut script: Script,
+        newest: Newest,
+    ) {
+        let (mut reader, mut writer) = split(stream);
         let (out, mut writes) = mpsc::unbounded_channel();
         *newest.lock().unwrap() = Some(out.clone());
         let mut room = script.cut_writing_at.unwrap_or(usize::MAX);
@@ -286,10 +313,12 @@ impl Connection {
                 }
             }
             let room = script.cut_reading_at.map_or(usize::MAX, |cut| cut - self.read);
-            let mut chunk = vec![0; room.min(64 << 10)];
+            let (piece, pause) = script.slow_line.unwrap_or((64 << 10, Duration::ZERO));
+            let mut chunk = vec![0; room.min(piece)];
             if chunk.is_empty() {
                 return;
             }
+            sleep(pause).await;
             let count = tokio::select! {
                 read = reader.read(&mut chunk) => read.unwrap_or(0),
                 _ = &mut writing => 0,
@@ -345,6 +374,15 @@ impl Connection {
             }
             8 => {
                 self.subscribe(body, &script.suback, out);
+                Next::Read
+            }
+            10 => {
+                let answer = match self.version {
+                    Version::V3 => vec![0xB0, 2, body[0], body[1]],
+                    Version::V5 => vec![0xB0, 4, body[0], body[1], 0, 0x11],
+                };
+                self.seen.lock().unwrap().unsubscribes += 1;
+                later(out, Duration::ZERO, answer);
                 Next::Read
             }
             12 => {

@@ -112,3 +112,17 @@ async fn a_broker_that_answers_no_receipt_is_left() {
         assert!(witness.heard("did not acknowledge it"));
     }
 }
+
+/// By itself the client of MQTT 5 would refuse each receipt there, and say nothing.
+#[tokio::test]
+async fn receipts_go_out_on_a_session_that_the_broker_kept() {
+    for version in BOTH {
+        let connack = Connack { session_present: true, ..Connack::default() };
+        let broker = Broker::start(version, move |_| Script::good().with_connack(connack)).await;
+        let book = r#"{"/acme/0042/gw-1":{"1":{"seen":[[1,4]]}}}"#;
+        let (_witness, _receiver) = receive(version, &broker, serde_json::from_str(book).unwrap());
+        until("a receipt", || !broker.seen().publishes.is_empty()).await;
+        assert_eq!(broker.seen().publishes[0].payload, br#"{"incarnation":1,"through":4}"#);
+        assert_eq!(broker.seen().connects.len(), 1);
+    }
+}

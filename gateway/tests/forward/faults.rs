@@ -519,7 +519,7 @@ async fn a_record_that_the_broker_never_answers_is_parked_alone() {
         .await;
         let mut settings = settings(version, broker.port);
         settings.timing.poison_patience = Duration::ZERO;
-        settings.timing.silence = Duration::from_millis(300);
+        settings.timing.unanswered = Duration::from_millis(300);
         let outbox = MemoryOutbox::with_records(20, 20);
         let gateway = Gateway::start(settings, &outbox);
         gateway.delivered(20).await;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use tillgate::clock::SystemClock;
 use tillgate::config::{BrokerUrl, Confirm, NoSubscriber};
 use tillgate::forward::{
-    self, Connection, Notice, Outbox, OutboxError, Outgoing, Settings, Surroundings, Timing,
+    self, Connection, Dial, Notice, Outbox, OutboxError, Outgoing, Settings, Surroundings, Timing,
     Version,
 };
 use tillgate::telemetry::board::Board;
@@ -32,6 +32,8 @@ pub(crate) struct Inner {
     newest: watch::Sender<u64>,
     acknowledged: AtomicU64,
     confirmed: AtomicU64,
+    /// Records through this one are of incarnation 1, the others of incarnation 2.
+    pub(crate) first_incarnation: AtomicU64,
     /// Records through this one are no longer kept.
     pub(crate) pruned: AtomicU64,
     pub(crate) parked: Mutex<BTreeMap<u64, String>>,
@@ -61,6 +63,7 @@ impl MemoryOutbox {
             newest: watch::Sender::new(0),
             acknowledged: AtomicU64::new(0),
             confirmed: AtomicU64::new(0),
+            first_incarnation: AtomicU64::new(u64::MAX),
             pruned: AtomicU64::new(0),
             parked: Mutex::default(),
             notices: Mutex::default(),
@@ -91,6 +94,10 @@ impl MemoryOutbox {
         for _ in 0..count {
             self.add(20);
         }
+    }
+
+    fn of_first(&self) -> u64 {
+        self.first_incarnation.load(Ordering::SeqCst)
     }
 
     pub(crate) fn through(&self) -> u64 {
@@ -152,12 +159,24 @@ impl Outbox for MemoryOutbox {
     }
 
     fn number_of(&self, incarnation: u32, sequence: u64) -> Option<u64> {
-        let known = 1..=*self.0.newest.borrow();
-        (incarnation == 1 && known.contains(&sequence)).then_some(sequence)
+        let (newest, first) = (*self.0.newest.borrow(), self.of_first());
+        let (base, end) = match incarnation {
+            1 => (0, first.min(newest)),
+            2 if first < newest => (first, newest),
+            _ => return None,
+        };
+        let known = 1..=end - base;
+        known.contains(&sequence).then_some(base + sequence)
+    }
+
+    fn ended_with(&self, incarnation: u32) -> Option<u64> {
+        let first = self.of_first();
+        (incarnation == 1 && first < *self.0.newest.borrow()).then_some(first)
     }
 
     fn name_of(&self, number: u64) -> (u32, u64) {
-        (1, number)
+        let first = self.of_first();
+        if number <= first { (1, number) } else { (2, number - first) }
     }
 
     fn pruned(&self) -> u64 {
@@ -193,6 +212,7 @@ pub(crate) fn settings(version: Version, port: u16) -> Settings {
         timing: Timing {
             connect: Duration::from_secs(1),
             silence: Duration::from_secs(1),
+            unanswered: Duration::from_secs(1),
             backoff_base: Duration::from_millis(10),
             backoff_cap: Duration::from_millis(100),
             connect_floor: Duration::from_millis(5),
@@ -222,12 +242,20 @@ pub(crate) struct Gateway {
 
 impl Gateway {
     pub(crate) fn start(settings: Settings, outbox: &MemoryOutbox) -> Self {
+        Self::start_on(Arc::new(forward::Network), settings, outbox)
+    }
+
+    pub(crate) fn start_on(
+        network: Arc<dyn Dial>,
+        settings: Settings,
+        outbox: &MemoryOutbox,
+    ) -> Self {
         let surroundings = Surroundings {
             board: Arc::default(),
             pulse: Arc::default(),
             clock: Arc::new(SystemClock),
             chance: forward::ordinary_chance(),
-            network: Arc::new(forward::Network),
+            network,
             stop: CancellationToken::new(),
         };
         let task = tokio::spawn(forward::run(settings, outbox.clone(), surroundings.clone()));

@@ -15,3 +15,4 @@ mod faults;
 mod gateway;
 mod mosquitto;
 mod receipts;
+mod silence;

@@ -391,3 +391,43 @@ async fn a_repeat_that_a_fallback_does_not_take_waits_for_the_main_broker() {
         drop(gateway);
     }
 }
+
+/// The CRM had more of incarnation 1 than the backup that was restored: its retained receipt confirms all that is left.
+#[tokio::test]
+async fn a_receipt_beyond_the_end_of_what_is_over_confirms_all_of_it() {
+    for version in BOTH {
+        let broker = Broker::start(version, |_| {
+            let retained = "{\"incarnation\":1,\"through\":20}".to_owned();
+            Script::good().with_suback(Suback::Granted(Some(retained)))
+        })
+        .await;
+        let outbox = MemoryOutbox::with_records(15, 20);
+        outbox.first_incarnation.store(10, Ordering::SeqCst);
+        let gateway = Gateway::start(awaiting(version, &broker), &outbox);
+        until("incarnation 1", || outbox.confirmed() == 10).await;
+        gateway.delivered(15).await;
+        broker.say(version, "{\"incarnation\":2,\"through\":4}");
+        until("incarnation 2", || outbox.confirmed() == 14).await;
+        assert!(warned(&gateway).is_empty(), "{:?}", warned(&gateway));
+        // More of the present incarnation than there is comes of something else.
+        broker.say(version, "{\"incarnation\":2,\"through\":9}");
+        until("a complaint", || warned(&gateway) == ["receipt-unknown"]).await;
+        assert_eq!(outbox.confirmed(), 14);
+    }
+}
+
+#[tokio::test]
+async fn what_went_with_the_journal_before_a_restore_is_told_to_whom_asks_for_it() {
+    let broker = Broker::start(Version::V5, |_| Script::good()).await;
+    let outbox = MemoryOutbox::with_records(15, 20);
+    outbox.first_incarnation.store(10, Ordering::SeqCst);
+    let gateway = Gateway::start(awaiting(Version::V5, &broker), &outbox);
+    gateway.delivered(15).await;
+    broker.say(Version::V5, "{\"incarnation\":1,\"resend\":[9,12]}");
+    until("a word", || lost(&broker) == [(11, 12)]).await;
+    until("the others", || arrivals(&broker, 15).iter().sum::<usize>() == 17).await;
+    assert_eq!(arrivals(&broker, 15)[7..11], [1, 2, 2, 1]);
+    broker.say(Version::V5, "{\"incarnation\":1,\"resend\":[14,16]}");
+    until("another word", || lost(&broker) == [(11, 12), (14, 16)]).await;
+    assert!(warned(&gateway).is_empty(), "{:?}", warned(&gateway));
+}

@@ -262,6 +262,7 @@ impl Serving {
             3 => return self.publish(&packets::read_publish(plan.version, body), out),
             4 => {}
             8 => self.subscribe(body, out),
+            10 => send(out, packets::unsuback(plan.version, body)),
             12 => send(out, packets::pingresp()),
             14 => return Next::Cut,
             other => self.fail(format!("a packet of type {other} came from the gateway")),

@@ -80,6 +80,12 @@ impl Outbox for ModelOutbox {
         self.world.lock().number_of(incarnation, sequence)
     }
 
+    fn ended_with(&self, incarnation: u32) -> Option<u64> {
+        let world = self.world.lock();
+        let end = world.plan.first_incarnation;
+        (incarnation <= 1 && end < world.newest()).then_some(end)
+    }
+
     fn name_of(&self, number: u64) -> (u32, u64) {
         self.world.lock().name_of(number)
     }

@@ -72,6 +72,14 @@ pub(crate) fn suback(version: Version, body: &[u8], is_granted: bool) -> Vec<u8>
     }
 }
 
+/// To an UNSUBSCRIBE with this body, of something that was never subscribed.
+pub(crate) fn unsuback(version: Version, body: &[u8]) -> Vec<u8> {
+    match version {
+        Version::V3 => vec![0xB0, 2, body[0], body[1]],
+        Version::V5 => vec![0xB0, 4, body[0], body[1], 0, 0x11],
+    }
+}
+
 pub(crate) fn pingresp() -> Vec<u8> {
     vec![0xD0, 0]
 }

@@ -55,6 +55,7 @@ mod tests {
         assert_eq!(shown(b"CARD 4111111111111111 END\x1D"), "CARD 411111******1111 END\\x1D");
         assert_eq!(shown(b"4111 1111 1111 1111"), "4111 11** **** 1111");
         assert_eq!(shown(b"4111?111111111111"), "4111?11******1111");
+        assert_eq!(shown(b"3?5555555555554444"), "3?555555******4444");
         assert_eq!(shown(b"4111111111111112"), "4111111111111112");
         assert_eq!(shown(b"M\xFCller"), "M\\xFCller");
     }

@@ -57,9 +57,14 @@ pub fn text(input: &[u8]) -> Redacted<'_> {
     cut(input, &Alphabet::TEXT)
 }
 
-/// Cuts card data out of a piece of EDI that people will see, also where release characters stand in a number.
+/// Cuts card data out of a piece of EDI that people will see, also where release characters stand in a number. Whoever
+/// takes one for an ordinary character sees another number, which may be one as well.
 pub(crate) fn piece_of_edi(input: &[u8]) -> Cow<'_, [u8]> {
-    cut(input, &Alphabet::SHOWN).bytes
+    let released = cut(input, &Alphabet::SHOWN).bytes;
+    match cut(&released, &Alphabet::TEXT).bytes {
+        Cow::Owned(both) => Cow::Owned(both),
+        Cow::Borrowed(_) => released,
+    }
 }
 
 fn cut<'a>(input: &'a [u8], alphabet: &Alphabet) -> Redacted<'a> {

@@ -193,6 +193,7 @@ fn a_spent_budget_refuses_until_deliveries_made_room() {
         sleep(Duration::from_secs(1));
         let answer = till.sell(1);
         assert_eq!((answer.status, refusal(&answer).as_str()), (507, "disk-budget"));
+        assert!(answer.text().contains(": records that wait for delivery "), "{}", answer.text());
         broker.resume();
         until(WAIT_SECONDS, "inputs are taken again", || till.sell(1).status == 201);
         until(WAIT_SECONDS, "the gateway is ready", || reasons(&site).is_empty());

@@ -63,6 +63,12 @@ fn tills_work_while_the_broker_is_away() {
         assert_eq!(site.terminal(0).sell_all(&sales::sales("01", 1..101)).status, 201);
         gateway.kill();
         gateway.resume();
+        let outbox = site.status()["outbox"].clone();
+        assert_eq!(
+            (&outbox["assigned"], &outbox["backlog"]),
+            (&100.into(), &100.into()),
+            "the first status is true"
+        );
         assert_eq!(site.terminal(0).sell_all(&sales::sales("01", 101..201)).status, 201);
         broker.resume();
         witness.wait_for_events(200, WAIT_SECONDS);

@@ -1,4 +1,5 @@
-//! The way to the broker: name, TCP, TLS, certificate. Nothing is logged in and nothing published.
+//! The way to the broker: name, TCP, TLS, certificate, login. The login has a client id of its own, so that the
+//! daemon's connection stays; it leaves no session behind, and nothing is published.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +12,12 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use super::Check;
 use super::certificate::of_dates;
+use super::{Check, Outcome};
 use crate::clock::Clock;
 use crate::config::certificate::validity;
 use crate::config::{BrokerUrl, Config, Mqtt};
+use crate::forward::{self, Connection, Settings};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -40,10 +42,37 @@ async fn of_broker(config: &Config, url: &BrokerUrl, clock: &impl Clock) -> Vec<
             checks.push(Check::ok("broker.reachable", "answers on TCP"));
             if url.tls {
                 checks.extend(tls(&config.mqtt, url, stream, clock).await);
+            } else {
+                drop(stream);
+            }
+            // Without a way there is nothing to log in at.
+            if checks.iter().all(|check| check.outcome != Outcome::Fail) {
+                checks.extend(login(config, url).await);
             }
         }
     }
     checks.into_iter().map(|check| check.of(subject.clone())).collect()
+}
+
+/// None where the configuration does not say how: `config.valid` does.
+async fn login(config: &Config, url: &BrokerUrl) -> Option<Check> {
+    const ID: &str = "broker.login";
+    let daemon = Settings::from_config(config).ok()?.connection;
+    let client_id = format!("{}-doctor-{:04x}", daemon.client_id, rand::random::<u16>());
+    let connection = Connection { address: url.clone(), client_id, ..daemon };
+    Some(match forward::login(&connection, PATIENCE).await {
+        Ok(()) => Check::ok(ID, "the broker lets us in"),
+        Err(trouble) if trouble.is_of_client_id() => Check::warn(
+            ID,
+            format!("the broker refused the client id of this check, {}", connection.client_id),
+            "where it takes only those that it knows, this says nothing: `daemon.broker` does",
+        ),
+        Err(trouble) => Check::fail(
+            ID,
+            trouble.to_string(),
+            "sales are kept meanwhile; a corrected password file is read at the next attempt, for other keys reload the daemon",
+        ),
+    })
 }
 
 async fn connect(url: &BrokerUrl) -> anyhow::Result<TcpStream> {

@@ -53,6 +53,8 @@ fn of_status(status: &Status) -> Vec<Check> {
         .chain(readiness(status))
         .chain([broker(status), backlog(status), quarantine(status), journal(status)])
         .chain(receipts(status))
+        .chain(attention(status))
+        .chain(budget(status))
         .collect()
 }
 
@@ -65,6 +67,24 @@ fn readiness(status: &Status) -> Vec<Check> {
     });
     let ready = reasons.is_empty().then(|| Check::ok(ID, "inputs are taken"));
     refused.chain(ready).collect()
+}
+
+/// What the daemon warns of and no other check here says.
+fn attention(status: &Status) -> impl Iterator<Item = Check> {
+    const SAID: [&str; 8] = [
+        "loss",
+        "broker",
+        "backlog-old",
+        "receipts-late",
+        "quarantine",
+        "device",
+        "disk-filling",
+        "key-days",
+    ];
+    let unsaid = status.readiness.warnings.iter().filter(|it| !SAID.contains(&it.code.as_str()));
+    unsaid.map(|it| {
+        Check::warn("daemon.attention", it.message.clone(), it.fix.clone()).of(it.code.clone())
+    })
 }
 
 fn journal(status: &Status) -> Check {
@@ -82,6 +102,18 @@ fn journal(status: &Status) -> Check {
     };
     let found: Vec<_> = losses.iter().map(|loss| loss.message.as_str()).collect();
     Check::warn(ID, found.join("\n"), last.fix.clone())
+}
+
+/// What fills the budget, and whether it has room for what is to be kept.
+fn budget(status: &Status) -> Vec<Check> {
+    const ID: &str = "daemon.budget";
+    let disk = &status.disk;
+    let warnings = disk.filled.warnings(disk.used, disk.budget);
+    if warnings.is_empty() {
+        return vec![Check::ok(ID, disk.filled.filling.to_string())];
+    }
+    let warned = warnings.into_iter();
+    warned.map(|warning| Check::warn(ID, warning.message, warning.fix)).collect()
 }
 
 fn broker(status: &Status) -> Check {
@@ -208,6 +240,7 @@ fn is_device(metadata: &std::fs::Metadata) -> bool {
 mod tests {
     use super::super::Outcome;
     use super::*;
+    use crate::telemetry::status::Condition;
 
     #[test]
     fn a_broker_that_takes_no_records_is_a_warning() {
@@ -217,6 +250,17 @@ mod tests {
         assert_eq!(broker(&status).outcome, Outcome::Warn);
         status.broker.connected = false;
         assert_eq!(broker(&status).outcome, Outcome::Fail);
+    }
+
+    #[test]
+    fn what_the_daemon_warns_of_is_said_once() {
+        let mut status = crate::telemetry::status::tests::ordinary_day();
+        for code in ["quarantine", "no-subscriber", "loss"] {
+            let [code, message, fix] = [code, "words", "what to do"].map(str::to_owned);
+            status.readiness.warnings.push(Condition { code, message, fix });
+        }
+        let said: Vec<_> = attention(&status).map(|check| (check.subject, check.found)).collect();
+        assert_eq!(said, [(Some("no-subscriber".to_owned()), "words".to_owned())]);
     }
 
     #[test]
@@ -234,6 +278,24 @@ mod tests {
         );
         status.outbox.confirmed = None;
         assert!(receipts(&status).is_none());
+    }
+
+    #[test]
+    fn a_budget_that_fills_is_told_with_what_fills_it() {
+        let mut status = crate::telemetry::status::tests::ordinary_day();
+        let told = |status: &Status| -> Vec<(Outcome, String)> {
+            budget(status).into_iter().map(|check| (check.outcome, check.found)).collect()
+        };
+        assert_eq!(
+            told(&status),
+            [(Outcome::Ok, "delivered inputs 64 %, keys that recognise repeats 35 %".to_owned())]
+        );
+        status.disk.used = 2 << 30;
+        assert_eq!(told(&status)[0].0, Outcome::Ok, "what was delivered makes room");
+        status.disk.filled.filling.quarantine = 1 << 30;
+        let (outcome, found) = told(&status).remove(0);
+        assert_eq!(outcome, Outcome::Warn);
+        assert!(found.contains("(open quarantine entries 76 %, "), "{found}");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::Check;
 use crate::clock::Clock;
 use crate::config::{ByteSize, Config};
-use crate::store::{ballast_path, journal_path};
+use crate::store::{SetAside, ballast_path, journal_path};
 
 /// Slower than this, a till waits noticeably for each sale.
 const SYNC_SLOW: Duration = Duration::from_millis(50);
@@ -37,6 +37,7 @@ pub(super) fn data_dir(config: &Config) -> Vec<Check> {
             mode(&metadata),
             space(dir, config.disk.budget),
             ballast(dir, config.disk.ballast),
+            set_aside(dir),
             sync_time(dir),
         ],
     };
@@ -82,6 +83,19 @@ fn ballast(dir: &Path, wanted: Option<ByteSize>) -> Check {
     } else {
         let hint = "make room: the running gateway writes it again at once; without it a full disk stops deliveries, too";
         Check::warn(ID, "the ballast is not there: the disk was full, or is too full for it", hint)
+    }
+}
+
+/// Damaged files that a recovery kept.
+fn set_aside(dir: &Path) -> Check {
+    const ID: &str = "data_dir.set_aside";
+    match SetAside::of(dir) {
+        SetAside { files: 0, .. } => Check::ok(ID, "no damaged files are kept"),
+        SetAside { files, bytes } => {
+            let found =
+                format!("{files} damaged files are kept here, {} MiB", bytes.div_ceil(1 << 20));
+            Check::warn(ID, found, SetAside::WAY_OUT)
+        }
     }
 }
 

@@ -36,6 +36,7 @@ pub(super) fn flaws(config: &Config) -> Vec<Flaw> {
     terminal_stream(config, &mut flaws);
     limits(config, &mut flaws);
     retention(&config.retention, &mut flaws);
+    keys_fit(config, &mut flaws);
     log_level(&config.log.level, &mut flaws);
     sources::check(config, &mut flaws);
     barcodes::check(config, &mut flaws);
@@ -300,6 +301,26 @@ fn retention(retention: &Retention, flaws: &mut Flaws) {
     }
 }
 
+/// Whether the budget holds the keys of `key_days` at all: nobody knows how much comes, but hardly less than this.
+fn keys_fit(config: &Config, flaws: &mut Flaws) {
+    const INPUTS_A_DAY: u64 = 100;
+    const KEY_BYTES: u64 = 100;
+    let senders = (config.terminals.len() + config.partners.len()) as u64;
+    let days = u64::from(config.retention.key_days);
+    let bytes = senders.saturating_mul(INPUTS_A_DAY * KEY_BYTES * days);
+    if bytes > config.disk.budget.0 / 5 * 4 {
+        flaws.warning(
+            "retention.key_days",
+            format!(
+                "{INPUTS_A_DAY} inputs a day of each terminal and partner have keys of {} MiB in {days} days, for which \
+                 [disk] budget has no room: the oldest would be forgotten, and their repeats count as new; raise the \
+                 budget, or lower key_days",
+                bytes >> 20
+            ),
+        );
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::Config;
@@ -406,6 +427,11 @@ mod tests {
                 ),
                 ("[limits]\nedi_file = \"4 GiB\"", "[limits] edi_file: is more than"),
                 ("[retention]\nkey_days = 1", "[retention] key_days: must not be shorter"),
+                (
+                    "[disk]\nbudget = \"4 MiB\"\n[limits]\nbody = \"1 MiB\"\nsale = \"1 MiB\"\nedi_file = \"1 MiB\"\n\
+                     [[terminal]]\nid = \"1\"\ntoken_sha256 = \"0000000000000000000000000000000000000000000000000000000000000000\"",
+                    "[retention] key_days: 100 inputs a day of each terminal and partner have keys of 3 MiB in 400 days",
+                ),
                 ("[log]\nlevel = \"debug,tillgate::forward=trace\"", ""),
                 (
                     "[log]\nlevel = \"verbose\"",

@@ -16,6 +16,7 @@ use super::{Flow, Session, locked};
 use crate::config::NoSubscriber;
 use crate::fail_point;
 use crate::forward::NO_RECEIVER;
+use crate::telemetry::board::Unheard;
 use crate::telemetry::metric::Metric;
 
 /// Events that are taken before the window is filled again.
@@ -45,6 +46,10 @@ impl<O: Outbox> Session<O> {
             }
             Event::Received(message) => {
                 self.hear_receipt(&message.payload);
+                Ok(())
+            }
+            Event::Alive => {
+                self.is_asked = false;
                 Ok(())
             }
             Event::Other => Ok(()),
@@ -150,10 +155,17 @@ impl<O: Outbox> Session<O> {
     /// Whether the broker took what flies under an id; if not, records are held.
     fn take_or_hold(&mut self, id: u16, reason: Reason) -> Result<bool, Trouble> {
         let is_delivered = match reason {
-            Reason::Success => true,
+            Reason::Success => {
+                self.show_heard();
+                true
+            }
             Reason::NoSubscriber => {
                 Metric::NoSubscriber.add(1, &[]);
-                self.settings().no_subscriber == NoSubscriber::Deliver
+                let delivers = self.settings().no_subscriber == NoSubscriber::Deliver;
+                if delivers {
+                    self.show_unheard();
+                }
+                delivers
             }
             _ => false,
         };
@@ -167,6 +179,26 @@ impl<O: Outbox> Session<O> {
             self.records_flow();
         }
         Ok(true)
+    }
+
+    /// A record was delivered to nobody.
+    fn show_unheard(&self) {
+        if !self.context.is_unheard.swap(true, Ordering::Relaxed) {
+            warn!("{NO_RECEIVER}: they are delivered to nobody, as mqtt.no_subscriber says");
+        }
+        let last_at = self.context.clock.now();
+        self.context.board.update_broker(|broker| {
+            let before = broker.unheard.map_or(0, |unheard| unheard.records);
+            broker.unheard = Some(Unheard { records: before + 1, last_at });
+        });
+    }
+
+    /// Somebody receives.
+    fn show_heard(&self) {
+        if self.context.is_unheard.swap(false, Ordering::Relaxed) {
+            self.context.board.update_broker(|broker| broker.unheard = None);
+            info!("somebody receives our records again");
+        }
     }
 
     /// The broker takes records (again).
@@ -274,7 +306,7 @@ fn words_of_hold(reason: Reason, topic: &str) -> String {
         ),
         Reason::TryLater(why) => {
             format!(
-                "the broker does not take our records now, it {why}: records are kept, and tried again"
+                "the broker does not take our records now: {why}; records are kept, and tried again"
             )
         }
         Reason::Success | Reason::Never(_) | Reason::IdInUse => {

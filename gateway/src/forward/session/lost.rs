@@ -1,7 +1,8 @@
 //! Records that the CRM asks for and that are not here any more: it is told so, on the topic of the records.
 //!
-//! In: numbers in the outbox, with the reason. Out: one `tillgate.lost.v1` a range. Never: such a word about a record
-//! that another attempt could bring, more than [`LOST_WAITING`] words in memory: who is not told asks again.
+//! In: numbers in the outbox, or the CRM's names, with the reason. Out: one `tillgate.lost.v1` a range. Never: such a
+//! word about a record that another attempt could bring, more than [`LOST_WAITING`] words in memory: who is not told
+//! asks again.
 
 use std::borrow::Cow;
 
@@ -23,6 +24,7 @@ const LOST_WAITING: usize = 1000;
 pub(super) enum Gone {
     Pruned,
     Damaged,
+    Replaced,
 }
 
 impl Gone {
@@ -30,6 +32,9 @@ impl Gone {
         match self {
             Self::Pruned => {
                 "the gateway no longer keeps them: they were delivered, and are older than its retention"
+            }
+            Self::Replaced => {
+                "the gateway no longer has them: a backup from before them took the place of its journal"
             }
             Self::Damaged => "they are damaged in the gateway's journal, or missing there",
         }
@@ -41,8 +46,15 @@ impl<O: Outbox> Session<O> {
     pub(super) fn tell_lost(&mut self, (first, last): Span, gone: Gone) {
         let (incarnation, from) = self.context.outbox.name_of(first);
         let (of_last, through) = self.context.outbox.name_of(last);
-        if incarnation == of_last && self.lost.len() < LOST_WAITING {
-            self.lost.push_back((incarnation, (from, through), gone));
+        if incarnation == of_last {
+            self.tell_lost_by_name(incarnation, (from, through), gone);
+        }
+    }
+
+    /// The same by the CRM's name for them.
+    pub(super) fn tell_lost_by_name(&mut self, incarnation: u32, span: Span, gone: Gone) {
+        if self.lost.len() < LOST_WAITING {
+            self.lost.push_back((incarnation, span, gone));
         }
     }
 

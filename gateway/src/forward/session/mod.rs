@@ -23,6 +23,7 @@ use self::lost::Gone;
 use self::receipts::Repeats;
 use super::backoff::Backoff;
 use super::dial::{Dial, dial};
+use super::life::{Heard, Life, Still};
 use super::message::Progress;
 use super::poison::{Poison, Verdict};
 use super::ranges::Span;
@@ -46,6 +47,10 @@ const FIRST_RECORDS: usize = 4;
 /// Largest packet that the broker may send us: it has only acknowledgements and receipts for us.
 const INCOMING_BYTES: u32 = 1 << 20;
 
+/// How long the client may take for a step by itself, as a write on a slow line. What hangs is ended by the watchdog,
+/// which sees more.
+const CLIENT_PATIENCE: Duration = Duration::from_secs(600);
+
 /// An alarm that never rings: an event comes first, if only a ping.
 const FAR_AWAY: Duration = Duration::from_secs(3600);
 
@@ -68,6 +73,8 @@ pub(super) struct Context<O> {
     pub(super) receipts: Option<Mutex<Receipts>>,
     /// What is known against the first record.
     pub(super) poison: Mutex<Poison>,
+    /// Whether the board says that records go out to nobody.
+    pub(super) is_unheard: AtomicBool,
     /// Connections in a row that ended between our subscription and the birth message.
     pub(super) subscription_ends: AtomicU32,
 }
@@ -85,6 +92,8 @@ impl<O: Outbox> Context<O> {
 pub(super) struct Vitals {
     /// Beats when the oldest open publish is settled; busy while something is open.
     pub(super) progress: Pulse,
+    /// Signs of life of the broker.
+    pub(super) life: Arc<Life>,
     /// Set when CONNACK came.
     pub(super) connected: OnceLock<Instant>,
     /// The highest record that was handed to the client.
@@ -150,6 +159,10 @@ struct Session<O> {
     subscription_is_answered: bool,
     /// When to ask for receipts once more, since the broker did not agree.
     next_subscription: Option<Instant>,
+    /// Since when the broker gave no sign of life, while a publish is open.
+    quiet: Still,
+    /// Whether it owes us such a sign. It is asked for one at a time, since each takes a packet id.
+    is_asked: bool,
     meters: Meters,
 }
 
@@ -182,8 +195,10 @@ pub(super) async fn run<O: Outbox>(
     let stop = context.stop.clone();
     let connected = tokio::select! {
         () = stop.cancelled() => return Ok(End::Stopped),
-        connected = connect(&context, &connection) => connected?,
+        connected = connect(&context, &vitals, &connection) => connected?,
     };
+    // Until something is published there is no answer to wait for; the subscription has a limit of its own.
+    vitals.progress.rest();
     let mut session = Session::new(context, vitals, connected, &connection);
     session.greet(&connection);
     tokio::select! {
@@ -199,6 +214,7 @@ pub(super) async fn run<O: Outbox>(
 
 async fn connect<O: Outbox>(
     context: &Context<O>,
+    vitals: &Vitals,
     connection: &Connection,
 ) -> Result<(Transport, Capabilities), Trouble> {
     let settings = &context.settings;
@@ -207,6 +223,7 @@ async fn connect<O: Outbox>(
         .password()
         .map_err(|error| Trouble::new("settings", super::dial::with_causes(&error)))?;
     let stream = dial(context.network.as_ref(), connection, limit).await?;
+    let stream = Box::new(Heard::new(stream, Arc::clone(&vitals.life)));
     let opening = Opening {
         version: connection.version,
         client_id: connection.client_id.clone(),
@@ -220,7 +237,7 @@ async fn connect<O: Outbox>(
             true,
         )),
         keep_alive: connection.keep_alive,
-        patience: settings.timing.silence + limit,
+        patience: CLIENT_PATIENCE,
         window: settings.window_records,
         incoming_max: INCOMING_BYTES,
         clean: true,
@@ -287,6 +304,8 @@ impl<O: Outbox> Session<O> {
             next_notices: Instant::now(),
             subscription_is_answered: false,
             next_subscription: None,
+            quiet: Still::new(),
+            is_asked: false,
             meters: Meters::new(),
             context,
             vitals,
@@ -318,6 +337,7 @@ impl<O: Outbox> Session<O> {
         let leave = self.vitals.leave.clone();
         loop {
             self.subscribe_again()?;
+            self.ask_for_life()?;
             self.plan_repeats();
             self.fill().await?;
             self.offer_notices().await?;
@@ -339,12 +359,26 @@ impl<O: Outbox> Session<O> {
         }
     }
 
-    /// When there is something to do without an event. What waits for an answer needs no alarm.
+    /// Asks the broker for a sign of life when a publish is open and none came for a while: one that is slow with our
+    /// messages shows so that it is there.
+    fn ask_for_life(&mut self) -> Result<(), Trouble> {
+        let still = self.quiet.look(self.vitals.life.signs(), self.window.unanswered() > 0);
+        if self.is_asked || still < self.settings().timing.silence / 2 {
+            return Ok(());
+        }
+        self.is_asked = true;
+        self.transport.ask_for_life(&self.settings().topic("status"))
+    }
+
+    /// When there is something to do without an event.
     fn alarm(&self) -> Instant {
         let never = Instant::now() + FAR_AWAY;
         let notices = if self.may_offer_notices() { self.next_notices } else { never };
         let receipts = self.receipts_due().unwrap_or(never);
-        let always = notices.min(self.next_subscription.unwrap_or(never));
+        let is_quiet = self.window.unanswered() > 0 && !self.is_asked;
+        let asks = self.quiet.since() + self.settings().timing.silence / 2;
+        let quiet = if is_quiet { asks } else { never };
+        let always = notices.min(self.next_subscription.unwrap_or(never)).min(quiet);
         match self.flow {
             Flow::Waiting { until } => until.min(always),
             Flow::Open => receipts.min(always).min(self.repeats.due().unwrap_or(never)),

@@ -13,6 +13,7 @@ use super::super::window::Item;
 use super::super::{Outbox, Outgoing, message};
 use super::{Context, Flow, Session, locked};
 use crate::fail_point;
+use crate::telemetry::board::Parked;
 use crate::telemetry::metric::Metric;
 
 /// Bytes under way at once: with large records the window is smaller.
@@ -125,12 +126,12 @@ impl<O: Outbox> Session<O> {
         if self.suspect == Some((sequence, Verdict::Park)) {
             locked(&self.context.poison).parked(sequence);
             return Some(
-                "the broker ended each connection at it or never answered it, also when it was published alone, and gives no reason"
+                "the broker ended each connection at it or never answered it, also when it was published alone, and gives no reason: its log should say why (its size, its topic, its access rules); replay the record when that is put right"
                     .to_owned(),
             );
         }
         (bytes > self.packet_max).then(|| format!(
-            "too large for the broker: {bytes} bytes as an MQTT message, {} are allowed (mqtt.message_max, and the broker's own limit)",
+            "too large for the broker: {bytes} bytes as an MQTT message, {} are allowed; raise mqtt.message_max and the broker's own limit, then replay the record",
             self.packet_max
         ))
     }
@@ -224,5 +225,10 @@ pub(super) async fn park<O: Outbox>(
 ) -> Result<(), Trouble> {
     warn!(sequence, reason, "a record was parked");
     Metric::Publish.add(1, &[("outcome", "parked")]);
+    context.board.update_broker(|broker| {
+        let before = broker.parked.as_ref().map_or(0, |parked| parked.records);
+        let reason = reason.to_owned();
+        broker.parked = Some(Parked { records: before + 1, last: sequence, reason });
+    });
     context.outbox.park(sequence, reason).await.map_err(|error| outbox_trouble(&error))
 }

@@ -153,7 +153,6 @@ impl<O: Outbox> Session<O> {
                 self.next_subscription = Some(Instant::now() + SUBSCRIBE_AGAIN);
             }
         }
-        self.vitals.progress.beat();
         Ok(())
     }
 
@@ -212,16 +211,19 @@ impl<O: Outbox> Session<O> {
 
     fn hear_through(&mut self, incarnation: u32, through: u64) {
         let Some(receipts) = self.receipts() else { return };
+        let outbox = &self.context.outbox;
+        // The CRM may have more of what is over than a backup that was restored here: then it has all that is here.
+        let here = outbox.ended_with(incarnation).map_or(through, |count| count.min(through));
+        let known = outbox.number_of(incarnation, here);
         // Zero: the CRM has nothing yet, and listens.
-        let known = self.context.outbox.number_of(incarnation, through);
-        let Some(number) = known.or_else(|| (through == 0).then_some(0)) else {
+        let Some(number) = known.or_else(|| (here == 0).then_some(0)) else {
             let words = format!(
                 "the CRM confirms record {through} of incarnation {incarnation}, which this gateway never gave out"
             );
             return self.complain(UNKNOWN, words, "was the journal replaced by an older one (use `tillgate restore`), or does another gateway share org, store and id? the receipt is ignored");
         };
         let acknowledged = self.context.acknowledged.load(Ordering::Relaxed);
-        let name = (number, number.saturating_sub(through));
+        let name = (number, number.saturating_sub(here));
         let mut receipts = locked(receipts);
         if receipts.waits(name, self.context.outbox.pruned(), acknowledged) {
             info!(
@@ -237,7 +239,18 @@ impl<O: Outbox> Session<O> {
         }
     }
 
-    fn hear_resend(&mut self, incarnation: u32, (first, last): Span) {
+    fn hear_resend(&mut self, incarnation: u32, (first, mut last): Span) {
+        if let Some(count) =
+            self.context.outbox.ended_with(incarnation).filter(|count| *count < last)
+        {
+            // The rest was given out, and was gone with the journal that a backup replaced.
+            Metric::ResendRequests.add(1, &[("outcome", "unknown")]);
+            self.tell_lost_by_name(incarnation, (first.max(count + 1), last), Gone::Replaced);
+            last = count;
+            if first > last {
+                return;
+            }
+        }
         let Some(receipts) = self.receipts() else { return };
         let number = |sequence| self.context.outbox.number_of(incarnation, sequence);
         let (Some(from), Some(through)) = (number(first), number(last)) else {

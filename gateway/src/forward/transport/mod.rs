@@ -4,6 +4,7 @@
 //! a stream that is connected already, and cannot connect a second time, so nothing of an old connection is ever
 //! sent, or heard, on a new one. The two adapters ([`v3`], [`v5`]) are all that knows the client crate.
 
+mod resumed;
 mod v3;
 mod v5;
 
@@ -119,6 +120,8 @@ pub(super) enum Event {
     },
     /// A message from the broker.
     Received(Received),
+    /// UNSUBACK: the answer to [`Transport::ask_for_life`].
+    Alive,
     /// Pings and the like.
     Other,
 }
@@ -184,6 +187,23 @@ impl Transport {
         }
         .map_err(|error| {
             Trouble::new("client", format!("our MQTT client took no subscription: {error}"))
+        })
+    }
+
+    /// Asks for something that every broker answers at once, whatever it does with our publishes: the end of a
+    /// subscription that there never was (MQTT 5, 3.10.4; MQTT 3.1.1, 3.10.4). The client sends its pings by itself,
+    /// and only after long.
+    pub(super) fn ask_for_life(&self, never_subscribed: &str) -> Result<(), Trouble> {
+        match &self.client {
+            Client::V3(client) => {
+                v3::unsubscribe(client, never_subscribed).map_err(|error| error.to_string())
+            }
+            Client::V5(client) => {
+                v5::unsubscribe(client, never_subscribed).map_err(|error| error.to_string())
+            }
+        }
+        .map_err(|error| {
+            Trouble::new("client", format!("our MQTT client took no request: {error}"))
         })
     }
 

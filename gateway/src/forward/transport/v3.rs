@@ -77,6 +77,10 @@ pub(super) fn subscribe(client: &Client, filter: &str) -> Result<(), ClientError
     client.try_subscribe(filter, QoS::AtLeastOnce)
 }
 
+pub(super) fn unsubscribe(client: &Client, filter: &str) -> Result<(), ClientError> {
+    client.try_unsubscribe(filter)
+}
+
 pub(super) fn acknowledge(client: &Client, id: u16) -> Result<(), ClientError> {
     client.try_manual_ack(ManualAck::PubAck(PubAck::new(id)))
 }
@@ -111,6 +115,7 @@ fn meaning(event: rumqttc_v4::Event) -> Event {
                 .iter()
                 .all(|code| matches!(code, SubscribeReasonCode::Success(_))),
         },
+        rumqttc_v4::Event::Incoming(Incoming::UnsubAck(_)) => Event::Alive,
         rumqttc_v4::Event::Incoming(Incoming::Publish(message)) => Event::Received(Received {
             topic: String::from_utf8_lossy(&message.topic).into_owned(),
             payload: message.payload,

@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use futures_util::stream::{self, Stream as EventStream};
 use rumqttc_v5::{
-    AckMode, AsyncClient, BrokerSessionResumePolicy, ClientBuildError, ClientError, ConnAck,
-    ConnectReturnCode, ConnectionError, DisconnectReasonCode, EventLoop, Incoming,
-    IncomingPacketSizeLimit, LastWill, ManualAck, MqttOptions, Outgoing, PubAck, PubAckReason,
-    PublishOptions, PublishProperties, QoS, StateError, SubscribeReasonCode,
+    AckMode, AsyncClient, ClientBuildError, ClientError, ConnAck, ConnectReturnCode,
+    ConnectionError, DisconnectReasonCode, EventLoop, Incoming, IncomingPacketSizeLimit, LastWill,
+    ManualAck, MqttOptions, Outgoing, PubAck, PubAckReason, PublishOptions, PublishProperties, QoS,
+    StateError, SubscribeReasonCode,
 };
 use secrecy::ExposeSecret;
 
 use super::super::dial::Stream;
 use super::super::trouble::Trouble;
+use super::resumed::NothingUnderWay;
 use super::{
     Capabilities, Event, Message, Once, Opening, READ_BATCH, Reason, Received, WRITE_BATCH,
 };
@@ -58,7 +59,7 @@ fn options(opening: &Opening, stream: Stream) -> MqttOptions {
     if !opening.clean {
         options
             .set_session_expiry_interval(Some(SESSION_SECONDS))
-            .set_broker_session_resume_policy(BrokerSessionResumePolicy::AllowBrokerOnly);
+            .set_session_store(NothingUnderWay::of(opening, SESSION_SECONDS));
     }
     if let Some(will) = &opening.will {
         let payload = will.payload.to_vec();
@@ -93,6 +94,10 @@ pub(super) fn subscribe(client: &Client, filter: &str) -> Result<(), ClientError
     client.try_subscribe(filter, QoS::AtLeastOnce)
 }
 
+pub(super) fn unsubscribe(client: &Client, filter: &str) -> Result<(), ClientError> {
+    client.try_unsubscribe(filter)
+}
+
 pub(super) fn acknowledge(client: &Client, id: u16) -> Result<(), ClientError> {
     client.try_manual_ack(ManualAck::PubAck(PubAck::new(id, None)))
 }
@@ -123,6 +128,7 @@ fn meaning(event: rumqttc_v5::Event) -> Event {
                 .iter()
                 .all(|code| matches!(code, SubscribeReasonCode::Success(_))),
         },
+        rumqttc_v5::Event::Incoming(Incoming::UnsubAck(_)) => Event::Alive,
         rumqttc_v5::Event::Incoming(Incoming::Publish(message)) => Event::Received(Received {
             topic: String::from_utf8_lossy(&message.topic).into_owned(),
             payload: message.payload,
@@ -148,18 +154,22 @@ fn reason(reason: PubAckReason) -> Reason {
     match reason {
         PubAckReason::Success => Reason::Success,
         PubAckReason::NoMatchingSubscribers => Reason::NoSubscriber,
-        PubAckReason::UnspecifiedError => Reason::TryLater("gives no reason (0x80)"),
+        PubAckReason::UnspecifiedError => {
+            Reason::TryLater("it gives no reason (0x80); its log should")
+        }
         PubAckReason::ImplementationSpecificError => {
-            Reason::TryLater("has a trouble of its own (0x83)")
+            Reason::TryLater("it has a trouble of its own (0x83); its log should say which")
         }
-        PubAckReason::QuotaExceeded => Reason::TryLater("says that our quota is spent (0x97)"),
+        PubAckReason::QuotaExceeded => Reason::TryLater(
+            "it says that a quota is spent (0x97); have its operator look at what this gateway may use",
+        ),
         PubAckReason::NotAuthorized => Reason::NotAuthorized,
-        PubAckReason::TopicNameInvalid => {
-            Reason::Never("the broker does not take the topic (0x90)")
-        }
-        PubAckReason::PayloadFormatInvalid => {
-            Reason::Never("the broker does not take the payload (0x99)")
-        }
+        PubAckReason::TopicNameInvalid => Reason::Never(
+            "the broker does not allow the topic that it goes to (0x90, topic name invalid): have its operator allow this gateway's topics, then replay the record",
+        ),
+        PubAckReason::PayloadFormatInvalid => Reason::Never(
+            "the broker checks what messages hold and does not take this one (0x99, payload format invalid): compare its rules with tillgate's JSON Schema of this event, put right what is wrong, then replay the record",
+        ),
         PubAckReason::PacketIdentifierInUse => Reason::IdInUse,
     }
 }
@@ -196,7 +206,11 @@ fn refused(code: ConnectReturnCode) -> Trouble {
         | ConnectReturnCode::QuotaExceeded
         | ConnectReturnCode::ConnectionRateExceeded => Trouble::unavailable(),
         other => {
-            Trouble::new("refused_connect", format!("the broker refused to talk to us: {other:?}"))
+            let words = format!(
+                "the broker refused to talk to us, with the reason \"{}\": its log should say more",
+                in_words(other)
+            );
+            Trouble::new("refused_connect", words)
         }
     }
 }
@@ -210,8 +224,57 @@ fn disconnected(reason: DisconnectReasonCode) -> Trouble {
         | DisconnectReasonCode::QuotaExceeded
         | DisconnectReasonCode::MessageRateTooHigh
         | DisconnectReasonCode::ConnectionRateExceeded => Trouble::unavailable(),
+        DisconnectReasonCode::PacketTooLarge => Trouble::new(
+            "disconnected",
+            "the broker ended the connection: a message was too large for it (0x95); set mqtt.message_max to its limit, or raise that",
+        ),
         other => {
-            Trouble::new("disconnected", format!("the broker ended the connection: {other:?}"))
+            let words = format!(
+                "the broker ended the connection, with the reason \"{}\": its log should say more",
+                in_words(other)
+            );
+            Trouble::new("disconnected", words)
         }
+    }
+}
+
+/// The name of a reason as MQTT 5, 2.4 has it: `TopicFilterInvalid` is "topic filter invalid".
+fn in_words(reason: impl std::fmt::Debug) -> String {
+    let mut words = String::new();
+    for letter in format!("{reason:?}").chars() {
+        if letter.is_ascii_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.push(letter.to_ascii_lowercase());
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_says_its_code_and_what_to_do() {
+        for (answer, parts) in [
+            (PubAckReason::TopicNameInvalid, ["0x90", "have its operator allow"]),
+            (PubAckReason::PayloadFormatInvalid, ["0x99", "then replay the record"]),
+            (PubAckReason::QuotaExceeded, ["0x97", "have its operator look"]),
+            (PubAckReason::UnspecifiedError, ["0x80", "its log"]),
+            (PubAckReason::ImplementationSpecificError, ["0x83", "its log"]),
+        ] {
+            let (Reason::Never(words) | Reason::TryLater(words)) = reason(answer) else {
+                panic!("{answer:?} is no refusal")
+            };
+            assert!(parts.iter().all(|part| words.contains(part)), "{words}");
+        }
+    }
+
+    #[test]
+    fn other_reasons_have_the_names_of_the_standard() {
+        let ended = disconnected(DisconnectReasonCode::AdministrativeAction);
+        assert!(ended.words.contains("\"administrative action\""), "{ended}");
+        let refused = refused(ConnectReturnCode::UseAnotherServer);
+        assert!(refused.words.contains("\"use another server\""), "{refused}");
     }
 }

@@ -30,7 +30,7 @@ async fn a_backup_beside_a_running_store_is_whole_and_private() {
     let made = made.unwrap();
     committed.unwrap();
     assert!((20..=21).contains(&made.records), "{made:?}");
-    assert_eq!((made.incarnation, made.bytes), (1, fs::metadata(&copy).unwrap().len()));
+    assert_eq!((made.incarnation, made.bytes), (FIRST, fs::metadata(&copy).unwrap().len()));
     assert_eq!(fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 1, "nothing else is left there");
     store.close().await;
@@ -62,11 +62,11 @@ async fn a_restored_gateway_knows_its_keys_and_never_reuses_a_number() {
     assert!(refused.to_string().contains("is in use by"), "{refused}");
     store.close().await;
 
-    for round in 2..4_u32 {
+    for round in FIRST + 1..FIRST + 3 {
         let restored = restore(data.path(), &copy, LATER_US).await.unwrap();
         assert_eq!((restored.records, restored.incarnation), (2, round));
         let gone = &restored.missing.records[0];
-        let expected = if round == 2 { (1, 3, 5) } else { (2, 1, 1) };
+        let expected = if round == FIRST + 1 { (FIRST, 3, 5) } else { (FIRST + 1, 1, 1) };
         assert_eq!((gone.incarnation, gone.from, gone.through), expected);
         assert!(data.path().join(restored.set_aside.unwrap()).exists());
         let store = open(data.path()).await;
@@ -86,6 +86,8 @@ async fn a_restored_gateway_knows_its_keys_and_never_reuses_a_number() {
     let restored = restore(machine.path(), &copy, LATER_US).await.unwrap();
     assert_eq!(i64::from(restored.incarnation), LATER_US / 1_000_000);
     assert_eq!(restored.set_aside, None);
+    let gone = restored.missing.words();
+    assert!(gone.contains("gone: whatever the gateway took after 2026-11-21T00:00:00Z"), "{gone}");
     let store = open(machine.path()).await;
     assert_eq!(store.after(0, 10).await.unwrap().len(), 2);
     store.close().await;
@@ -114,6 +116,6 @@ async fn a_backup_that_is_not_whole_changes_nothing() {
         assert_eq!(fs::read(journal_path(data.path())).unwrap(), before);
     }
     let store = open(data.path()).await;
-    assert_eq!(name_of_newest(&store).await, (1, 1));
+    assert_eq!(name_of_newest(&store).await, (FIRST, 1));
     store.close().await;
 }

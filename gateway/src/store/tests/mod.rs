@@ -1,10 +1,12 @@
 //! The store against real files.
 
 mod backup;
+mod budget;
 mod commit;
 mod crash;
 mod damage;
 mod limits;
+mod log;
 mod outbox;
 mod quarantine;
 #[path = "../../../tests/simulation/seeds.rs"]
@@ -36,6 +38,8 @@ use crate::telemetry::pulse::Pulse;
 
 /// 2026-11-21, in microseconds.
 const NOW_US: i64 = 1_795_219_200_000_000;
+/// The incarnation of a journal that was made a second later.
+const FIRST: u32 = 1_795_219_201;
 const DAY_US: i64 = 86_400_000_000;
 
 /// A clock that stands still until it is moved.
@@ -81,6 +85,11 @@ async fn open(folder: &Path) -> Store {
 
 pub(super) fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
+}
+
+/// Memory, where there is such a folder: a disk would only be slower.
+fn quick_folder() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| folder())
 }
 
 /// A record of a key with this content.

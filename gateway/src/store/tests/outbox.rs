@@ -24,7 +24,7 @@ async fn records_leave_as_events() {
     assert_eq!(event.subject, "acme/2");
     assert_eq!(event.dataschema, "tillgate:schema/sale.v1.json");
     assert_eq!(event.datacontenttype, "application/json");
-    assert_eq!((event.sequence.as_ref(), event.incarnation), ("2", 1));
+    assert_eq!((event.sequence.as_ref(), event.incarnation), ("2", FIRST));
     assert_eq!(event.data.get(), r#"{"content":"second"}"#);
     assert!(store.after(2, 10).await.unwrap().is_empty());
     store.close().await;

@@ -6,8 +6,10 @@
 //! on threads of its own.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs;
 use std::ops::AddAssign;
-use std::time::Duration;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use rand::Rng;
@@ -206,11 +208,6 @@ struct Lives {
     tally: Tally,
 }
 
-/// Memory, where there is such a folder: a disk would only be slower.
-fn quick_folder() -> TempDir {
-    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| folder())
-}
-
 impl Lives {
     fn new(seed: u64) -> Self {
         let (mut random, folder) = (generator(seed, 1), quick_folder());
@@ -254,6 +251,21 @@ impl Lives {
         });
         // All tasks are dropped where they wait, the writer among them.
         drop(runtime);
+        self.await_the_threads_of_the_database();
+    }
+
+    /// They outlive the tasks for a moment, and close the journal. A process that dies takes them with it.
+    fn await_the_threads_of_the_database(&self) {
+        let is_ours = |file: PathBuf| file.starts_with(self.folder.path());
+        let is_open = || {
+            let mut files = fs::read_dir("/proc/self/fd").unwrap();
+            files.any(|file| fs::read_link(file.unwrap().path()).is_ok_and(is_ours))
+        };
+        let started = Instant::now();
+        while is_open() {
+            assert!(started.elapsed() < Duration::from_secs(20), "the database is never closed");
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// What a start finds: all that was answered, each unanswered input whole or not at all.
@@ -368,8 +380,7 @@ impl Lives {
         let most = 2_u32 << self.random.random_range(4..16);
         let moments = self.random.random_range(1..most);
         let log = self.folder.path().join("journal.db-wal");
-        let written =
-            || std::fs::metadata(&log).and_then(|found| Ok((found.len(), found.modified()?)));
+        let written = || fs::metadata(&log).and_then(|found| Ok((found.len(), found.modified()?)));
         let (before, waits_for_log) = (written().ok(), self.random.random_bool(0.6));
         let crash = async {
             for _ in 0..moments {

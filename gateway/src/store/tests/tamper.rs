@@ -111,3 +111,35 @@ async fn a_flipped_bit_in_the_file_never_leaves_the_gateway() {
     assert!(reason.contains(&format!("record {} is damaged", next + 1)), "{reason}");
     store.close().await;
 }
+
+/// One value that cannot be read does not hide the other problems.
+#[tokio::test]
+async fn what_cannot_be_read_is_one_problem_of_several() {
+    let folder = folder();
+    let store = open(folder.path()).await;
+    for number in 0..6 {
+        commit(&store, vec![record(&format!("k{number}"), "1")]).await;
+    }
+    store.close().await;
+    meddle(
+        folder.path(),
+        &[
+            "UPDATE record SET key = CAST(x'ff41' AS TEXT) WHERE sequence = 2",
+            "UPDATE known SET key = CAST(x'ff42' AS TEXT) WHERE key = 'k3'",
+            "UPDATE record SET data = x'7b7d' WHERE sequence = 5",
+            "UPDATE capture SET source = CAST(x'ff' AS TEXT) WHERE number = 4",
+        ],
+    )
+    .await;
+    let report = verify(folder.path()).await.unwrap();
+    for problem in [
+        "record 2 cannot be read",
+        "a key cannot be read",
+        "record 5 does not match",
+        "capture 4 cannot be read",
+    ] {
+        let told = report.problems.iter().any(|told| told.starts_with(problem));
+        assert!(told, "{problem}: {:#?}", report.problems);
+    }
+    assert!(!report.whole);
+}

@@ -22,7 +22,7 @@ use crate::config::Config;
 use crate::normalize::{Body, Context, Item, Reply, sale};
 use crate::pipeline::{Intake, ItemStatus, Taken, TakenItem};
 use crate::source::{Input, Media};
-use crate::store::StoreError;
+use crate::store::{Filling, StoreError};
 use crate::telemetry::board::Board;
 use crate::telemetry::status::tests::ordinary_day;
 use crate::telemetry::status::{Condition, Readiness, Status};
@@ -54,7 +54,10 @@ impl Intake for MemoryIntake {
         tokio::time::sleep(self.delay).await;
         match *self.trouble.lock().unwrap() {
             Trouble::None => {}
-            Trouble::Budget => return Err(StoreError::BudgetSpent { used: 2, budget: 1 }),
+            Trouble::Budget => {
+                let filling = Filling { waiting: 2, ..Filling::default() };
+                return Err(StoreError::BudgetSpent { used: 2, budget: 1, filling });
+            }
             Trouble::Overloaded => return Err(StoreError::Overloaded),
             Trouble::Stopping => return Err(StoreError::Stopping),
             Trouble::Failed => {
