@@ -120,8 +120,8 @@ fn first_track_of(line: &[u8]) -> usize {
 }
 
 /// Some readers send all tracks in one line: each end sentinel with a start sentinel behind it, and a track behind
-/// that, is one more. The check character of a track (LRC, ISO/IEC 7811-6) may look like a start sentinel, too: behind it the
-/// line ends, or a start sentinel follows.
+/// that, is one more. The check character of a track (LRC, ISO/IEC 7811-6) may look like a start sentinel, too: behind
+/// it the line ends, or a start sentinel follows.
 fn last_track_of(line: &[u8]) -> usize {
     let mut more = 0;
     let mut rest = line;

@@ -49,8 +49,8 @@ pub struct CardReading {
 /// A number counts as a payment card's when issuer range, length and check digit all fit, whatever `cards` say. Next
 /// it is a loyalty card's when it is one of `cards`. One that only fails the check digit of a payment card, or is one
 /// digit too long or too short, is a misread payment card: nothing of it leaves. Of any other number a token leaves;
-/// only where `cards` are empty does it leave in full, as that of a loyalty card. A number that is no payment card's is only
-/// taken from a track that is whole, since the stump of a payment card's number looks like one.
+/// only where `cards` are empty does it leave in full, as that of a loyalty card. A number that is no payment card's is
+/// only taken from a track that is whole, since the stump of a payment card's number looks like one.
 #[must_use]
 pub fn read_tracks(frame: &mut [u8], key: &TokenKey, cards: &[LoyaltyCard]) -> CardReading {
     let seen = sort_tracks(frame, cards);

@@ -62,8 +62,8 @@ const SCANS: usize = 50;
 const EVERY: Duration = Duration::from_millis(97);
 /// What a scan may take, at the median, from its lane to the broker's acknowledgement, and so to the journal, which
 /// comes before. To the journal it is 5 ms on a till; in the guest, whose disk is memory, all of it takes that long
-/// while its machine is idle. On a busy one the emulated processors wait for their turn: five times as much is room for that, and
-/// less than any poll or timer on the way would cost.
+/// while its machine is idle. On a busy one the emulated processors wait for their turn: five times as much is
+/// room for that, and less than any poll or timer on the way would cost.
 const SECONDS_MAX: f64 = 0.025;
 
 /// Upper ends of the daemon's histogram buckets, in seconds.
