@@ -22,6 +22,8 @@ enum Segments {
 struct Recorder {
     segments: Segments,
     told: String,
+    /// As they are, each with its place in what was told: writing them down would take most of a run.
+    findings: Vec<(usize, EdiFinding)>,
     open: Vec<Stage>,
     /// Where the next segment may begin.
     at: usize,
@@ -72,20 +74,23 @@ impl Events for Recorder {
     }
 
     fn finding(&mut self, finding: EdiFinding) {
-        let _ = writeln!(self.told, "{finding:?}");
+        self.findings.push((self.told.len(), finding));
     }
 }
+
+/// What was told, and what was found.
+type Told = (String, Vec<(usize, EdiFinding)>);
 
 /// Short, so that a small input overflows it.
 const SEGMENT_BYTES_MAX: usize = 200;
 
-fn told<'i>(chunks: impl Iterator<Item = &'i [u8]>, policy: Policy) -> String {
+fn told<'i>(chunks: impl Iterator<Item = &'i [u8]>, policy: Policy) -> Told {
     let limits = Limits { segment_bytes: SEGMENT_BYTES_MAX, ..Limits::default() };
     recorded(chunks, &Options { policy, limits, ..Options::default() }, Segments::Written)
 }
 
 /// What is told of everything but segments.
-fn outlined(data: &[u8], check_sets: bool, segments: Segments) -> String {
+fn outlined(data: &[u8], check_sets: bool, segments: Segments) -> Told {
     let limits = Limits { segment_bytes: SEGMENT_BYTES_MAX, ..Limits::default() };
     let options = Options { check_sets, limits, ..Options::default() };
     recorded(std::iter::once(data), &options, segments)
@@ -95,14 +100,14 @@ fn recorded<'i>(
     chunks: impl Iterator<Item = &'i [u8]>,
     options: &Options<'_>,
     segments: Segments,
-) -> String {
+) -> Told {
     let mut recorder = Recorder { segments, ..Recorder::default() };
     let mut reader = Reader::new(options);
     chunks.for_each(|chunk| reader.feed(chunk, &mut recorder));
     let summary = reader.finish(&mut recorder);
     assert!(recorder.open.is_empty(), "left open: {:?}", recorder.open);
     let _ = writeln!(recorder.told, "{summary:?}");
-    recorder.told
+    (recorder.told, recorder.findings)
 }
 
 /// The whole, single bytes, and one cut that the input itself decides tell the same; and what is passed over where
@@ -123,9 +128,11 @@ pub fn edi_chunks(data: &[u8]) {
     }
 }
 
-fn assert_same(whole: &str, chunked: &str, data: &[u8]) {
-    let difference = whole.lines().zip(chunked.lines()).find(|(one, other)| one != other);
-    assert!(whole == chunked, "{difference:#?} in {}", data.escape_ascii());
+fn assert_same(whole: &Told, chunked: &Told, data: &[u8]) {
+    let difference = whole.0.lines().zip(chunked.0.lines()).find(|(one, other)| one != other);
+    assert!(whole.0 == chunked.0, "{difference:#?} in {}", data.escape_ascii());
+    let difference = whole.1.iter().zip(&chunked.1).find(|(one, other)| one != other);
+    assert!(whole.1 == chunked.1, "{difference:#?} in {}", data.escape_ascii());
 }
 
 /// The same for what follows the header of an EDIFACT interchange; the first byte chooses the header.
