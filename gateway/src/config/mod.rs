@@ -288,7 +288,7 @@ pub struct TerminalStream {
 #[serde(deny_unknown_fields, default)]
 pub struct Disk {
     /// Most that the journal may use. Above four fifths of it what was delivered makes room, whatever `[retention]`
-    /// says: raw inputs and records, then the rest of their captures, and keys last. At the limit new inputs are refused
+    /// says: raw inputs and records, then the rest of their captures, and keys last. At the limit inputs are refused
     /// (HTTP 507) until no more than nine tenths are used. A sale's key takes about 100 bytes.
     pub budget: ByteSize,
     /// A file beside the journal that is removed when others fill the disk, so that deliveries go on and make room.

@@ -2,7 +2,8 @@
 //!
 //! It takes a job and all that wait behind it, writes the captures among them in one transaction, syncs, and answers
 //! them all. There is no timer: what arrives during a sync is the next group. Between groups it stores the
-//! forwarder's cursor, prunes and measures (`upkeep`). It is never dropped within a transaction; it ends when the queue closes.
+//! forwarder's cursor, prunes and measures (`upkeep`). It is never dropped within a transaction; it ends
+//! when the queue closes.
 
 use std::collections::HashMap;
 use std::path::PathBuf;

@@ -43,6 +43,8 @@ struct Kept {
     /// How many of the partner's files are in quarantine: those that are too large.
     quarantined: usize,
     assigned: u64,
+    /// Records through this one were delivered and removed.
+    pruned: u64,
 }
 
 impl<'a> Aftermath<'a> {
@@ -117,9 +119,11 @@ impl Kept {
     fn keeps(&self, subject: &Subject, partner: &Path) -> bool {
         match subject {
             Subject::Accepted(id) | Subject::Duplicate(id) => self.events.contains(id),
-            // A number that has left is never given to another record.
+            // A number that has left is never given to another record. The key of a reading, which nobody repeats,
+            // goes with the delivered record.
             Subject::Published { id, sequence } => {
-                self.events.contains(id) && self.assigned >= *sequence
+                let is_known = self.events.contains(id) || self.pruned >= *sequence;
+                is_known && self.assigned >= *sequence
             }
             Subject::Capture(id) => self.captures.contains(id),
             // Old papers are removed from the journal once they are in the folder.
@@ -160,6 +164,9 @@ impl Kept {
             sqlx::query_as("SELECT name, finished FROM edi_file").fetch_all(&mut journal).await?;
         let quarantined: i64 =
             sqlx::query_scalar("SELECT count(*) FROM quarantine").fetch_one(&mut journal).await?;
+        let pruned: i64 = sqlx::query_scalar("SELECT pruned_sequence FROM counter")
+            .fetch_one(&mut journal)
+            .await?;
         journal.close().await?;
         let events = known.iter().flat_map(|(key, version)| {
             let key = IdempotencyKey::from_stored(key.clone());
@@ -176,6 +183,7 @@ impl Kept {
             files: files.into_iter().collect(),
             quarantined: usize::try_from(quarantined).unwrap_or_default(),
             assigned,
+            pruned: u64::try_from(pruned).unwrap_or_default(),
         })
     }
 }

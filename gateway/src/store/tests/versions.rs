@@ -18,8 +18,8 @@ struct Kept {
     keys: u64,
 }
 
-/// Six sales, an input in quarantine beside, an order over EDI with its acknowledgement, two customers. From version 3 on
-/// there is a high-water mark.
+/// Six sales, an input in quarantine beside, an order over EDI with its acknowledgement, two customers. From version 3
+/// on there is a high-water mark.
 const KEPT: [Kept; 3] = [
     Kept { file: "v1.db", version: 1, records: 7, captures: 8, entries: 1, keys: 7 },
     Kept { file: "v2.db", version: 2, records: 7, captures: 8, entries: 1, keys: 7 },
@@ -69,7 +69,7 @@ async fn journals_of_every_earlier_version_open_and_go_on() {
     }
 }
 
-/// A crash between two migrations. Behind the third, whose journals have a mark, the missing mark begins an incarnation.
+/// A crash between two migrations. Behind the third, whose journals have a mark, the missing one begins an incarnation.
 #[tokio::test]
 async fn a_journal_that_is_half_migrated_opens_and_goes_on() {
     for kept in KEPT.into_iter().filter(|kept| kept.version != 2) {
