@@ -1,7 +1,8 @@
 //! What fills the disk budget, and whether it can hold the keys that `key_days` asks for.
 //!
 //! In: the journal's tables, looked at in a few places. Out: about how many bytes each kind of content takes, in
-//! numbers and in words that say what to do. Never: a look at all rows, which would take as long as the journal is large.
+//! numbers and in words that say what to do. Never: a look at all rows, which would take as long as the journal is
+//! large.
 
 use std::fmt;
 
