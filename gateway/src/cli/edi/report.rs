@@ -28,6 +28,10 @@ pub(super) struct Findings {
 }
 
 impl Events for Findings {
+    fn wants_segments(&self) -> bool {
+        false
+    }
+
     fn finding(&mut self, finding: EdiFinding) {
         self.kept.push(finding);
     }
