@@ -7,10 +7,10 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use memchr::memmem;
+use memchr::{memchr2, memmem};
 
 use super::field::is_gtin;
-use super::scan::{self, Alphabet, Hit};
+use super::scan::{self, Alphabet, Cut, Hit};
 use super::{Redacted, note};
 use crate::barcode::check_digit_fits;
 
@@ -79,11 +79,7 @@ fn cut<'a>(input: &'a [u8], before: Syntax, hits: &mut Vec<Range<usize>>) -> Red
     let mut found = Vec::new();
     for (start, end) in interchanges(input) {
         let part = input.get(start..end).unwrap_or_default();
-        let syntax = Syntax::of(part).or(before);
-        let alphabet = Alphabet::edi([syntax.component, syntax.element, syntax.segment]);
-        let Some(cut) = scan::cut(part, &alphabet, |hit| syntax.spares(part, hit)) else {
-            continue;
-        };
+        let Some(cut) = cut_part(part, Syntax::of(part).or(before)) else { continue };
         note(&mut found, &cut, start, None);
         hits.extend(cut.hits.iter().map(|hit| start + hit.start..start + hit.end));
         let out = out.get_or_insert_with(|| input.to_vec());
@@ -98,6 +94,35 @@ fn cut<'a>(input: &'a [u8], before: Syntax, hits: &mut Vec<Range<usize>>) -> Red
         }
     }
     Redacted { bytes: out.map_or(Cow::Borrowed(input), Cow::Owned), found }
+}
+
+/// Cuts both the numbers that stand there with release characters and those without: where one has `12?4`, another may
+/// see 124, or 12 and 4. What is left of a number for the one can be a new one for the other.
+fn cut_part(part: &[u8], syntax: Syntax) -> Option<Cut> {
+    const ROUNDS: usize = 3;
+    let delimiters = [syntax.component, syntax.element, syntax.segment];
+    let alphabets = [Alphabet::edi(delimiters), Alphabet::edi_without_release(delimiters)];
+    // Without a release character both see the same.
+    let ways = if memchr2(b'?', b'\\', part).is_some() { 2 } else { 1 };
+    let mut both: Option<Cut> = None;
+    for _ in 0..ROUNDS {
+        let mut is_clean = true;
+        for alphabet in alphabets.iter().take(ways) {
+            let text = both.as_ref().map_or(part, |both| both.text.as_slice());
+            if let Some(mut cut) = scan::cut(text, alphabet, |hit| syntax.spares(text, hit)) {
+                is_clean = false;
+                cut.hits.extend(both.into_iter().flat_map(|before| before.hits));
+                both = Some(cut);
+            }
+        }
+        if is_clean || ways == 1 {
+            break;
+        }
+    }
+    if let Some(both) = &mut both {
+        both.hits.sort_unstable_by_key(|hit| hit.start);
+    }
+    both
 }
 
 /// Where each interchange begins and ends: delimiters may change from one to the next.

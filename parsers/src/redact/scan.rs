@@ -91,7 +91,15 @@ impl Alphabet {
     /// EDI with these delimiters: component, element, segment. None of them ever joins groups. The mask is a letter,
     /// since a star may be a delimiter.
     pub(crate) fn edi(delimiters: [u8; 3]) -> Self {
-        let mut ascii = RELEASED;
+        Self::of_edi(delimiters, RELEASED)
+    }
+
+    /// The same for whoever takes release characters for ordinary ones, as most X12 and all text does.
+    pub(crate) fn edi_without_release(delimiters: [u8; 3]) -> Self {
+        Self::of_edi(delimiters, ASCII)
+    }
+
+    fn of_edi(delimiters: [u8; 3], mut ascii: [Kind; 128]) -> Self {
         ascii[b'\r' as usize] = Kind::Fold;
         ascii[b'\n' as usize] = Kind::Fold;
         for delimiter in delimiters {

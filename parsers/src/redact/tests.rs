@@ -457,6 +457,25 @@ fn a_barcode_reading_keeps_its_trade_item() {
 }
 
 #[test]
+fn what_is_a_release_character_for_some_is_none_for_others() {
+    let isa = "ISA*00*          *00*          *ZZ*A              *ZZ*B              *261121*0900*U*00401*000000001*0*T*>~";
+    for around in ["", isa, "UNB+UNOC:3+A+B+261121:0900+1'"] {
+        for number in [
+            "3?5555555555554444",
+            "000?5555555555554444",
+            "4111?111111111111",
+            "12\\4111111111111111",
+        ] {
+            let input = format!("{around}NTE*ADD*{number}~");
+            let redacted = edi(input.as_bytes());
+            let left = String::from_utf8_lossy(&redacted.bytes).into_owned();
+            assert!(!left.contains("555555555554") && !left.contains("11111111"), "{left}");
+            assert_eq!(edi(&redacted.bytes).bytes, redacted.bytes);
+        }
+    }
+}
+
+#[test]
 fn edi_that_was_folded_hides_nothing() {
     let input = b"UNB+UNOC:3+S:14+R:14+261121:1801+1'\r\nFTX+AAI+++41111111\r\n11111111'";
     let output = checked_same_length(input, edi);
