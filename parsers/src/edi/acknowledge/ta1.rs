@@ -9,7 +9,7 @@ use crate::edi::writer::Writer;
 const BAD_GROUP_HEADER: &str = "024";
 
 /// ISA14 asks for it; a refusal is told without being asked, since nothing else answers a refused interchange. One that
-/// brings nothing but TA1s gets none, whatever is wrong with it: two sides would go on answering each other.
+/// brings TA1s and no group gets none, whatever is wrong with it: two sides would go on answering each other.
 pub(super) fn is_asked_for(interchange: &Interchange) -> bool {
     if interchange.groups.is_empty() && !interchange.answers.is_empty() {
         return false;
