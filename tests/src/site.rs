@@ -4,14 +4,13 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use toml::Value;
 
 use crate::broker::Broker;
 use crate::config::{self, Config};
-use crate::deadline::until;
 use crate::faults::Faults;
 use crate::gateway::{self, Gateway};
 use crate::http::{Answer, Connection};
@@ -23,6 +22,8 @@ use crate::stream::StreamTerminal;
 use crate::terminal::Terminal;
 use crate::token::Token;
 
+/// A gateway under a tracer is slow, and the machine may be busy.
+const DEVICE_WAIT: Duration = Duration::from_secs(60);
 /// What comes sooner after a port was opened may be the rest of a code.
 const LINE_QUIET: Duration = Duration::from_millis(25);
 
@@ -281,7 +282,11 @@ impl Site {
     /// When it does not open it.
     #[track_caller]
     pub fn wait_for_device(&self, id: &str) {
-        until(30, &format!("the gateway has {id} open"), || self.source_is_connected(id));
+        let end = Instant::now() + DEVICE_WAIT;
+        while !self.source_is_connected(id) {
+            assert!(Instant::now() < end, "{id} is not open: {}", self.status()["sources"]);
+            std::thread::sleep(Duration::from_millis(20));
+        }
         std::thread::sleep(LINE_QUIET);
     }
 
