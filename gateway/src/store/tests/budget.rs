@@ -40,6 +40,17 @@ async fn refusal(store: &Store) -> Option<(String, Filling)> {
     }
 }
 
+/// Room comes back within ten seconds.
+async fn assert_takes_again(store: &Store) {
+    for _ in 0..100 {
+        if refusal(store).await.is_none() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert_eq!(refusal(store).await, None, "{:?}", store.figures().await);
+}
+
 /// Until the writer has looked again what fills the budget.
 async fn after_a_look() {
     tokio::time::sleep(std::time::Duration::from_secs(2)).await;
@@ -129,13 +140,7 @@ async fn records_that_wait_fill_the_budget_and_the_refusal_says_so() {
     }
 
     store.acknowledge(assigned);
-    for _ in 0..100 {
-        if refusal(&store).await.is_none() {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
-    assert_eq!(refusal(&store).await, None, "{:?}", store.figures().await);
+    assert_takes_again(&store).await;
     store.close().await;
     assert_whole(folder.path()).await;
 }
@@ -170,13 +175,7 @@ async fn open_entries_fill_the_budget_and_the_refusal_says_so() {
         assert!(store.quarantine_show(entry).await.unwrap().raw.is_some(), "{entry}");
         store.quarantine_discard(entry, "li").await.unwrap();
     }
-    for _ in 0..100 {
-        if refusal(&store).await.is_none() {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
-    assert_eq!(refusal(&store).await, None, "{:?}", store.figures().await);
+    assert_takes_again(&store).await;
     store.close().await;
     assert_whole(folder.path()).await;
 }
