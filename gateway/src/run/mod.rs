@@ -54,7 +54,9 @@ pub async fn run(path: &Path, loaded: Loaded) -> anyhow::Result<()> {
             problem,
             "the journal is damaged: stopping, so that the next start recovers it"
         );
-        store::suspect(&data_dir, problem).context("cannot leave word for the next start")?;
+        if let Err(error) = store::suspect(&data_dir, problem) {
+            tracing::error!(%error, "no word could be left for the next start: `tillgate verify --recover` recovers it");
+        }
     } else {
         service::stopping("finishing what is in hand");
         tracing::info!("stopping: no new inputs, finishing what is in hand");
