@@ -23,7 +23,7 @@ use crate::terminal::Terminal;
 use crate::token::Token;
 
 /// A gateway under a tracer is slow, and the machine may be busy.
-const DEVICE_WAIT: Duration = Duration::from_secs(60);
+const DEVICE_WAIT: Duration = Duration::from_secs(30);
 /// What comes sooner after a port was opened may be the rest of a code.
 const LINE_QUIET: Duration = Duration::from_millis(25);
 
